@@ -1,0 +1,241 @@
+"""Every way c1fn refuses or fails.
+
+    C1fnError
+    ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: the client's
+    ├── NotFound
+    ├── Refused ─ Busy · Mismatch                                                the thread says no
+    ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
+    ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelRejected
+    │                · ContextTooLong · AnswerCut · AnswerGarbled · AnswerTooLong · TooManyRounds
+    ├── OutOfTime                                                                the platform's deadline
+    └── Interrupted                                                              shut down, or died
+
+Each has a stable machine-readable ``code``, the HTTP ``status`` of a refusal before the stream, a ``title``
+fit for a person, and ``retry_after`` in seconds where a retry can help. ``detail`` says what is wrong,
+where, and what to do; it never holds a prompt, a key or an upstream's text. Errors of libraries are
+translated into these at the border of their room.
+"""
+
+from typing import ClassVar
+
+
+class C1fnError(Exception):
+    """Something c1fn tells about. ``str(error)`` is the detail."""
+
+    code: ClassVar[str]
+    status: ClassVar[int]
+    title: ClassVar[str]
+    detail: ClassVar[str] = ""
+    retry_after: float | None = None
+
+    def __init__(self, detail: str | None = None, *, retry_after: float | None = None) -> None:
+        super().__init__(detail or self.detail)
+        if retry_after is not None:
+            self.retry_after = retry_after
+
+
+class BadRequest(C1fnError):
+    """The request is not of the form it should have; ``field`` names the place, as a path."""
+
+    code = "bad_request"
+    status = 400
+    title = "The request is malformed"
+
+    def __init__(self, detail: str | None = None, *, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.field = field
+
+
+class NotJson(BadRequest):
+    code = "not_json"
+    detail = "The body must be a JSON object."
+
+
+class BadField(BadRequest):
+    code = "bad_field"
+    status = 422
+    title = "A field is missing or wrong"
+
+
+class RoleNotAllowed(BadRequest):
+    code = "role_not_allowed"
+    status = 422
+    title = "Only user messages are accepted"
+    detail = 'prompt.role must be "user".'
+
+
+class UnsupportedPart(BadRequest):
+    code = "unsupported_part"
+    status = 422
+    title = "This kind of content is not supported"
+
+
+class TooLarge(BadRequest):
+    code = "too_large"
+    status = 413
+    title = "The request is too large"
+
+
+class NotFound(C1fnError):
+    code = "not_found"
+    status = 404
+    title = "Not found"
+
+
+class Refused(C1fnError):
+    """The thread's own rules say no."""
+
+
+class Busy(Refused):
+    """Another turn runs on this thread."""
+
+    code = "thread_busy"
+    status = 409
+    title = "Another answer is being written"
+    detail = "Another answer is still being written in this conversation. Wait for it, then send again."
+    retry_after = 2
+
+
+class Mismatch(Refused):
+    """The responseId is known, with another prompt."""
+
+    code = "response_id_mismatch"
+    status = 409
+    title = "This responseId was used for another prompt"
+    detail = "Send a new responseId with a new prompt."
+
+
+class StoreError(C1fnError):
+    code = "store_error"
+    status = 503
+    title = "The conversation could not be saved"
+
+
+class StoreUnavailable(StoreError):
+    code = "store_unavailable"
+    title = "Conversations are not available at the moment"
+    retry_after = 5
+
+
+class LeaseLost(StoreError):
+    """Another machine has taken this turn over, or the thread was deleted: nothing was written."""
+
+    code = "lease_lost"
+    status = 409
+    title = "This answer was taken over or its conversation was deleted"
+
+
+class DamagedRow(StoreError):
+    """A stored turn cannot be read: damaged, or written by a newer version."""
+
+    code = "damaged_turn"
+    status = 500
+    title = "A part of this conversation could not be read"
+
+
+class ModelError(C1fnError):
+    code = "model_error"
+    status = 502
+    title = "The model could not answer"
+
+
+class ModelBusy(ModelError):
+    """The model's provider limits the rate (its 429)."""
+
+    code = "model_rate_limited"
+    status = 429
+    title = "The model is busy"
+    detail = "Too many requests reach the model at the moment. Please try again shortly."
+    retry_after = 10
+
+
+class ModelUnavailable(ModelError):
+    code = "model_unavailable"
+    status = 503
+    title = "The model is not available"
+    detail = "The model cannot be reached or reports an error of its own. Please try again shortly."
+    retry_after = 5
+
+
+class ModelTimeout(ModelError):
+    code = "model_timeout"
+    status = 504
+    title = "The model took too long"
+    detail = "The model stayed silent for too long. Please try again."
+    retry_after = 5
+
+
+class ModelKeyRejected(ModelError):
+    """401 or 403: the operator's key, not the person's fault."""
+
+    code = "model_key_rejected"
+    title = "The model rejected this service's key"
+    detail = "The service is not set up correctly: its model key was rejected. Its operator must replace it."
+
+
+class ModelRejected(ModelError):
+    code = "model_rejected"
+    title = "The model did not accept the request"
+    detail = "The model did not accept the request. The operator's log has its status."
+
+
+class ContextTooLong(ModelError):
+    code = "context_too_long"
+    status = 413
+    title = "The conversation is too long for the model"
+    detail = "The prompt and what came before it are too long for the model. Start a new conversation."
+
+
+class AnswerCut(ModelError):
+    """The stream ended without a finish_reason, or the connection broke midway."""
+
+    code = "answer_cut"
+    title = "The answer was cut off"
+    detail = "The connection to the model broke before the answer was complete. Please try again."
+
+
+class AnswerGarbled(ModelError):
+    code = "answer_garbled"
+    title = "The model's answer could not be understood"
+    detail = "The model sent something that is not an answer. Please try again."
+
+
+class AnswerTooLong(ModelError):
+    code = "answer_too_long"
+    title = "The answer is too long"
+    detail = "The answer grew beyond what can be kept. Ask for a shorter one."
+
+
+class TooManyRounds(ModelError):
+    code = "too_many_tool_rounds"
+    title = "The model did not come to an answer"
+    detail = "The model called tools again and again without answering. Ask in another way."
+
+
+class OutOfTime(C1fnError):
+    """The platform's deadline came first."""
+
+    code = "out_of_time"
+    status = 504
+    title = "The answer took too long"
+    detail = "The time for one answer is over. What was said so far is kept."
+
+
+class Interrupted(C1fnError):
+    code = "interrupted"
+    status = 503
+    title = "The answer was interrupted"
+    detail = "The service stopped while it was answering. Please send again."
+    retry_after = 2
+
+
+def by_code(code: str | None) -> C1fnError:
+    """The error whose code a stored turn carries, with its standard detail."""
+    return _CODES.get(code or "", Interrupted)()
+
+
+def _tree(root: type[C1fnError]) -> list[type[C1fnError]]:
+    return [root, *(leaf for branch in root.__subclasses__() for leaf in _tree(branch))]
+
+
+_CODES = {kind.code: kind for kind in _tree(C1fnError) if "code" in kind.__dict__}

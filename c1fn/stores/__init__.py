@@ -1,0 +1,138 @@
+"""The port of thread stores: what the law of a turn (docs/design.md) asks of any of them.
+
+An adapter keeps these laws; `tests/stores/contract.py` proves them for each one.
+
+* ``open`` checks in this order: replay, then busy, then claim. When it returns a ``Claim`` the prompt is
+  durable, nobody else runs a turn on this thread, and no other attempt at this responseId can commit.
+* ``commit`` is acknowledged before it returns. A claim that was taken over, or whose thread was deleted,
+  changes nothing and raises ``LeaseLost``.
+* A claim that is not renewed for ``LEASE`` seconds may be taken over: by another prompt (its turn is then
+  interrupted) or by the same responseId (its turn then runs again, under the same number).
+* The owner is part of every key: a thread of another owner cannot be named.
+
+Every method may raise ``StoreUnavailable``.
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import Protocol
+
+from c1fn.turn import Ask, Page, Thread, Turn
+
+LEASE = 30.0
+"""Seconds after its last renewal at which a running turn counts as dead."""
+
+RENEWAL = 1.0
+"""Seconds between two calls of ``renew``; a stop is heard within this time and one round trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """This turn is ours to run. ``history`` holds the turns before it, oldest first, as far as asked for.
+
+    ``attempt`` is a random token; ``replaces`` is the attempt of the stored turn that this one overwrites
+    (a failed or interrupted turn that is run again), if there is one.
+    """
+
+    ask: Ask
+    number: int
+    attempt: str
+    started: float
+    history: tuple[Turn, ...]
+    replaces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """This responseId was answered; ``turn`` is how."""
+
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """This responseId is being answered by somebody: ``follow`` it."""
+
+    number: int
+
+
+Opened = Claim | Replay | Running
+
+
+class Store(Protocol):
+    async def open(self, ask: Ask, *, history: int) -> Opened:
+        """Begin the turn, or say why not.
+
+        :param history: how many of the newest earlier turns a ``Claim`` must carry, at most.
+        :raises Busy: another responseId runs on this thread.
+        :raises Mismatch: this responseId was used with another prompt.
+        """
+        ...
+
+    async def renew(self, claim: Claim, said: str) -> bool:
+        """Keep the claim for another ``LEASE`` and make ``said``, the whole answer so far, readable to
+        followers. True when somebody asked this turn to stop.
+
+        :raises LeaseLost: the claim is no longer ours.
+        """
+        ...
+
+    async def commit(self, claim: Claim, turn: Turn) -> None:
+        """Store the turn, whole, and release the thread. ``turn.state`` is any but RUNNING.
+
+        :raises LeaseLost: the claim is no longer ours; nothing was written.
+        """
+        ...
+
+    def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
+        """The answer of a turn from its beginning, in pieces as it grows, then the whole turn, once.
+
+        A turn whose claim ran out ends as an INTERRUPTED turn.
+
+        :raises NotFound: no such turn.
+        """
+        ...
+
+    async def stop(self, owner: str, thread_id: str, response_id: str | None) -> bool:
+        """Ask the running turn (of this responseId, if given) to stop. False when none runs."""
+        ...
+
+    async def threads(self, owner: str, *, cursor: str | None, limit: int) -> Page:
+        """A page of the owner's threads, the newest first.
+
+        :raises BadField: the cursor is not one of ours.
+        """
+        ...
+
+    async def create(self, owner: str, thread_id: str, title: str) -> Thread:
+        """Create an empty thread; a thread that exists is left as it is and returned."""
+        ...
+
+    async def load(self, owner: str, thread_id: str) -> tuple[Turn, ...]:
+        """All turns of a thread, oldest first; the running one last, if there is one.
+
+        :raises NotFound: no such thread.
+        """
+        ...
+
+    async def rename(self, owner: str, thread_id: str, title: str) -> Thread:
+        """:raises NotFound: no such thread."""
+        ...
+
+    async def delete(self, owner: str, thread_id: str) -> None:
+        """Delete the thread and its turns; a turn that runs cannot bring it back.
+
+        :raises NotFound: no such thread.
+        """
+        ...
+
+    async def revise(self, owner: str, thread_id: str, response_id: str, content: str) -> None:
+        """Replace what people see of one answer: the state of its form.
+
+        :raises NotFound: no such finished turn.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Give back sockets and threads."""
+        ...

@@ -1,0 +1,128 @@
+"""The nouns of a conversation.
+
+A *turn* is one prompt and everything that came of it: tool calls, tool results, the answer. A *thread* is
+an ordered list of whole turns, numbered from 1 without gaps. What people see and what the model sees are
+both read from turns. Nothing here does I/O; every value is frozen.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call the model asks for; ``arguments`` is the JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message, with OpenAI's fields; ``id`` is the client's and never goes to the model.
+
+    https://platform.openai.com/docs/api-reference/chat/create
+    """
+
+    role: Role
+    content: str
+    id: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens the model counted for one turn, summed over its rounds."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+
+
+class State(StrEnum):
+    """Where a turn stands. All but RUNNING are final for the attempt that wrote them."""
+
+    RUNNING = "running"
+    DONE = "done"  # the model finished
+    STOPPED = "stopped"  # a person asked it to stop; what was said is kept
+    FAILED = "failed"  # the model or a tool failed; the partial answer is kept for people
+    INTERRUPTED = "interrupted"  # the machine died or was shut down
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a client asks for: one prompt, to be answered as ``response_id`` on a thread of ``owner``."""
+
+    owner: str
+    thread_id: str
+    response_id: str
+    prompt: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One prompt and what came of it.
+
+    ``reply`` holds every message after the prompt, in order; a tool call never stands without its result.
+    ``started`` is in seconds since the epoch. ``error`` is the code of the failure, if there was one.
+    ``revised`` is the visible answer as the client last saved it (a form's state), if it did.
+    """
+
+    number: int
+    response_id: str
+    state: State
+    prompt: Message
+    started: float
+    reply: tuple[Message, ...] = ()
+    usage: Usage = Usage()
+    error: str | None = None
+    revised: str | None = None
+
+    @property
+    def answer(self) -> str:
+        """The text the client was sent: what the model said in all rounds, in order."""
+        return "".join(m.content for m in self.reply if m.role == "assistant")
+
+    @property
+    def visible(self) -> str:
+        """The answer as people should see it now."""
+        return self.answer if self.revised is None else self.revised
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """What a list of threads shows of one. Times are in seconds since the epoch."""
+
+    id: str
+    title: str
+    created: float
+    updated: float
+    running: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some threads, newest first, and the cursor of the page after them (None: there is none)."""
+
+    threads: tuple[Thread, ...]
+    cursor: str | None
+
+
+def for_model(history: Iterable[Turn]) -> list[Message]:
+    """The messages of earlier turns that the model may see, oldest first.
+
+    Failed, interrupted and running turns are left out whole; a stopped one counts if it said something.
+    """
+    messages: list[Message] = []
+    for turn in history:
+        if turn.state is State.DONE or (turn.state is State.STOPPED and turn.answer):
+            messages += (turn.prompt, *turn.reply)
+    return messages
