@@ -6,9 +6,11 @@
     ├── Refused ─ Busy · Mismatch                                                the thread says no
     ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
     ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelRejected
-    │                · ContextTooLong · AnswerCut · AnswerGarbled · AnswerTooLong · TooManyRounds
+    │                · ContextTooLong · AnswerCut · AnswerGarbled · AnswerTooLong · AnswerWithheld
+    │                · AnswerEmpty · TooManyRounds
     ├── OutOfTime                                                                the platform's deadline
-    └── Interrupted                                                              shut down, or died
+    ├── Interrupted                                                              shut down, or died
+    └── Internal                                                                 a bug, told to the platform
 
 Each has a stable machine-readable ``code``, the HTTP ``status`` of a refusal before the stream, a ``title``
 fit for a person, and ``retry_after`` in seconds where a retry can help. ``detail`` says what is wrong,
@@ -206,6 +208,18 @@ class AnswerTooLong(ModelError):
     detail = "The answer grew beyond what can be kept. Ask for a shorter one."
 
 
+class AnswerWithheld(ModelError):
+    code = "answer_withheld"
+    title = "The model withheld its answer"
+    detail = "The model's provider withheld the answer. Ask in another way."
+
+
+class AnswerEmpty(ModelError):
+    code = "answer_empty"
+    title = "The model gave no answer"
+    detail = "The model finished without saying anything. Please try again."
+
+
 class TooManyRounds(ModelError):
     code = "too_many_tool_rounds"
     title = "The model did not come to an answer"
@@ -227,6 +241,15 @@ class Interrupted(C1fnError):
     title = "The answer was interrupted"
     detail = "The service stopped while it was answering. Please send again."
     retry_after = 2
+
+
+class Internal(C1fnError):
+    """A bug: the person is told so much, and the platform's error report gets the exception itself."""
+
+    code = "internal"
+    status = 500
+    title = "Something went wrong"
+    detail = "The service failed in a way it does not know. Its operator's log has the details."
 
 
 def by_code(code: str | None) -> C1fnError:

@@ -1,0 +1,311 @@
+"""One turn, in order: open, pour, commit, and only then say that it is finished.
+
+A turn is a task of its own, at the model's pace; the client reads it through a ``Reply`` at its own pace.
+What can end a turn early arrives as one cancellation of the model's stream: the time for an answer, a stop
+that somebody asked for, a lease that was lost. So a delta costs no timer and no task switch of its own.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from c1fn.errors import (
+    AnswerEmpty,
+    AnswerTooLong,
+    AnswerWithheld,
+    C1fnError,
+    ContextTooLong,
+    Internal,
+    Interrupted,
+    LeaseLost,
+    OutOfTime,
+    StoreError,
+    TooManyRounds,
+    by_code,
+)
+from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, Working
+from c1fn.log import Log, TurnLine
+from c1fn.models import Model
+from c1fn.reply import Reply
+from c1fn.stores import RENEWAL, Claim, Replay, Running, Store
+from c1fn.tools import Tools
+from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, for_model
+
+CHARACTERS_PER_TOKEN = 3
+"""An estimate on the safe side: C1's escaped JSON takes about 3 characters a token, prose about 4."""
+
+GRACE = 20.0
+"""Seconds that running turns get to finish when the process is asked to end, before they are interrupted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one turn may take. See the settings of the same names."""
+
+    history_turns: int
+    history_tokens: int
+    max_answer: int
+    max_seconds: float
+    max_rounds: int
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A turn while it is being written."""
+
+    claim: Claim
+    started: float
+    reply: list[Message] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)  # of this round
+    said: list[str] = field(default_factory=list)  # of all rounds
+    size: int = 0
+    rounds: int = 0
+    usage: Usage = field(default_factory=Usage)
+    first: float | None = None
+    cut: C1fnError | None = None  # why it was ended early; None: the time was over
+    stopped: bool = False
+
+    def hear(self, text: str, now: float) -> None:
+        if self.first is None:
+            self.first = now
+        self.text.append(text)
+        self.said.append(text)
+        self.size += len(text)
+
+    def close_round(self, calls: tuple[ToolCall, ...], results: Sequence[Message]) -> None:
+        self.reply += (Message("assistant", "".join(self.text), tool_calls=calls), *results)
+        self.text = []
+
+    def turn(self, state: State, error: C1fnError | None) -> Turn:
+        partial = (Message("assistant", "".join(self.text)),) if self.text else ()
+        return Turn(
+            number=self.claim.number,
+            response_id=self.claim.ask.response_id,
+            state=state,
+            prompt=self.claim.ask.prompt,
+            started=self.claim.started,
+            reply=(*self.reply, *partial),
+            usage=self.usage,
+            error=error.code if error else None,
+        )
+
+
+class Chat:
+    """The conversations of one process."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: Model,
+        tools: Tools,
+        limits: Limits,
+        log: Log,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.store = store
+        self.model = model
+        self._tools = tools
+        self._limits = limits
+        self._log = log
+        self._clock = clock
+        self._sleep = sleep
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def begin(self, ask: Ask, *, seconds: float | None = None) -> Reply:
+        """Open the turn; what it says then comes through the reply.
+
+        :param seconds: how long the platform lets this request live; None: as long as the limits say.
+        :raises Refused: the thread says no.
+        :raises StoreUnavailable: nothing was stored, nothing was asked of the model.
+        """
+        opened = await self.store.open(ask, history=self._limits.history_turns)
+        reply = Reply()
+        match opened:
+            case Replay(turn):
+                _retell(turn, reply)
+            case Running():
+                self._start(self._follow(ask.owner, ask.thread_id, ask.response_id, reply), reply)
+            case Claim():
+                limit = min(self._limits.max_seconds, seconds or self._limits.max_seconds)
+                self._start(self._run(opened, reply, limit), reply)
+            case _:
+                assert_never(opened)
+        return reply
+
+    async def follow(self, owner: str, thread_id: str, response_id: str) -> Reply:
+        """The answer of a turn from its beginning to its end, wherever it runs; an unknown one says NotFound."""
+        reply = Reply()
+        self._start(self._follow(owner, thread_id, response_id, reply), reply)
+        return reply
+
+    async def aclose(self, grace: float = GRACE) -> None:
+        """Let running turns finish for a while, interrupt the rest, and close the store and the model."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self.model.aclose()
+        await self.store.aclose()
+
+    def _start(self, turn: Coroutine[None, None, None], reply: Reply) -> None:
+        task = asyncio.create_task(turn)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        reply.comes_from(task)
+
+    async def _follow(self, owner: str, thread_id: str, response_id: str, reply: Reply) -> None:
+        try:
+            async with aclosing(self.store.follow(owner, thread_id, response_id)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Turn):
+                        reply.say(_ending(piece))
+                    else:
+                        reply.say(Delta(piece))
+        except C1fnError as error:
+            reply.say(Failed(error))
+
+    async def _run(self, claim: Claim, reply: Reply, seconds: float) -> None:
+        draft = _Draft(claim, self._clock())
+        state, error, bug = State.DONE, None, None
+        try:
+            async with asyncio.timeout(seconds) as limit, self._kept_alive(draft, limit):
+                await self._answer(draft, reply)
+        except C1fnError as failure:
+            state, error = State.FAILED, failure
+        except TimeoutError:
+            if draft.stopped:
+                state = State.STOPPED
+            else:
+                state, error = State.FAILED, draft.cut or OutOfTime()
+        except asyncio.CancelledError:
+            state, error = State.INTERRUPTED, Interrupted()
+        except Exception as exception:  # noqa: BLE001 - stored and told first, then raised to the platform
+            state, error, bug = State.FAILED, Internal(), exception
+        await self._end(draft, reply, state, error)
+        if bug is not None:
+            raise bug
+
+    async def _end(self, draft: _Draft, reply: Reply, state: State, error: C1fnError | None) -> None:
+        if not isinstance(error, LeaseLost):
+            try:
+                await self.store.commit(draft.claim, draft.turn(state, error))
+            except StoreError as failure:
+                state, error = State.FAILED, failure
+        self._log(self._line(draft, state, error))
+        reply.say(Failed(error) if error else Finished(state))
+
+    @asynccontextmanager
+    async def _kept_alive(self, draft: _Draft, limit: asyncio.Timeout) -> AsyncGenerator[None, None]:
+        beat = asyncio.create_task(self._beat(draft, limit))
+        try:
+            yield
+        finally:
+            beat.cancel()
+            with suppress(asyncio.CancelledError):
+                await beat
+
+    async def _beat(self, draft: _Draft, limit: asyncio.Timeout) -> None:
+        """Renew the lease until it is lost or a stop is asked for; then end the turn by its own timeout."""
+        while not draft.stopped and draft.cut is None:
+            await self._sleep(RENEWAL)
+            try:
+                draft.stopped = await self.store.renew(draft.claim, "".join(draft.said))
+            except LeaseLost as lost:
+                draft.cut = lost
+            except StoreError:
+                continue  # the lease outlives several failed renewals, and the commit has the last word
+        limit.reschedule(asyncio.get_running_loop().time())
+
+    async def _answer(self, draft: _Draft, reply: Reply) -> None:
+        history = self._within_budget(draft.claim.history)
+        try:
+            await self._rounds(history, draft, reply)
+        except ContextTooLong:
+            if not history or draft.said or draft.reply:
+                raise
+            await self._rounds(history[(len(history) + 1) // 2 :], draft, reply)
+
+    async def _rounds(self, history: Sequence[Turn], draft: _Draft, reply: Reply) -> None:
+        before = [*for_model(history), draft.claim.ask.prompt]
+        while draft.rounds < self._limits.max_rounds:
+            calls = await self._round([*before, *draft.reply], draft, reply)
+            if not calls:
+                return
+            for call in calls:
+                reply.say(Working(call.name))
+            draft.close_round(calls, await self._tools.run(calls))
+        raise TooManyRounds
+
+    async def _round(self, messages: list[Message], draft: _Draft, reply: Reply) -> tuple[ToolCall, ...]:
+        calls: tuple[ToolCall, ...] = ()
+        async with aclosing(self.model.reply(messages, self._tools.specs)) as events:
+            async for event in events:
+                match event:
+                    case Delta(text):
+                        draft.hear(text, self._clock())
+                        if draft.size > self._limits.max_answer:
+                            raise AnswerTooLong
+                        reply.say(event)
+                    case Called():
+                        calls = event.calls
+                    case Ended(reason, usage):
+                        draft.usage += usage
+                        _check(reason)
+                    case _:
+                        assert_never(event)
+        draft.rounds += 1
+        if not calls and not draft.said:
+            raise AnswerEmpty
+        return calls
+
+    def _within_budget(self, history: Sequence[Turn]) -> Sequence[Turn]:
+        """The newest whole turns whose estimated tokens fit."""
+        room = self._limits.history_tokens * CHARACTERS_PER_TOKEN
+        for index in range(len(history) - 1, -1, -1):
+            room -= sum(len(m.content) for m in for_model([history[index]]))
+            if room < 0:
+                return history[index + 1 :]
+        return history
+
+    def _line(self, draft: _Draft, state: State, error: C1fnError | None) -> TurnLine:
+        ask = draft.claim.ask
+        return TurnLine(
+            thread=ask.thread_id,
+            response=ask.response_id,
+            state=state,
+            error=error.code if error else None,
+            model=self.model.name,
+            first_ms=None if draft.first is None else (draft.first - draft.started) * 1000,
+            total_ms=(self._clock() - draft.started) * 1000,
+            rounds=draft.rounds,
+            bytes=draft.size,
+            input_tokens=draft.usage.input_tokens,
+            output_tokens=draft.usage.output_tokens,
+        )
+
+
+_BAD_ENDINGS: dict[str, type[C1fnError]] = {"length": AnswerTooLong, "content_filter": AnswerWithheld}
+
+
+def _check(reason: str) -> None:
+    if reason in _BAD_ENDINGS:
+        raise _BAD_ENDINGS[reason]
+
+
+def _retell(turn: Turn, reply: Reply) -> None:
+    """Say a stored turn again: the same bytes as the first time."""
+    if turn.answer:
+        reply.say(Delta(turn.answer))
+    reply.say(_ending(turn))
+
+
+def _ending(turn: Turn) -> Event:
+    if turn.state in (State.DONE, State.STOPPED):
+        return Finished(turn.state)
+    return Failed(by_code(turn.error))

@@ -1,0 +1,71 @@
+"""The environment, read once, as one frozen value.
+
+Every setting is named `C1FN_<FIELD>`, but for the model's key, which keeps the name its provider gave it.
+An empty variable counts as unset. An unknown `C1FN_…` name is refused: it is a typing error that would
+otherwise silently leave a default in force. `docs/settings.md` lists them all; a test compares.
+"""
+
+from collections.abc import Mapping
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+PREFIX = "C1FN_"
+API_KEY = "THESYS_API_KEY"
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names it and says what it takes, without its value."""
+
+
+class Settings(BaseModel):
+    """How this process is set up. Sizes are in bytes and times in seconds, unless a field says otherwise."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    api_key: SecretStr | None = Field(None, description="The model's key. Without it: the offline model.")
+    base_url: str = Field("https://api.thesys.dev/v1/embed/", description="An OpenAI-compatible API.")
+    model: str = Field("c1-nightly", min_length=1, description="A model's name, or `offline`.")
+
+    store: Literal["memory", "dynamodb"] = Field("memory", description="Where threads are kept.")
+    table: str = Field("c1fn", min_length=3, max_length=255, description="The DynamoDB table's name.")
+    dynamodb_endpoint: str | None = Field(None, description="Another DynamoDB endpoint: an emulator's URL.")
+    retention_days: int = Field(0, ge=0, le=36500, description="Days a thread is kept; 0 is for ever.")
+    checkpoints: bool = Field(False, description="Store a running answer as it grows, for followers.")
+
+    history_turns: int = Field(20, ge=0, le=1000, description="Earlier turns the model sees, at most.")
+    history_tokens: int = Field(100_000, ge=0, description="Their estimated tokens, at most.")
+    max_body: int = Field(262_144, ge=1024, description="A request's body, at most.")
+    max_answer: int = Field(4_194_304, ge=1024, description="One answer, at most.")
+    max_seconds: float = Field(600, gt=0, description="The time for one answer, at most.")
+    max_rounds: int = Field(8, ge=1, le=64, description="Rounds of tool calls in one turn, at most.")
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self:
+        """:raises SettingsError: a setting is unknown or has a value it cannot have."""
+        given = {
+            name.removeprefix(PREFIX).lower(): value
+            for name, value in environ.items()
+            if name.startswith(PREFIX) and value
+        }
+        if "api_key" in given:
+            raise SettingsError(f"{PREFIX}API_KEY: unknown setting. The model's key is {API_KEY}.")
+        if environ.get(API_KEY):
+            given["api_key"] = environ[API_KEY]
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            raise SettingsError(
+                "; ".join(_told(str(e["loc"][0]), e["msg"]) for e in error.errors())
+            ) from None
+
+
+def variable(field: str) -> str:
+    """The environment variable of a field."""
+    return API_KEY if field == "api_key" else PREFIX + field.upper()
+
+
+def _told(field: str, message: str) -> str:
+    if field not in Settings.model_fields:
+        return f"{variable(field)}: unknown setting (docs/settings.md lists them all)."
+    return f"{variable(field)}: {message}."
