@@ -37,8 +37,9 @@ from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, for_model
 CHARACTERS_PER_TOKEN = 3
 """An estimate on the safe side: C1's escaped JSON takes about 3 characters a token, prose about 4."""
 
-GRACE = 20.0
-"""Seconds that running turns get to finish when the process is asked to end, before they are interrupted."""
+GRACE = 2.0
+"""Seconds that running turns get to finish when the process is asked to end, before they are interrupted:
+who pressed Ctrl-C waits no longer, and a platform that asks at all allows about as much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,7 @@ class Chat:
         return reply
 
     async def follow(self, owner: str, thread_id: str, response_id: str) -> Reply:
-        """The answer of a turn from its beginning to its end, wherever it runs; an unknown one says NotFound."""
+        """The answer of a turn from its beginning to its end, wherever it runs. Unknown: it says NotFound."""
         reply = Reply()
         self._start(self._follow(owner, thread_id, response_id, reply), reply)
         return reply

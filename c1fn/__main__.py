@@ -1,0 +1,109 @@
+"""The command line: c1fn serve · chat · lambda."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from c1fn import __version__, compose
+from c1fn.settings import API_KEY, Settings, SettingsError
+
+HOST = "127.0.0.1"
+GRACEFUL = 2
+"""Seconds for open responses after Ctrl-C; running turns then get `converse.GRACE` more."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; Ctrl-C ends it cleanly."""
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except KeyboardInterrupt:
+        return 0
+    except SettingsError as error:
+        print(f"c1fn: {error}", file=sys.stderr)
+        return 2
+
+
+def serve(options: argparse.Namespace) -> int:
+    """The local server."""
+    import uvicorn
+
+    settings = compose.settle(Settings.read(_environ()), {})
+    listener = _listen(options.port)
+    if listener is None:
+        print(
+            f"c1fn: port {options.port} is taken. Try: c1fn serve --port {options.port + 1}", file=sys.stderr
+        )
+        return 1
+    print(f"{_summary(settings)} · http://{HOST}:{listener.getsockname()[1]}/", flush=True)
+    config = uvicorn.Config(
+        compose.web_app(settings),
+        log_level="warning",
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=GRACEFUL,
+    )
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def chat(options: argparse.Namespace) -> int:  # noqa: ARG001 - the shape of every command
+    """A conversation in the terminal, in this process."""
+    from c1fn import terminal
+
+    settings = compose.settle(Settings.read(_environ()), {})
+    if sys.stdin.isatty():
+        print(f"{_summary(settings)} · Ctrl-D ends", flush=True)
+
+    async def converse() -> int:
+        return await terminal.converse(compose.chat(settings))
+
+    return asyncio.run(converse())
+
+
+def _environ() -> Mapping[str, str]:
+    """The environment over `.env.local` over `.env`, both in the working directory."""
+    from dotenv import dotenv_values
+
+    files = {**dotenv_values(Path(".env")), **dotenv_values(Path(".env.local"))}
+    return {name: value for name, value in files.items() if value is not None} | os.environ
+
+
+def _summary(settings: Settings) -> str:
+    why = f" (no {API_KEY})" if settings.api_key is None else ""
+    return f"c1fn {__version__} · model {settings.model}{why} · store {settings.store}"
+
+
+def _listen(port: int) -> socket.socket | None:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    with contextlib.suppress(OSError):
+        listener.bind((HOST, port))
+        return listener
+    listener.close()
+    return None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("c1fn", description="A chat backend for generative UI.")
+    parser.add_argument("--version", action="version", version=f"c1fn {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True)
+
+    command = commands.add_parser("serve", help="serve on this machine")
+    command.add_argument("--port", type=int, default=8000, help="0 lets the system choose (default: 8000)")
+    command.set_defaults(run=serve)
+
+    command = commands.add_parser("chat", help="talk in the terminal, or answer what is piped in")
+    command.set_defaults(run=chat)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

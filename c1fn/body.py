@@ -1,0 +1,104 @@
+"""The chat request's body: JSON bytes → Ask, or a refusal that names the field.
+
+The shape is the C1 quickstart's: `{prompt, threadId, responseId}`, where `prompt` is an OpenAI chat message
+with an optional `id`. Fields that newer clients may add are let be; what would change the meaning is not.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from c1fn.auth import Caller
+from c1fn.errors import BadField, BadRequest, NotJson, RoleNotAllowed, UnsupportedPart
+from c1fn.turn import Ask, Message
+
+ID_LENGTH = 128
+"""Characters of any id; a UUID has 36."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _printable(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+Id = Annotated[str, Field(min_length=1, max_length=ID_LENGTH), AfterValidator(_printable)]
+"""A name chosen by a client: any printable characters, in any script."""
+
+
+class TextPart(BaseModel):
+    type: Literal["text"]
+    text: str
+
+
+class Prompt(BaseModel):
+    """An OpenAI user message. https://platform.openai.com/docs/api-reference/chat/create"""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["role", "content"]})
+
+    role: Literal["user"]
+    content: str | list[TextPart]
+    id: Id | None = None
+
+
+class ChatBody(BaseModel):
+    """What the official client posts."""
+
+    model_config = ConfigDict(title="ChatRequest")
+
+    prompt: Prompt
+    threadId: Id  # noqa: N815 - the client's own spelling, shown in the schema
+    responseId: Id  # noqa: N815 - the same
+
+
+def read_ask(body: bytes, caller: Caller) -> Ask:
+    """The body as an Ask of this caller.
+
+    :raises BadRequest: what is wrong, with the field's path.
+    """
+    try:
+        chat = ChatBody.model_validate_json(body)
+    except ValidationError as error:
+        raise _refusal(error) from None  # pydantic's error carries the input: the prompt
+    content = chat.prompt.content
+    text = content if isinstance(content, str) else "".join(part.text for part in content)
+    if not text:
+        raise BadField("must not be empty", field="prompt.content")
+    prompt = Message("user", text, id=chat.prompt.id)
+    return Ask(caller.owner, chat.threadId, chat.responseId, prompt)
+
+
+def _refusal(error: ValidationError) -> BadRequest:
+    first: Any = error.errors(include_url=False, include_input=True, include_context=False)[0]
+    # A union names its branch after the field's name; the client knows no branches.
+    place = [str(step) for step in first["loc"] if not re.match(r"str$|list\[", str(step))]
+    field = ".".join(place) or None
+    match first["type"], place:
+        case "json_invalid", _:
+            return NotJson(f"The body must be a JSON object. {first['msg']}.")  # tells a position, no text
+        case "model_type", []:
+            return NotJson()
+        case "literal_error", ["prompt", "role"]:
+            return RoleNotAllowed(field=field)
+        case "string_type" | "list_type", ["prompt", "content", *_]:
+            return _content_refusal(error)
+    return BadField(_sentence(first["msg"]), field=field)
+
+
+def _content_refusal(error: ValidationError) -> BadRequest:
+    """Why neither a text nor parts: the deepest complaint is about what the client meant."""
+    deepest: Any = max(error.errors(include_url=False), key=lambda e: len(e["loc"]))
+    if deepest["type"] == "literal_error":
+        index = next(step for step in deepest["loc"] if isinstance(step, int))
+        return UnsupportedPart(
+            "Only text parts are accepted; images, audio and files are not.",
+            field=f"prompt.content.{index}.type",
+        )
+    return BadField("must be a text or a list of text parts", field="prompt.content")
+
+
+def _sentence(message: str) -> str:
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,73 @@
+"""Chooses: settings → the parts of one process. The only room that names adapters, and it imports them late,
+because what is not imported costs no cold start.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from c1fn.converse import Chat, Limits
+from c1fn.log import to_stdout
+from c1fn.models import Model
+from c1fn.settings import API_KEY, Settings, SettingsError
+from c1fn.stores import Store
+from c1fn.tools import Tools
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+OFFLINE = "offline"
+OFFLINE_PACE = 0.02
+"""Seconds between two deltas of the offline model: about as fast as a quick model writes."""
+
+
+def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """Without a key the offline model answers, but never silently on AWS itself.
+
+    :raises SettingsError: a deployed function has no key and was not told to be offline.
+    """
+    if settings.api_key is not None or settings.model == OFFLINE:
+        return settings
+    if "AWS_LAMBDA_FUNCTION_NAME" in environ and environ.get("AWS_SAM_LOCAL") != "true":
+        raise SettingsError(
+            f"{API_KEY} is not set. Set the model's key, or C1FN_MODEL=offline to do without."
+        )
+    return settings.model_copy(update={"model": OFFLINE})
+
+
+def web_app(settings: Settings) -> "FastAPI":
+    """The ASGI application. Its parts are made at startup, in the event loop that serves them."""
+    from c1fn import web
+
+    return web.build(lambda: chat(settings), max_body=settings.max_body)
+
+
+def chat(settings: Settings) -> Chat:
+    """The conversations of this process."""
+    limits = Limits(
+        history_turns=settings.history_turns,
+        history_tokens=settings.history_tokens,
+        max_answer=settings.max_answer,
+        max_seconds=settings.max_seconds,
+        max_rounds=settings.max_rounds,
+    )
+    return Chat(store(settings), model(settings), Tools(), limits, to_stdout)
+
+
+def model(settings: Settings) -> Model:
+    if settings.model == OFFLINE or settings.api_key is None:
+        from c1fn.models.offline import OfflineModel
+
+        return OfflineModel(pace=OFFLINE_PACE)
+    from c1fn.models.c1 import C1Model
+
+    return C1Model(
+        api_key=settings.api_key.get_secret_value(), base_url=settings.base_url, model=settings.model
+    )
+
+
+def store(settings: Settings) -> Store:
+    if settings.store == "memory":
+        from c1fn.stores.memory import MemoryStore
+
+        return MemoryStore()
+    raise SettingsError("C1FN_STORE: dynamodb is not built yet.")

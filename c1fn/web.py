@@ -1,0 +1,178 @@
+"""The HTTP side: routes, refusals, statuses. Built once per process around one Chat.
+
+A refusal before the stream keeps its true status as `application/problem+json` (RFC 9457) for every client
+but a browser, because the official client shows a person nothing for a status other than 2xx: a browser gets
+the same refusal as a C1 error card in a 200. The header `C1fn-Error` carries the same code in both.
+
+https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+import importlib.resources
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
+
+from c1fn import __version__
+from c1fn.auth import ANYBODY
+from c1fn.body import ChatBody, read_ask
+from c1fn.converse import Chat
+from c1fn.errors import BadRequest, C1fnError, Internal, NotFound, TooLarge
+from c1fn.events import Failed
+from c1fn.pour import SILENCE, Pouring
+from c1fn.reply import Reply
+from c1fn.wire import HEADERS, error_card
+
+DEADLINE_MARGIN = 4.0
+"""Seconds before the platform's deadline at which an answer ends: time to store it and to say so."""
+
+ERROR_HEADER = "c1fn-error"
+
+
+class Refusal(Response):
+    """A C1fnError as problem+json."""
+
+    media_type = "application/problem+json"
+
+
+def build(open_chat: Callable[[], Chat], *, max_body: int) -> FastAPI:
+    """The application.
+
+    :param open_chat: makes the process's Chat, at startup, inside the event loop that will serve it.
+    :param max_body: bytes of a request's body, at most.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
+        app.state.chat = open_chat()
+        yield
+        await app.state.chat.aclose()
+
+    app = FastAPI(title="c1fn", version=__version__, lifespan=lifespan, redoc_url=None)
+    app.add_exception_handler(C1fnError, _refused)
+    app.add_exception_handler(HTTPException, _no_route)
+
+    @app.get("/healthz", tags=["service"])
+    async def healthz() -> dict[str, str]:
+        """Whether the process serves. It asks neither the store nor the model."""
+        return {"status": "ok", "version": __version__}
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> HTMLResponse:
+        return HTMLResponse(_PLAIN_PAGE)
+
+    @app.post("/api/chat", tags=["chat"], response_class=Response, openapi_extra=_CHAT_SCHEMA)
+    async def chat(request: Request) -> Response:
+        """Answer one prompt, streamed as the model writes it."""
+        ask = read_ask(await _body(request, max_body), ANYBODY)
+        reply = await _chat(request).begin(ask, seconds=_time_left(request))
+        return await _poured(request, reply)
+
+    @app.get("/api/threads/{thread_id}/turns/{response_id}", tags=["chat"], response_class=Response)
+    async def turn(request: Request, thread_id: str, response_id: str) -> Response:
+        """An answer from its beginning, followed to its end if it is still being written."""
+        reply = await _chat(request).follow(ANYBODY.owner, thread_id, response_id)
+        return await _poured(request, reply)
+
+    return app
+
+
+def _chat(request: Request) -> Chat:
+    chat: Chat = request.app.state.chat
+    return chat
+
+
+async def _poured(request: Request, reply: Reply) -> Response:
+    """The reply as a stream, or as a refusal when it failed before it said anything."""
+    first = await reply.take(SILENCE)
+    if reply.ended and not first:
+        await reply.over()
+    if first and isinstance(first[0], Failed):
+        return _refusal(request, first[0].error)
+    return Pouring(first, reply, HEADERS)
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body may have {limit} bytes at most.")
+
+
+def _time_left(request: Request) -> float | None:
+    """Seconds until an answer must end, where the platform has a deadline."""
+    context = request.scope.get("aws.context")
+    if context is None:
+        return None
+    remaining: int = context.get_remaining_time_in_millis()
+    return max(0.001, remaining / 1000 - DEADLINE_MARGIN)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    return _refusal(request, error if isinstance(error, C1fnError) else Internal())
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    """Starlette's own 404 and 405, in our form."""
+    if isinstance(error, HTTPException) and error.status_code != NotFound.status:
+        problem = {"type": "about:blank", "title": error.detail, "status": error.status_code}
+        return Refusal(_json(problem), error.status_code, headers=error.headers)
+    return _refusal(request, NotFound("There is nothing at this path."))
+
+
+def _refusal(request: Request, error: C1fnError) -> Response:
+    headers = {ERROR_HEADER: error.code}
+    if error.retry_after is not None:
+        headers["retry-after"] = f"{max(1, round(error.retry_after))}"
+    if _shows_cards(request) and not isinstance(error, BadRequest):
+        return Response(error_card(error), headers=headers | HEADERS)
+    problem: dict[str, Any] = {
+        "type": f"urn:c1fn:error:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": str(error),
+        "code": error.code,
+    }
+    if isinstance(error, BadRequest) and error.field:
+        problem["field"] = error.field
+    return Refusal(_json(problem), error.status, headers=headers)
+
+
+def _shows_cards(request: Request) -> bool:
+    """A browser's chat client, which renders C1 and shows no status."""
+    browser = "sec-fetch-mode" in request.headers or "origin" in request.headers
+    return browser and request.url.path == "/api/chat" and "json" not in request.headers.get("accept", "")
+
+
+def _json(value: Any) -> bytes:
+    return bytes(JSONResponse(value).body)
+
+
+_PLAIN_PAGE = importlib.resources.files("c1fn").joinpath("page.html").read_text("utf-8")
+
+_CHAT_SCHEMA: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": ChatBody.model_json_schema()}},
+    },
+    "responses": {
+        "200": {
+            "description": "The model's deltas as they are, UTF-8 text without framing.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        },
+        "4XX": {"description": "A refusal.", "content": {"application/problem+json": {}}},
+        "5XX": {"description": "The store or the model failed.", "content": {"application/problem+json": {}}},
+    },
+}
