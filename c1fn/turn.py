@@ -5,6 +5,8 @@ an ordered list of whole turns, numbered from 1 without gaps. What people see an
 both read from turns. Nothing here does I/O; every value is frozen.
 """
 
+import html
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -126,3 +128,26 @@ def for_model(history: Iterable[Turn]) -> list[Message]:
         if turn.state is State.DONE or (turn.state is State.STOPPED and turn.answer):
             messages += (turn.prompt, *turn.reply)
     return messages
+
+
+TITLE_LENGTH = 60
+"""Characters of a title: what a thread list shows in one line."""
+
+UNTITLED = "New conversation"
+
+_WRAPPED = re.compile(r"\s*<content\b[^>]*>(.*?)</content>", re.DOTALL)
+
+
+def title_of(prompt: Message) -> str:
+    """A thread's title from its first prompt: decoded, in one line, cut at a word.
+
+    The official client wraps what was typed as ``<content>…</content><context>…</context>`` and escapes it
+    as HTML; other clients send plain text, which is taken as it is.
+    """
+    wrapped = _WRAPPED.match(prompt.content)
+    words = (html.unescape(wrapped[1]) if wrapped else prompt.content).split()
+    line = " ".join(words)
+    if len(line) <= TITLE_LENGTH:
+        return line or UNTITLED
+    cut = line[:TITLE_LENGTH].rpartition(" ")[0] or line[: TITLE_LENGTH - 1]
+    return f"{cut}…"

@@ -133,6 +133,14 @@ class Store(Protocol):
         """
         ...
 
+    async def settle(self) -> None:
+        """Finish what was left for later, so that the process may be frozen: call it after the last byte.
+
+        A ``commit`` returns as soon as the turn is safe; its thread is released in the background. Nothing
+        is lost when this is not called or fails: the next ``open`` then does it, in more round trips.
+        """
+        ...
+
     async def aclose(self) -> None:
-        """Give back sockets and threads."""
+        """Settle, then give back sockets and threads."""
         ...
