@@ -14,6 +14,9 @@ from c1fn.turn import Ask, Message
 from c1fn.wire import Wire
 
 
+PROMPT = "> "
+
+
 async def converse(chat: Chat) -> int:
     """Prompts from standard input, answers to standard output, until its end.
 
@@ -54,7 +57,7 @@ async def _prompts() -> AsyncGenerator[str, None]:
         return
     while True:
         try:
-            line = await asyncio.to_thread(input, "› ")
+            line = await asyncio.to_thread(input, PROMPT)
         except EOFError:
             return
         if line.strip():

@@ -1,0 +1,42 @@
+# Two commands on a fresh machine: `make run` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fix pins clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
+
+run: $(VENV)/ready ## set everything up and serve on http://127.0.0.1:8000
+	$(BIN)/c1fn serve
+
+test: $(VENV)/ready ## set everything up and run the tests
+	$(BIN)/pytest
+
+lint: $(VENV)/ready ## types and style, warnings are errors
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+fix: $(VENV)/ready ## format, and mend what can be mended by machine
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+pins: $(VENV)/ready ## pin requirements*.in with hashes, for every supported Python
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command "make pins" requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command "make pins" requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove everything that was made here
+	rm -rf $(VENV) .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+
+$(VENV)/ready: requirements-dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "c1fn needs Python 3.11 or later; name one: make PYTHON=python3.13 run")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --progress-bar off --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --progress-bar off --no-build-isolation --no-deps --editable .
+	@touch $@

@@ -1,0 +1,26 @@
+import json
+
+import pytest
+
+from c1fn.log import TurnLine, to_stdout
+from c1fn.turn import State
+
+
+def test_a_turn_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
+    to_stdout(TurnLine("t", "r", State.FAILED, "answer_cut", "m", None, 1.5, 1, 3, 10, 5))
+    line = capsys.readouterr().out
+    assert line.count("\n") == 1
+    assert json.loads(line) == {
+        "event": "turn",
+        "thread": "t",
+        "response": "r",
+        "state": "failed",
+        "error": "answer_cut",
+        "model": "m",
+        "first_ms": None,
+        "total_ms": 1.5,
+        "rounds": 1,
+        "bytes": 3,
+        "input_tokens": 10,
+        "output_tokens": 5,
+    }

@@ -1,0 +1,59 @@
+from pathlib import Path
+
+import pytest
+
+from c1fn.settings import Settings, SettingsError, variable
+
+
+def test_the_defaults_are_the_quickstarts() -> None:
+    settings = Settings.read({})
+    assert (settings.base_url, settings.model) == ("https://api.thesys.dev/v1/embed/", "c1-nightly")
+
+
+def test_a_variable_is_read_and_converted() -> None:
+    assert Settings.read({"C1FN_HISTORY_TURNS": "7"}).history_turns == 7
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert Settings.read({"C1FN_MODEL": "", "THESYS_API_KEY": ""}) == Settings.read({})
+
+
+def test_variables_of_others_are_let_be() -> None:
+    assert Settings.read({"PATH": "/bin", "C1FNX": "1"}) == Settings.read({})
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({"C1FN_MODLE": "x"}, "C1FN_MODLE: unknown setting (docs/settings.md lists them all)."),
+        ({"C1FN_API_KEY": "x"}, "C1FN_API_KEY: unknown setting. The model's key is THESYS_API_KEY."),
+        (
+            {"C1FN_HISTORY_TURNS": "many"},
+            "C1FN_HISTORY_TURNS: Input should be a valid integer, unable to parse string as an integer.",
+        ),
+        ({"C1FN_STORE": "redis"}, "C1FN_STORE: Input should be 'memory' or 'dynamodb'."),
+    ],
+)
+def test_a_wrong_setting_is_named(environ: dict[str, str], told: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read(environ)
+    assert str(caught.value) == told
+
+
+def test_the_key_shows_nowhere() -> None:
+    settings = Settings.read({"THESYS_API_KEY": "sk-planted"})
+    assert "sk-planted" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"
+
+
+def test_a_wrong_value_is_not_repeated() -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read({"C1FN_HISTORY_TURNS": "planted"})
+    assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("field", Settings.model_fields)
+def test_every_setting_is_documented_with_its_default(field: str) -> None:
+    told = (Path(__file__).parent.parent / "docs/settings.md").read_text("utf-8")
+    default = Settings.model_fields[field].default
+    shown = "unset" if default is None else str(default).lower() if isinstance(default, bool) else default
+    assert f"| `{variable(field)}` | {shown} | {Settings.model_fields[field].description}" in told

@@ -1,0 +1,109 @@
+import asyncio
+import json
+from typing import Annotated, Any
+
+import pytest
+from pydantic import Field
+
+from c1fn.tools import RESULT_CHARACTERS, Tools
+from c1fn.turn import ToolCall
+
+
+def add(a: int, b: Annotated[int, Field(description="The other.")] = 2) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+async def greet(name: str) -> dict[str, str]:
+    """Greet somebody."""
+    return {"greeting": f"hello {name}"}
+
+
+def boom() -> None:
+    """Fail."""
+    raise RuntimeError("planted-secret")
+
+
+def strange() -> object:
+    """Return what is no JSON."""
+    return object()
+
+
+def huge() -> str:
+    """Return too much."""
+    return "x" * 10_000_000
+
+
+async def never() -> None:
+    """Not end."""
+    await asyncio.Event().wait()
+
+
+async def result(call_name: str, arguments: str = "{}", **options: Any) -> Any:
+    tools = Tools([add, greet, boom, strange, huge, never], **options)
+    (message,) = await tools.run([ToolCall("c1", call_name, arguments)])
+    assert (message.role, message.tool_call_id) == ("tool", "c1")
+    return json.loads(message.content)
+
+
+def test_a_function_becomes_a_tool() -> None:
+    (spec,) = Tools([add]).specs
+    assert (spec.name, spec.description) == ("add", "Add two numbers.")
+    assert spec.parameters["required"] == ["a"]
+    assert spec.parameters["properties"]["b"]["description"] == "The other."
+
+
+async def test_sync_and_async_functions_are_called_with_checked_arguments() -> None:
+    assert await result("add", '{"a": 3}') == 5
+    assert await result("greet", '{"name": "Ann"}') == {"greeting": "hello Ann"}
+
+
+async def test_no_arguments_may_be_an_empty_text() -> None:
+    assert "RuntimeError" in (await result("boom", ""))["error"]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "told"),
+    [
+        ("nope", "{}", "There is no tool named 'nope'. There are: add, greet, boom, strange, huge, never."),
+        ("add", "{}", "The arguments do not fit: a: Missing required argument"),
+        ("add", '{"a": "x"}', "The arguments do not fit: a: Input should be a valid integer"),
+        ("add", "{bad", "The arguments do not fit: all: Invalid JSON"),
+        ("boom", "{}", "The tool failed with RuntimeError."),
+        ("strange", "{}", "The tool returned something that cannot be written as JSON."),
+        ("huge", "{}", "The result has 10000000 characters; at most 100000 can be used. Ask for less."),
+    ],
+)
+async def test_whatever_goes_wrong_is_a_result_the_model_can_read(
+    name: str, arguments: str, told: str
+) -> None:
+    assert (await result(name, arguments))["error"].startswith(told)
+
+
+async def test_a_tool_that_never_ends_is_ended() -> None:
+    assert (await result("never", seconds=0.01))["error"].startswith("The tool took longer than 0.01 seconds")
+
+
+async def test_what_a_tool_raises_is_not_repeated() -> None:
+    assert "planted" not in (await result("boom"))["error"]
+
+
+async def test_several_calls_run_at_once_and_keep_their_order() -> None:
+    met = asyncio.Barrier(2)
+
+    async def meet(name: str) -> str:
+        """Wait for the other."""
+        await met.wait()
+        return name
+
+    calls = [ToolCall("1", "meet", '{"name": "a"}'), ToolCall("2", "meet", '{"name": "b"}')]
+    assert [(m.tool_call_id, m.content) for m in await Tools([meet]).run(calls)] == [("1", "a"), ("2", "b")]
+
+
+async def test_a_result_at_the_limit_is_whole() -> None:
+    def full() -> str:
+        """Return just enough."""
+        return "x" * RESULT_CHARACTERS
+
+    (message,) = await Tools([full]).run([ToolCall("1", "full", "")])
+    assert len(message.content) == RESULT_CHARACTERS
