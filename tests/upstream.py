@@ -190,7 +190,7 @@ FAULTS: dict[str, Answer] = {
     "no-done": Answer((ROLE, delta("Hello"), finish(), usage(3, 2))),
     "empty": Answer(),
     "garbled": Answer((ROLE, delta("Hel"), b"data: {not json\n\n", *END)),
-    "error-event": Answer((ROLE, delta("Hel"), event({"error": {"message": "busy", "code": "server_error"}}))),
+    "error-event": Answer((ROLE, delta("Hel"), event({"error": {"message": "busy", "code": "server"}}))),
     "201": replace(say("Hello"), status=201),
     "length": Answer((ROLE, delta("Hel"), finish("length"), usage(3, 2), DONE)),
     "filter": Answer((ROLE, delta("Hel"), finish("content_filter"), usage(3, 2), DONE)),
@@ -199,7 +199,7 @@ FAULTS: dict[str, Answer] = {
 
 
 def by_prompt(request: Request) -> Answer:
-    """``fault:<name>`` chooses from FAULTS, ``deltas:<n>`` says n pieces; else a card says the prompt back."""
+    """``fault:<name>`` chooses from FAULTS, ``deltas:<n>`` says n pieces; else a card repeats the prompt."""
     prompt = request.prompt
     if fault := re.search(r"fault:([\w-]+)", prompt):
         return FAULTS[fault[1]]

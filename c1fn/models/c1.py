@@ -142,7 +142,8 @@ class C1Model:
             raise ModelTimeout from None
         except _TRANSLATED as error:
             raise translate(error) from None
-        return stream.response  # type: ignore[no-any-return]  # the arguments are Any, so is what comes
+        response: httpx2.Response = stream.response  # named, since the arguments are Any and so the result
+        return response
 
     def _request(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> dict[str, Any]:
         sent = [_sent(message) for message in messages]
@@ -228,7 +229,7 @@ def _offered(tool: ToolSpec) -> dict[str, Any]:
 
 _BROKEN: tuple[type[Exception], ...] = (httpx2.RequestError, httpx2.StreamError, OSError, EOFError)
 
-_TRANSLATED = (openai.OpenAIError, *_BROKEN)
+_TRANSLATED: tuple[type[Exception], ...] = (openai.OpenAIError, *_BROKEN)
 
 _BY_STATUS: dict[int, type[ModelError]] = {
     401: ModelKeyRejected,
