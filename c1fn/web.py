@@ -54,6 +54,7 @@ def build(open_chat: Callable[[], Chat], *, max_body: int) -> FastAPI:
     app = FastAPI(title="c1fn", version=__version__, lifespan=lifespan, redoc_url=None)
     app.add_exception_handler(C1fnError, _refused)
     app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(Exception, _refused)  # a bug: told here, and then raised to the server as well
 
     @app.get("/healthz", tags=["service"])
     async def healthz() -> dict[str, str]:
@@ -88,9 +89,8 @@ def _chat(request: Request) -> Chat:
 async def _poured(request: Request, reply: Reply) -> Response:
     """The reply as a stream, or as a refusal when it failed before it said anything."""
     first = await reply.take(SILENCE)
-    if reply.ended and not first:
-        await reply.over()
     if first and isinstance(first[0], Failed):
+        await reply.over()
         return _refusal(request, first[0].error)
     return Pouring(first, reply, HEADERS)
 

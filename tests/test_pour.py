@@ -1,0 +1,104 @@
+import asyncio
+
+import pytest
+
+from c1fn.errors import AnswerCut
+from c1fn.events import Delta, Event, Failed, Finished
+from c1fn.pour import Pouring
+from c1fn.reply import Reply
+from c1fn.turn import State
+from c1fn.wire import error_card
+from tests.asgi import Client, Exchange
+
+
+def running(reply: Reply) -> asyncio.Event:
+    """Give the reply a turn that ends when the returned event is set."""
+    gate = asyncio.Event()
+
+    async def turn() -> None:
+        await gate.wait()
+
+    reply.comes_from(asyncio.create_task(turn()))
+    return gate
+
+
+def pour(reply: Reply, *first: Event) -> Exchange:
+    return Client(Pouring(list(first), reply, {"x": "y"}), {}).request("GET", "/")
+
+
+async def test_what_was_taken_to_learn_the_status_comes_first() -> None:
+    reply = Reply()
+    reply.say(Delta("b"))
+    reply.say(Finished(State.DONE))
+    exchange = await pour(reply, Delta("a")).whole()
+    assert (exchange.status, exchange.headers, exchange.pieces) == (200, {"x": "y"}, [b"a", b"b"])
+
+
+async def test_a_piece_leaves_as_soon_as_it_is_said() -> None:
+    reply = Reply()
+    gate = running(reply)
+    exchange = pour(reply, Delta("a"))
+    assert await anext(exchange) == b"a"
+    reply.say(Delta("b"))
+    assert await anext(exchange) == b"b"
+    gate.set()
+    assert (await exchange.whole()).pieces == [b"a", b"b"]
+
+
+async def test_a_silence_is_filled_until_the_content_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("c1fn.pour.SILENCE", 0.001)
+    reply = Reply()
+    gate = running(reply)
+    exchange = pour(reply)
+    assert [await anext(exchange) for _ in range(3)] == [b"<!-- -->"] * 3
+    reply.say(Delta("a"))
+    gate.set()
+    await exchange.whole()
+    assert exchange.body.replace(b"<!-- -->", b"") == b"a"
+    assert exchange.body.endswith(b"a")
+
+
+async def test_a_failure_midway_ends_with_its_card() -> None:
+    reply = Reply()
+    reply.say(Failed(AnswerCut()))
+    assert (await pour(reply, Delta("a")).whole()).body == b"a" + error_card(AnswerCut()).encode()
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_when_the_client_leaves_the_response_waits_for_the_turn(refuses: bool) -> None:  # noqa: FBT001 - a case
+    reply = Reply()
+    gate = running(reply)
+    exchange = pour(reply, Delta("a"))
+    await anext(exchange)
+    exchange.leave(refuses=refuses)
+    reply.say(Delta("b"))
+    assert exchange.task
+    done, _ = await asyncio.wait([exchange.task], timeout=0.01)
+    assert not done
+    reply.say(Finished(State.DONE))
+    gate.set()
+    await exchange.task
+
+
+async def test_the_response_ends_only_when_the_turn_has() -> None:
+    """A platform that freezes after the response cannot freeze a turn that still has something to store."""
+    reply = Reply()
+    gate = running(reply)
+    reply.say(Finished(State.DONE))
+    exchange = pour(reply, Delta("a"))
+    await anext(exchange)
+    assert exchange.task
+    done, _ = await asyncio.wait([exchange.task], timeout=0.01)
+    assert not done
+    gate.set()
+    await exchange.whole()
+
+
+async def test_a_bug_reaches_the_server() -> None:
+    async def turn() -> None:
+        raise ZeroDivisionError
+
+    reply = Reply()
+    reply.comes_from(asyncio.create_task(turn()))
+    with pytest.raises(ZeroDivisionError):
+        await pour(reply, Delta("a")).whole()

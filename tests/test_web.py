@@ -1,0 +1,245 @@
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pytest
+
+from c1fn import web
+from c1fn.converse import Chat, Limits
+from c1fn.errors import AnswerCut, Busy, ModelBusy, ModelUnavailable
+from c1fn.events import Delta
+from c1fn.stores.memory import MemoryStore
+from c1fn.tools import Tools
+from c1fn.turn import State
+from c1fn.wire import error_card
+from tests.asgi import Client, Exchange, client_of
+from tests.scripted import ScriptedModel, Step, says
+
+LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=3)
+BROWSER = {"sec-fetch-mode": "cors", "origin": "http://127.0.0.1", "accept": "*/*"}
+PROBLEM = "application/problem+json"
+
+
+def body(prompt: str = "hi", response_id: str = "r1", thread_id: str = "t") -> dict[str, Any]:
+    message = {"id": "p1", "role": "user", "content": prompt}
+    return {"prompt": message, "threadId": thread_id, "responseId": response_id}
+
+
+@dataclass
+class Scene:
+    client: Client
+    model: ScriptedModel
+    store: MemoryStore
+
+    async def ask(self, *about: Any, **headers: str) -> Exchange:
+        return await self.client.post(
+            "/api/chat", body(*about), headers={k.replace("_", "-"): v for k, v in headers.items()}
+        )
+
+    def pour(self, *about: Any, **scope: Any) -> Exchange:
+        return self.client.request("POST", "/api/chat", body(*about), **scope)
+
+
+Stage = Callable[..., Any]
+
+
+@pytest.fixture
+async def stage() -> AsyncGenerator[Stage, None]:
+    async with AsyncExitStack() as stack:
+
+        async def make(*rounds: list[Step], max_body: int = 10_000) -> Scene:
+            model, store = ScriptedModel(*rounds), MemoryStore()
+            chat = Chat(store, model, Tools(), LIMITS, lambda _: None)
+            client = await stack.enter_async_context(client_of(web.build(lambda: chat, max_body=max_body)))
+            return Scene(client, model, store)
+
+        yield make
+
+
+# --- the quickstart's eight rows
+
+
+async def test_the_deltas_leave_unframed_with_the_quickstarts_headers(stage: Stage) -> None:
+    answer = await (await stage(says("<content>", "größe"))).ask()
+    assert (answer.status, answer.body.decode()) == (200, "<content>größe")
+    assert answer.headers == {"content-type": "text/event-stream", "cache-control": "no-cache, no-transform"}
+
+
+async def test_the_first_delta_leaves_while_the_model_is_held(stage: Stage) -> None:
+    gate = asyncio.Event()
+    scene = await stage([Delta("a"), gate, *says("b")])
+    answer = scene.pour()
+    assert await anext(answer) == b"a"
+    gate.set()
+    assert (await answer.whole()).pieces == [b"a", b"b"]
+
+
+async def test_the_prompt_is_stored_verbatim_and_the_answer_under_its_response_id(stage: Stage) -> None:
+    scene = await stage(says("a"))
+    await scene.ask('<content thesys="true">&lt;b&gt;</content>', "r7")
+    (turn,) = await scene.store.load("anybody", "t")
+    assert (turn.response_id, turn.prompt.content) == ("r7", '<content thesys="true">&lt;b&gt;</content>')
+    assert (turn.prompt.id, turn.answer, turn.state) == ("p1", "a", State.DONE)
+
+
+async def test_the_same_post_again_has_the_same_bytes(stage: Stage) -> None:
+    scene = await stage(says("a", "b"), says("c"))
+    assert (await scene.ask()).body == (await scene.ask()).body == b"ab"
+    assert len(scene.model.asked) == 1
+
+
+async def test_sixteen_posts_at_once_have_the_same_bytes_of_one_model_call(stage: Stage) -> None:
+    gate = asyncio.Event()
+    scene = await stage([Delta("a"), gate, *says("b")])
+    answers = [scene.pour() for _ in range(16)]
+    await anext(answers[0])
+    gate.set()
+    assert {(await answer.whole()).body for answer in answers} == {b"ab"}
+    assert len(scene.model.asked) == 1
+
+
+async def test_an_answer_can_be_read_again_by_its_name(stage: Stage) -> None:
+    scene = await stage(says("ab"))
+    await scene.ask()
+    assert (await scene.client.get("/api/threads/t/turns/r1")).body == b"ab"
+    assert (await scene.client.get("/api/threads/t/turns/r2")).status == 404
+
+
+# --- refusals
+
+
+async def test_a_malformed_request_is_told_with_its_field(stage: Stage) -> None:
+    scene = await stage(says("a"))
+    answer = await scene.client.post("/api/chat", {**body(), "threadId": "a\nb"}, headers=BROWSER)
+    assert (answer.status, answer.headers["content-type"]) == (422, PROBLEM)
+    assert answer.json == {
+        "type": "urn:c1fn:error:bad_field",
+        "title": "A field is missing or wrong",
+        "status": 422,
+        "detail": "must not contain control characters",
+        "code": "bad_field",
+        "field": "threadId",
+    }
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_body_over_the_limit_is_not_read(stage: Stage, declared: bool) -> None:  # noqa: FBT001 - a case
+    scene = await stage(says("a"), max_body=1024)
+    size = {"content-length": "999999"} if declared else {}
+    answer = await scene.client.post("/api/chat", b"x" * (10 if declared else 1025), headers=size)
+    assert (answer.status, answer.json["code"]) == (413, "too_large")
+    assert answer.json["detail"] == "The body may have 1024 bytes at most."
+
+
+async def test_a_busy_thread_has_a_true_status_for_every_client_but_a_browser(stage: Stage) -> None:
+    gate = asyncio.Event()
+    scene = await stage([Delta("a"), gate, *says("b")])
+    await anext(scene.pour())
+    plain = await scene.ask("other", "r2")
+    assert (plain.status, plain.headers["content-type"], plain.json["code"]) == (409, PROBLEM, "thread_busy")
+    assert plain.headers["retry-after"] == "2"
+    assert plain.headers["c1fn-error"] == "thread_busy"
+    gate.set()
+
+
+async def test_a_browser_is_shown_the_same_refusal_as_a_card(stage: Stage) -> None:
+    gate = asyncio.Event()
+    scene = await stage([Delta("a"), gate, *says("b")])
+    await anext(scene.pour())
+    shown = await scene.client.post("/api/chat", body("other", "r2"), headers=BROWSER)
+    assert (shown.status, shown.headers["c1fn-error"]) == (200, "thread_busy")
+    assert shown.body.decode() == error_card(Busy())
+    gate.set()
+
+
+async def test_a_browser_that_asks_for_json_gets_it(stage: Stage) -> None:
+    scene = await stage([ModelUnavailable()])
+    answer = await scene.client.post("/api/chat", body(), headers={**BROWSER, "accept": "application/json"})
+    assert (answer.status, answer.json["code"]) == (503, "model_unavailable")
+
+
+async def test_a_model_that_fails_before_its_first_word_has_a_true_status(stage: Stage) -> None:
+    scene = await stage([ModelBusy(retry_after=31.4)])
+    answer = await scene.ask()
+    assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (
+        429,
+        "model_rate_limited",
+        "31",
+    )
+    assert (await scene.store.load("anybody", "t"))[0].state is State.FAILED
+
+
+async def test_a_model_that_fails_midway_is_seen_in_the_answer(stage: Stage) -> None:
+    answer = await (await stage([Delta("a"), AnswerCut()])).ask()
+    assert answer.body.decode() == "a" + error_card(AnswerCut())
+
+
+async def test_a_bug_before_the_first_word_is_told_and_reaches_the_server(stage: Stage) -> None:
+    scene = await stage([ZeroDivisionError("planted")])
+    answer = scene.pour()
+    with pytest.raises(ZeroDivisionError):
+        await answer.whole()
+    assert (answer.status, answer.json["code"]) == (500, "internal")
+    assert b"planted" not in answer.body
+    assert (await scene.store.load("anybody", "t"))[0].error == "internal"
+
+
+async def test_an_unknown_path_and_a_wrong_method_are_told_in_the_same_form(stage: Stage) -> None:
+    scene = await stage(says("a"))
+    nowhere, wrong = await scene.client.get("/nowhere"), await scene.client.get("/api/chat")
+    assert (nowhere.status, nowhere.headers["content-type"]) == (404, PROBLEM)
+    assert (wrong.status, wrong.headers["content-type"], wrong.headers["allow"]) == (405, PROBLEM, "POST")
+
+
+# --- the client leaves, the platform's deadline
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_when_the_client_leaves_the_turn_is_finished_and_stored(stage: Stage, refuses: bool) -> None:  # noqa: FBT001 - a case
+    gate = asyncio.Event()
+    scene = await stage([Delta("a"), gate, *says("b")])
+    answer = scene.pour()
+    await anext(answer)
+    answer.leave(refuses=refuses)
+    gate.set()
+    await answer.task
+    (turn,) = await scene.store.load("anybody", "t")
+    assert (turn.state, turn.answer) == (State.DONE, "ab")
+
+
+class Deadline:
+    """A Lambda context with this much time left."""
+
+    def __init__(self, milliseconds: int) -> None:
+        self._milliseconds = milliseconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self._milliseconds
+
+
+async def test_an_answer_ends_visibly_before_the_platforms_deadline(stage: Stage) -> None:
+    scene = await stage([Delta("a"), asyncio.Event()])
+    answer = await scene.pour(**{"aws.context": Deadline(4_010)}).whole()
+    assert escape("The time for one answer is over.") in answer.body.decode()
+    assert (await scene.store.load("anybody", "t"))[0].answer == "a"
+
+
+# --- pages
+
+
+async def test_the_page_posts_to_this_server_and_asks_nothing_of_the_internet(stage: Stage) -> None:
+    page = await (await stage(says("a"))).client.get("/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert b'fetch("api/chat"' in page.body
+    assert b"//" not in page.body.replace(b"<!--", b"")
+
+
+async def test_health_and_openapi_answer(stage: Stage) -> None:
+    scene = await stage(says("a"))
+    assert (await scene.client.get("/healthz")).json["status"] == "ok"
+    schema = (await scene.client.get("/openapi.json")).json
+    assert schema["paths"]["/api/chat"]["post"]["requestBody"]["required"]
+    assert (await scene.client.get("/docs")).status == 200
