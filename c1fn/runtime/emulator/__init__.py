@@ -1,0 +1,62 @@
+"""Lambda's side of the bargain, on this machine: to develop against, and to test with.
+
+Strategy: the function runs as it would on Lambda, as processes started through the exec wrapper, each with
+a Runtime API of its own; three doors stand before it: a function URL, a REST API and the Invoke API. Only
+127.0.0.1 is listened to. What is not emulated: IAM, quotas over accounts, the file system, the CPU's share.
+
+    async with Emulator(task_root=Path.cwd(), environ={"C1FN_MODEL": "offline"}) as emulator:
+        print(emulator.url)
+"""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from c1fn.runtime.emulator import front
+from c1fn.runtime.emulator.function import Function
+from c1fn.runtime.emulator.http import Handle, Server
+from c1fn.runtime.emulator.invoke import InvokeApi
+from c1fn.runtime.emulator.options import Options
+
+__all__ = ["Emulator", "Options"]
+
+
+@dataclass(kw_only=True)
+class Emulator(Options):
+    """An emulated function, open while the context is. The URLs are known inside it and end without a slash.
+
+    ``port``, ``rest_port`` and ``invoke_port`` are those of the doors; 0 lets the system choose.
+    :raises OSError: on entry, when a port is taken.
+    """
+
+    port: int = 0
+    rest_port: int = 0
+    invoke_port: int = 0
+    url: str = field(default="", init=False)
+    rest_url: str = field(default="", init=False)
+    invoke_url: str = field(default="", init=False)
+    function: Function = field(init=False, repr=False)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False, repr=False)
+
+    async def __aenter__(self) -> Self:
+        self.function = Function(self)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.function.close)
+            self.url = await _open(stack, front.function_url(self.function).handle, self.port)
+            rest = await _open(stack, front.rest_api(self.function).handle, self.rest_port)
+            self.rest_url = f"{rest}/{front.STAGE}"
+            self.invoke_url = await _open(stack, InvokeApi(self.function).handle, self.invoke_port)
+            self._stack = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+
+async def _open(stack: AsyncExitStack, handle: Handle, port: int) -> str:
+    server = await Server.listen(handle, port)
+    stack.push_async_callback(server.close)
+    return f"http://127.0.0.1:{server.port}"

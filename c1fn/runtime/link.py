@@ -1,0 +1,173 @@
+"""One socket to the Runtime API: the protocol's bytes go out, its events come in.
+
+Strategy: asyncio's transport over one keep-alive TCP socket. It sends at once what the socket takes, sets
+TCP_NODELAY, and never blocks; ``send`` waits only when the socket is full, and then only its own task. An
+answer that comes early, or a connection that dies, turns what is still sent into nothing: the app is not
+disturbed by a platform that stopped listening.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from c1fn.runtime.protocol import Address, Answer, Broken, Connection, Incoming
+
+log = logging.getLogger(__name__)
+
+HIGH_WATER = 256 * 1024
+"""Bytes kept for a full socket before ``send`` waits: some screens of text, little beside 128 MB."""
+
+
+class Link(asyncio.Protocol):
+    """Made by ``connect``; given up by ``close``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.api = connection
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._answer: asyncio.Future[Incoming] = self._loop.create_future()
+        self._room = asyncio.Event()
+        self._room.set()
+
+    @classmethod
+    async def connect(cls, address: Address) -> "Link":
+        """:raises OSError: nobody listens there."""
+        loop = asyncio.get_running_loop()
+        _, link = await loop.create_connection(lambda: cls(Connection(address)), address.host, address.port)
+        return link
+
+    @property
+    def usable(self) -> bool:
+        """A new request can be sent on it."""
+        return self._transport is not None and not self._transport.is_closing() and self.api.usable
+
+    @property
+    def listening(self) -> bool:
+        """The platform still takes what is sent: it lives, and has not answered yet."""
+        return self._transport is not None and not self._answer.done()
+
+    def expect(self) -> None:
+        """Begin a request: from now on an answer may come, at any time."""
+        if self._answer.done():
+            self._answer = self._loop.create_future()
+
+    def push(self, data: bytes) -> None:
+        """Send as much as the socket takes now and keep the rest. Nothing, when nobody listens."""
+        if self.listening and self._transport is not None:
+            self._transport.write(data)
+
+    async def send(self, data: bytes) -> None:
+        """``push``, and wait while the socket is full."""
+        self.push(data)
+        if not self._room.is_set():
+            await self._room.wait()
+
+    async def answer(self) -> Incoming:
+        """:raises Broken: the connection ended, or speaks something else."""
+        return await self._answer
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()  # not close(): unsent bytes of a dead response are of no use
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a bug's check; TCP has both ways
+        transport.set_write_buffer_limits(high=HIGH_WATER, low=0)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            event = self.api.receive(data)
+        except Broken as error:
+            self._lose(error)
+        else:
+            if event is not None:
+                self._resolve(event)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._lose(Broken(f"the connection to the Runtime API ended ({error or 'closed'})"))
+
+    def pause_writing(self) -> None:
+        self._room.clear()
+
+    def resume_writing(self) -> None:
+        self._room.set()
+
+    def _resolve(self, event: Incoming) -> None:
+        if self._answer.done():
+            log.warning("the Runtime API answered what was not asked")
+            self.close()
+            return
+        self._answer.set_result(event)
+        if isinstance(event, Answer) and not self.api.usable:
+            self._room.set()  # answered early: whoever waits for room need not
+
+    def _lose(self, error: Broken) -> None:
+        self._room.set()
+        if not self._answer.done():
+            self._answer.set_exception(error)
+            self._answer.exception()  # looked at: an idle connection may end unnoticed
+        self.close()
+        self._transport = None
+
+
+TRIES = 5
+"""Connections tried for one GET before the platform counts as gone."""
+
+PAUSE = 0.02
+"""Seconds before the second try, doubled for each further one: 0.3 s in all."""
+
+
+class Fatal(Exception):
+    """The platform is gone, or refuses to go on with this process."""
+
+
+class Platform:
+    """The Runtime API as one worker sees it: a link, made anew when it must be."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+        self._link: Link | None = None
+
+    async def link(self) -> Link:
+        """:raises OSError: nobody listens there."""
+        if self._link is None or not self._link.usable:
+            self.close()
+            self._link = await Link.connect(self._address)
+        return self._link
+
+    async def get(self, command: Callable[[Connection], bytes]) -> Incoming:
+        """Send a GET until it is answered. It may be sent again: nothing has happened by it yet.
+
+        :raises Fatal: the platform is gone.
+        """
+        for tried in range(1, TRIES + 1):
+            try:
+                return await self._ask(command)
+            except (Broken, OSError) as error:
+                if tried == TRIES:
+                    raise Fatal(f"the Runtime API cannot be reached: {error}") from error
+            await asyncio.sleep(PAUSE * 2 ** (tried - 1))
+        raise AssertionError("unreachable")
+
+    async def tell(self, command: Callable[[Connection], bytes]) -> None:
+        """Send an error report, once; what becomes of it is logged."""
+        try:
+            answer = await self._ask(command)
+        except (Broken, OSError) as error:
+            log.warning("an error report was not delivered: %s", error)
+        else:
+            log.info("an error report was answered with %s", answer)
+
+    def close(self) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    async def _ask(self, command: Callable[[Connection], bytes]) -> Incoming:
+        link = await self.link()
+        link.expect()
+        await link.send(command(link.api))
+        return await link.answer()

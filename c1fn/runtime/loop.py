@@ -1,0 +1,138 @@
+"""The runtime loop: each worker asks for an event, lets the app answer it, and asks again.
+
+Strategy: one asyncio event loop for the life of the process. A worker has one socket and one invocation at
+a time; there are as many workers as Lambda allows invocations at once. A fault before the response has begun
+is told as an error, one midway by the response's trailers; the process lives on.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-runtimes.html
+"""
+
+import asyncio
+import json
+import logging
+import os
+import signal
+from typing import Any, assert_never
+
+from c1fn.runtime import records
+from c1fn.runtime.asgi import App, BadEvent, Cycle
+from c1fn.runtime.context import Context
+from c1fn.runtime.fault import Fault
+from c1fn.runtime.handler import Handler
+from c1fn.runtime.link import Fatal, Platform
+from c1fn.runtime.protocol import Address, Connection, Invocation
+from c1fn.runtime.response import Response
+
+log = logging.getLogger(__name__)
+
+GRACE = 1.5
+"""Seconds that running invocations get after a SIGTERM: Lambda kills 2 s after it."""
+
+LONGEST = 900.0
+"""Seconds that running invocations get when the platform is gone: Lambda's longest timeout. They finish
+for the store's sake, though nobody listens."""
+
+
+class Worker:
+    """One invocation at a time, over one socket."""
+
+    def __init__(self, address: Address, handler: Handler, app: App, *, alone: bool) -> None:
+        """:param alone: no other worker runs in this process, so its environment is this one's."""
+        self._platform = Platform(address)
+        self._handler = handler
+        self._app = app
+        self._alone = alone
+        self.busy = False
+        self.leaving = False
+
+    async def run(self) -> None:
+        """Serve until told to leave.
+
+        :raises Fatal: the platform is gone, or refuses to give another invocation.
+        """
+        try:
+            while not self.leaving:
+                incoming = await self._platform.get(Connection.next)
+                if not isinstance(incoming, Invocation):
+                    raise Fatal(f"invocation/next was answered with {incoming}")
+                self.busy = True
+                await self._serve(incoming)
+                self.busy = False
+        finally:
+            self._platform.close()
+
+    async def _serve(self, invocation: Invocation) -> None:
+        response = Response(await self._platform.link(), invocation)
+        try:
+            await self._answer(invocation, response)
+        except BadEvent as error:
+            log.warning("the event was refused: %s", error)
+            await response.refuse(error)
+        except Exception as error:
+            log.exception("the invocation failed")
+            await response.fail(Fault.of(error, reveal=False))
+        await response.settled()
+        records.current.set(None)
+
+    async def _answer(self, invocation: Invocation, response: Response) -> None:
+        context = self._enter(invocation)
+        event = _parse(invocation.event)
+        response.event, response.door = event, self._handler.door(event)
+        match response.door:
+            case "buffer":
+                await response.whole(await self._handler.buffered(event, context))
+            case "stream" | "raw":
+                scope, body = self._handler.request(event, context)
+                await Cycle(scope, body, response).run(self._app)
+            case door:
+                assert_never(door)
+
+    def _enter(self, invocation: Invocation) -> Context:
+        try:
+            context = Context.of(invocation)
+        except ValueError:
+            raise BadEvent("the client context or the Cognito identity is not a JSON object") from None
+        records.current.set(context)
+        # X-Ray's SDK reads it. With several invocations at once it would name another's: then it is unset.
+        if self._alone and invocation.trace_id is not None:
+            os.environ["_X_AMZN_TRACE_ID"] = invocation.trace_id
+        else:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        return context
+
+
+async def serve(address: Address, handler: Handler, app: App, *, concurrency: int) -> None:
+    """Answer invocations until SIGTERM; then let the running ones end.
+
+    :raises Fatal: the platform is gone, or refuses to go on.
+    """
+    workers = [Worker(address, handler, app, alone=concurrency == 1) for _ in range(concurrency)]
+    tasks = {asyncio.create_task(worker.run()): worker for worker in workers}
+    terminated = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)
+    waiting = asyncio.create_task(terminated.wait())
+    done, _ = await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    await _leave(tasks, GRACE if terminated.is_set() else LONGEST)
+    for task in done - {waiting}:
+        task.result()  # raises what ended the worker
+
+
+async def _leave(tasks: dict["asyncio.Task[None]", Worker], grace: float) -> None:
+    """Let the busy workers finish within ``grace`` seconds; end the idle ones at once."""
+    for task, worker in tasks.items():
+        worker.leaving = True
+        if not worker.busy:
+            task.cancel()
+    _, late = await asyncio.wait(tasks, timeout=grace)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _parse(event: bytes) -> Any:
+    try:
+        return json.loads(event)
+    except (ValueError, RecursionError):
+        raise BadEvent("the event is not JSON") from None

@@ -1,0 +1,294 @@
+"""The Lambda Runtime API without I/O: a command gives the bytes to send, bytes that came give an event.
+
+Strategy: h11 keeps HTTP's rules and writes the chunks; this module keeps Lambda's. It never looks at a
+socket or a clock, so it can be fed whole, byte by byte, or with bytes too many.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming
+"""
+
+import base64
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, assert_never
+
+import h11
+
+from c1fn.runtime.fault import Fault
+
+VERSION = "/2018-06-01/runtime"
+
+MAX_EVENT = 8 * 1024 * 1024
+"""Bytes of one event. Lambda's own limit is 6 MB; what is larger does not come from Lambda."""
+
+MAX_HEADERS = 64 * 1024
+"""Bytes of one answer's head: a client context (3.5 KB) and an identity stand in headers."""
+
+MAX_PRELUDE = 16 * 1024
+"""Bytes of metadata and delimiter; Lambda refuses a response whose delimiter comes later."""
+
+DELIMITER = b"\0" * 8
+"""Ends the metadata of a streamed HTTP response."""
+
+INTEGRATION = "application/vnd.awslambda.http-integration-response"
+OCTETS = "application/octet-stream"
+
+REFUSALS: Mapping[int, str] = {
+    400: "the body was cut or malformed",
+    403: "the request is not allowed in this state",
+    410: "the invocation is over and no longer ours",
+    413: "the response is too large",
+    500: "the sandbox is broken",
+}
+"""What an answer other than 200 or 202 means."""
+
+
+class Broken(Exception):
+    """The other side does not speak the protocol, or the connection ended midway."""
+
+
+class PreludeTooLarge(Exception):
+    """The response's headers do not fit into ``MAX_PRELUDE``."""
+
+
+class Address(NamedTuple):
+    """Where the Runtime API is. ``prefix`` is empty or starts with a slash."""
+
+    host: str
+    port: int
+    prefix: str
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Read ``host:port`` or ``host:port/some/prefix``, the value of AWS_LAMBDA_RUNTIME_API.
+
+        :raises ValueError: it is neither.
+        """
+        found = re.fullmatch(r"([^/:\s]+|\[[0-9a-fA-F:]+\]):(\d{1,5})((?:/[^/\s]+)*)/?", text)
+        if found is None:
+            raise ValueError(f"AWS_LAMBDA_RUNTIME_API is {text!r}; it must be host:port[/prefix]")
+        return cls(found[1].strip("[]"), int(found[2]), found[3])
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """One event to be answered; ``event`` is its JSON as it came. ``deadline_ms`` is in epoch milliseconds.
+
+    ``client_context`` and ``cognito_identity`` are JSON texts. ``invocation_id`` is to be echoed.
+    """
+
+    request_id: str
+    event: bytes
+    deadline_ms: int = 0
+    function_arn: str = ""
+    trace_id: str | None = None
+    client_context: str | None = None
+    cognito_identity: str | None = None
+    tenant_id: str | None = None
+    invocation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the platform said to a response or an error; ``error_type`` is its word for a refusal."""
+
+    status: int
+    error_type: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        return self.status in (200, 202)
+
+    def __str__(self) -> str:
+        meaning = "ok" if self.accepted else REFUSALS.get(self.status, "unexpected")
+        return f"{self.status} {self.error_type} ({meaning})".replace("  ", " ")
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """The snapshot was restored: this process is a copy, and its sockets are dead."""
+
+
+Incoming = Invocation | Answer | Restored
+_Asked = Literal["next", "restore", "post"]
+
+
+def prelude(metadata: Mapping[str, Any]) -> bytes:
+    """The metadata of a streamed HTTP response: statusCode, headers, cookies.
+
+    :raises PreludeTooLarge: Lambda would refuse it.
+    """
+    text = json.dumps(metadata, separators=(",", ":")).encode()
+    if len(text) + len(DELIMITER) > MAX_PRELUDE:
+        raise PreludeTooLarge(f"the response's headers need {len(text)} bytes of {MAX_PRELUDE}")
+    return text
+
+
+class Connection:
+    """One keep-alive connection. Commands and events alternate; a response may be answered early."""
+
+    def __init__(self, address: Address) -> None:
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADERS)
+        self._base = address.prefix + VERSION
+        self._host = f"{address.host}:{address.port}"
+        self._asked: _Asked = "next"
+        self._head: h11.Response | None = None
+        self._body = bytearray()
+
+    @property
+    def usable(self) -> bool:
+        """A new command can be given: nothing is under way, nothing unasked has come."""
+        ours, theirs = self._h11.our_state, self._h11.their_state
+        return ours is theirs and ours in (h11.IDLE, h11.DONE) and not self._h11.trailing_data[0]
+
+    # Commands. Each returns the bytes to send.
+
+    def next(self) -> bytes:
+        """Ask for an invocation; answered when there is one, be it tomorrow."""
+        return self._get("next", "/invocation/next")
+
+    def restore_next(self) -> bytes:
+        """Say that all is ready for the snapshot; answered after it was restored."""
+        return self._get("restore", "/restore/next")
+
+    def begin(self, invocation: Invocation, prelude: bytes | None) -> bytes:
+        """Begin a streamed response: with the HTTP metadata, or None for a bare stream of bytes."""
+        head = self._post(
+            f"/invocation/{invocation.request_id}/response",
+            ("Content-Type", OCTETS if prelude is None else INTEGRATION),
+            ("Lambda-Runtime-Function-Response-Mode", "streaming"),
+            ("Transfer-Encoding", "chunked"),
+            ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body"),
+            *_echo(invocation),
+        )
+        # Two chunks: some platforms look for the delimiter at the start of one.
+        return head + self.data(prelude) + self.data(DELIMITER) if prelude else head
+
+    def data(self, payload: bytes) -> bytes:
+        """A piece of the streamed response; an empty one is nothing."""
+        return self._h11.send(h11.Data(data=payload)) or b""
+
+    def end(self) -> bytes:
+        return self._h11.send(h11.EndOfMessage()) or b""
+
+    def fail(self, fault: Fault) -> bytes:
+        """End a streamed response that went wrong midway: the trailers tell."""
+        trailers = [
+            ("Lambda-Runtime-Function-Error-Type", fault.type),
+            ("Lambda-Runtime-Function-Error-Body", base64.b64encode(fault.body()).decode()),
+        ]
+        return self._h11.send(h11.EndOfMessage(headers=trailers)) or b""
+
+    def respond(self, invocation: Invocation, payload: bytes) -> bytes:
+        """Send a whole response: ``payload`` is JSON."""
+        path = f"/invocation/{invocation.request_id}/response"
+        return self._whole(path, payload, ("Content-Type", "application/json"), *_echo(invocation))
+
+    def error(self, invocation: Invocation, fault: Fault) -> bytes:
+        """Say that there will be no response. Legal only before one has begun."""
+        path = f"/invocation/{invocation.request_id}/error"
+        return self._whole(path, fault.body(), *_fault_headers(fault), *_echo(invocation))
+
+    def init_error(self, fault: Fault) -> bytes:
+        return self._whole("/init/error", fault.body(), *_fault_headers(fault))
+
+    def restore_error(self, fault: Fault) -> bytes:
+        return self._whole("/restore/error", fault.body(), *_fault_headers(fault))
+
+    # Events.
+
+    def receive(self, data: bytes) -> Incoming | None:
+        """Take bytes that came (``b""``: the other side closed) and give the event they complete.
+
+        :raises Broken: they are not what was to come.
+        """
+        try:
+            self._h11.receive_data(data)
+            return self._advance()
+        except h11.RemoteProtocolError as error:
+            raise Broken(str(error)) from error
+
+    def _advance(self) -> Incoming | None:
+        while True:
+            event = self._h11.next_event()
+            if isinstance(event, h11.Response):
+                self._head = event
+                self._body.clear()
+            elif isinstance(event, h11.Data):
+                self._body += event.data
+                if len(self._body) > MAX_EVENT:
+                    raise Broken(f"an event of more than {MAX_EVENT} bytes")
+            elif isinstance(event, h11.EndOfMessage):
+                return self._complete()
+            elif isinstance(event, h11.ConnectionClosed):
+                raise Broken("the other side closed the connection")
+            elif not isinstance(event, h11.InformationalResponse):
+                return None  # needs data; or is paused, and what came unasked makes us unusable
+
+    def _complete(self) -> Incoming:
+        assert self._head is not None  # noqa: S101 - a bug's check: h11 gives no end without a beginning
+        status, body = self._head.status_code, bytes(self._body)
+        if self._asked == "post" or status != 200:  # noqa: PLR2004 - HTTP's OK
+            return Answer(status, _error_type(body))
+        if self._asked == "restore":
+            return Restored()
+        if self._asked == "next":
+            return _invocation(dict(self._head.headers), body)
+        assert_never(self._asked)
+
+    def _get(self, asked: _Asked, path: str) -> bytes:
+        return self._request(asked, "GET", path) + self.end()
+
+    def _post(self, path: str, *headers: tuple[str, str]) -> bytes:
+        return self._request("post", "POST", path, *headers)
+
+    def _whole(self, path: str, payload: bytes, *headers: tuple[str, str]) -> bytes:
+        head = self._post(path, ("Content-Length", str(len(payload))), *headers)
+        return head + self.data(payload) + self.end()
+
+    def _request(self, asked: _Asked, method: str, path: str, *headers: tuple[str, str]) -> bytes:
+        if self._h11.our_state is h11.DONE:
+            self._h11.start_next_cycle()
+        self._asked = asked
+        lines = [("Host", self._host), *headers]
+        return self._h11.send(h11.Request(method=method, target=self._base + path, headers=lines)) or b""
+
+
+def _echo(invocation: Invocation) -> list[tuple[str, str]]:
+    if invocation.invocation_id is None:
+        return []
+    return [("Lambda-Runtime-Invocation-Id", invocation.invocation_id)]
+
+
+def _fault_headers(fault: Fault) -> list[tuple[str, str]]:
+    return [("Content-Type", "application/json"), ("Lambda-Runtime-Function-Error-Type", fault.type)]
+
+
+def _error_type(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["errorType"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+def _invocation(headers: Mapping[bytes, bytes], event: bytes) -> Invocation:
+    def header(name: str) -> str | None:
+        value = headers.get(b"lambda-runtime-" + name.encode())
+        return None if value is None else value.decode(errors="replace")
+
+    request_id, deadline = header("aws-request-id"), header("deadline-ms") or "0"
+    if not request_id or not deadline.isdecimal():
+        raise Broken("an invocation without a request id, or with a deadline that is no number")
+    return Invocation(
+        request_id=request_id,
+        event=event,
+        deadline_ms=int(deadline),
+        function_arn=header("invoked-function-arn") or "",
+        trace_id=header("trace-id"),
+        client_context=header("client-context"),
+        cognito_identity=header("cognito-identity"),
+        tenant_id=header("aws-tenant-id"),
+        invocation_id=header("invocation-id"),
+    )
