@@ -1,11 +1,11 @@
-"""The chat request's body: JSON bytes → Ask, or a refusal that names the field.
+"""What clients send: JSON bytes → checked values, or a refusal that names the field.
 
 The shape is the C1 quickstart's: `{prompt, threadId, responseId}`, where `prompt` is an OpenAI chat message
 with an optional `id`. Fields that newer clients may add are let be; what would change the meaning is not.
 """
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -15,6 +15,9 @@ from c1fn.turn import Ask, Message
 
 ID_LENGTH = 128
 """Characters of any id; a UUID has 36."""
+
+TITLE_LENGTH = 200
+"""Characters of a title that a person gives; those made from a prompt are shorter."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -27,6 +30,9 @@ def _printable(value: str) -> str:
 
 Id = Annotated[str, Field(min_length=1, max_length=ID_LENGTH), AfterValidator(_printable)]
 """A name chosen by a client: any printable characters, in any script."""
+
+
+Title = Annotated[str, Field(min_length=1, max_length=TITLE_LENGTH), AfterValidator(_printable)]
 
 
 class TextPart(BaseModel):
@@ -44,6 +50,32 @@ class Prompt(BaseModel):
     id: Id | None = None
 
 
+class ThreadBody(BaseModel):
+    """A thread to create. Without an id it gets one; its title may also come from its first prompt."""
+
+    threadId: Id | None = None  # noqa: N815 - the client's own spelling, shown in the schema
+    title: Title | None = None
+    prompt: Prompt | None = None
+
+
+class TitleBody(BaseModel):
+    """A thread's new name."""
+
+    title: Title
+
+
+class AnswerBody(BaseModel):
+    """An answer as its reader left it: with the state of its form."""
+
+    content: str = Field(min_length=1)
+
+
+class StopBody(BaseModel):
+    """Which answer to stop; without a name, whichever is being written."""
+
+    responseId: Id | None = None  # noqa: N815 - the client's own spelling
+
+
 class ChatBody(BaseModel):
     """What the official client posts."""
 
@@ -54,24 +86,40 @@ class ChatBody(BaseModel):
     responseId: Id  # noqa: N815 - the same
 
 
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
 def read_ask(body: bytes, caller: Caller) -> Ask:
     """The body as an Ask of this caller.
 
     :raises BadRequest: what is wrong, with the field's path.
     """
-    try:
-        chat = ChatBody.model_validate_json(body)
-    except ValidationError as error:
-        raise _refusal(error) from None  # pydantic's error carries the input: the prompt
-    content = chat.prompt.content
-    text = content if isinstance(content, str) else "".join(part.text for part in content)
+    chat = read(ChatBody, body)
+    message = read_prompt(chat.prompt)
+    return Ask(caller.owner, chat.threadId, chat.responseId, message)
+
+
+def read_prompt(prompt: Prompt) -> Message:
+    """:raises BadField: it says nothing at all."""
+    text = prompt.content if isinstance(prompt.content, str) else "".join(p.text for p in prompt.content)
     if not text:
         raise BadField("must not be empty", field="prompt.content")
-    prompt = Message("user", text, id=chat.prompt.id)
-    return Ask(caller.owner, chat.threadId, chat.responseId, prompt)
+    return Message("user", text, id=prompt.id)
 
 
-def _refusal(error: ValidationError) -> BadRequest:
+def read(shape: type[Shape], body: bytes) -> Shape:
+    """The body in this shape.
+
+    :raises BadRequest: what is wrong, with the field's path.
+    """
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        raise refusal(error) from None  # pydantic's error carries the input: the prompt
+
+
+def refusal(error: ValidationError) -> BadRequest:
+    """The first complaint, in our form."""
     first: Any = error.errors(include_url=False, include_input=True, include_context=False)[0]
     # A union names its branch after the field's name; the client knows no branches.
     place = [str(step) for step in first["loc"] if not re.match(r"str$|list\[", str(step))]

@@ -13,17 +13,19 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
-from c1fn import __version__
+from c1fn import __version__, threads
 from c1fn.auth import ANYBODY
 from c1fn.body import ChatBody, read_ask
 from c1fn.converse import Chat
-from c1fn.errors import BadRequest, C1fnError, Internal, NotFound, TooLarge
+from c1fn.errors import BadField, BadRequest, C1fnError, Internal, NotFound, TooLarge
 from c1fn.events import Failed
 from c1fn.pour import SILENCE, Pouring
 from c1fn.reply import Reply
+from c1fn.threads import ResponseId, ThreadId
 from c1fn.wire import HEADERS, error_card
 
 DEADLINE_MARGIN = 4.0
@@ -54,6 +56,7 @@ def build(open_chat: Callable[[], Chat], *, max_body: int) -> FastAPI:
     app = FastAPI(title="c1fn", version=__version__, lifespan=lifespan, redoc_url=None)
     app.add_exception_handler(C1fnError, _refused)
     app.add_exception_handler(HTTPException, _no_route)
+    app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(Exception, _refused)  # a bug: told here, and then raised to the server as well
 
     @app.get("/healthz", tags=["service"])
@@ -72,12 +75,14 @@ def build(open_chat: Callable[[], Chat], *, max_body: int) -> FastAPI:
         reply = await _chat(request).begin(ask, seconds=_time_left(request))
         return await _poured(request, reply)
 
-    @app.get("/api/threads/{thread_id}/turns/{response_id}", tags=["chat"], response_class=Response)
-    async def turn(request: Request, thread_id: str, response_id: str) -> Response:
+    @app.get("/api/threads/{threadId}/turns/{responseId}", tags=["chat"], response_class=Response)
+    async def turn(request: Request, thread_id: ThreadId, response_id: ResponseId) -> Response:
         """An answer from its beginning, followed to its end if it is still being written."""
         reply = await _chat(request).follow(ANYBODY.owner, thread_id, response_id)
         return await _poured(request, reply)
 
+    app.include_router(threads.router(lambda request: _chat(request).store, lambda r: _body(r, max_body)))
+    app.add_middleware(threads.AsSent)
     return app
 
 
@@ -122,6 +127,12 @@ def _time_left(request: Request) -> float | None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     return _refusal(request, error if isinstance(error, C1fnError) else Internal())
+
+
+async def _bad_parameter(request: Request, error: Exception) -> Response:
+    """FastAPI's complaint about a part of the URL, in our form."""
+    first: Any = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": ""}
+    return _refusal(request, BadField(first["msg"], field=".".join(map(str, first["loc"][1:]))))
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

@@ -24,8 +24,11 @@ ARROWS: dict[str, set[str]] = {
         "dotenv",
     },
     "c1fn.compose": {"c1fn", "fastapi"},
-    "c1fn.web": {"c1fn", "fastapi", "starlette", "c1fn.converse", "c1fn.reply", "c1fn.pour", "c1fn.body"}
-    | {"c1fn.wire", "c1fn.auth"}
+    "c1fn.web": {"fastapi", "starlette", "c1fn", "c1fn.converse", "c1fn.reply", "c1fn.pour", "c1fn.body"}
+    | {"c1fn.threads", "c1fn.wire", "c1fn.auth"}
+    | PORTS
+    | NOUNS,
+    "c1fn.threads": {"fastapi", "starlette", "pydantic", "c1fn.body", "c1fn.wire", "c1fn.auth"}
     | PORTS
     | NOUNS,
     "c1fn.body": {"pydantic", "c1fn.auth"} | NOUNS,

@@ -1,0 +1,134 @@
+"""The thread endpoints: what the official client's hooks ask for, per caller.
+
+A thread's id may hold any printable character. In a path it is percent-encoded as one segment, so paths are
+matched as they were sent and ids are decoded after the match: see ``AsSent``.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, BeforeValidator
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from c1fn.auth import ANYBODY
+from c1fn.body import AnswerBody, Id, StopBody, ThreadBody, TitleBody, read, read_prompt
+from c1fn.errors import by_code
+from c1fn.stores import Store
+from c1fn.turn import UNTITLED, State, Thread, Turn, title_of
+from c1fn.wire import error_card
+
+PAGE = 50
+"""Threads on a page: more than a side bar shows at once."""
+
+_Decoded = BeforeValidator(unquote)
+ThreadId = Annotated[Id, _Decoded, Path(alias="threadId", description="Percent-encoded.")]
+ResponseId = Annotated[Id, _Decoded, Path(alias="responseId", description="Percent-encoded.")]
+
+
+class AsSent:
+    """Lets routes match the path as it was sent, so that an encoded slash stays inside its segment."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            raw = scope.get("raw_path")
+            scope = {**scope, "path": raw.decode("ascii", "replace") if raw else quote(scope["path"])}
+        await self._app(scope, receive, send)
+
+
+def router(store: Callable[[Request], Store], body: Callable[[Request], Awaitable[bytes]]) -> APIRouter:
+    """The routes.
+
+    :param store: the process's store, once it has started.
+    :param body: reads a request's body within the limit.
+    """
+    routes = APIRouter(prefix="/api/threads", tags=["threads"])
+
+    @routes.get("")
+    async def list_threads(
+        request: Request,
+        cursor: Annotated[str | None, Query(max_length=2048)] = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = PAGE,
+    ) -> Response:
+        """A page of the caller's threads, newest first; `cursor` asks for the page after it."""
+        page = await store(request).threads(ANYBODY.owner, cursor=cursor, limit=limit)
+        return JSONResponse({"threads": [_thread(t) for t in page.threads], "cursor": page.cursor})
+
+    @routes.post("", status_code=201, openapi_extra=_takes(ThreadBody))
+    async def create_thread(request: Request) -> Response:
+        """Create a thread; one that exists is left as it is."""
+        wanted = read(ThreadBody, await body(request) or b"{}")
+        title = wanted.title or (title_of(read_prompt(wanted.prompt)) if wanted.prompt else UNTITLED)
+        thread = await store(request).create(ANYBODY.owner, wanted.threadId or str(uuid4()), title)
+        return JSONResponse(_thread(thread), 201)
+
+    @routes.get("/{threadId}/messages")
+    async def load_messages(request: Request, thread_id: ThreadId) -> Response:
+        """The messages that people see, oldest first."""
+        return JSONResponse(visible(await store(request).load(ANYBODY.owner, thread_id)))
+
+    @routes.put("/{threadId}", openapi_extra=_takes(TitleBody))
+    async def rename_thread(request: Request, thread_id: ThreadId) -> Response:
+        """Give the thread another title."""
+        title = read(TitleBody, await body(request)).title
+        return JSONResponse(_thread(await store(request).rename(ANYBODY.owner, thread_id, title)))
+
+    @routes.delete("/{threadId}", status_code=204)
+    async def delete_thread(request: Request, thread_id: ThreadId) -> Response:
+        """Delete the thread; an answer that is being written to it ends."""
+        await store(request).delete(ANYBODY.owner, thread_id)
+        return Response(status_code=204)
+
+    @routes.put("/{threadId}/messages/{responseId}", status_code=204, openapi_extra=_takes(AnswerBody))
+    async def save_answer(request: Request, thread_id: ThreadId, response_id: ResponseId) -> Response:
+        """Keep an answer as its reader left it: the state of its form."""
+        content = read(AnswerBody, await body(request)).content
+        await store(request).revise(ANYBODY.owner, thread_id, response_id, content)
+        return Response(status_code=204)
+
+    @routes.post("/{threadId}/stop", openapi_extra=_takes(StopBody, required=False))
+    async def stop_answer(request: Request, thread_id: ThreadId) -> Response:
+        """End the answer that is being written; what was said so far is kept."""
+        response_id = read(StopBody, await body(request) or b"{}").responseId
+        return JSONResponse({"stopping": await store(request).stop(ANYBODY.owner, thread_id, response_id)})
+
+    return routes
+
+
+def visible(turns: Iterable[Turn]) -> list[dict[str, str]]:
+    """What people see of a thread: prompts and answers, failures as the card they were shown as."""
+    messages = []
+    for turn in turns:
+        prompt_id = turn.prompt.id or f"{turn.response_id}-prompt"
+        messages.append({"id": prompt_id, "role": "user", "content": turn.prompt.content})
+        failed = turn.state in (State.FAILED, State.INTERRUPTED)
+        answer = turn.visible + (error_card(by_code(turn.error)) if failed else "")
+        if answer:
+            messages.append({"id": turn.response_id, "role": "assistant", "content": answer})
+    return messages
+
+
+def _thread(thread: Thread) -> dict[str, Any]:
+    return {
+        "threadId": thread.id,
+        "title": thread.title,
+        "createdAt": _iso(thread.created),
+        "updatedAt": _iso(thread.updated),
+        "isRunning": thread.running,
+    }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _takes(shape: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
+    schema = {"application/json": {"schema": shape.model_json_schema()}}
+    return {"requestBody": {"required": required, "content": schema}}
