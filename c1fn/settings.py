@@ -27,6 +27,8 @@ class Settings(BaseModel):
     base_url: str = Field("https://api.thesys.dev/v1/embed/", description="An OpenAI-compatible API.")
     model: str = Field("c1-nightly", min_length=1, description="A model's name, or `offline`.")
 
+    model_silence: float = Field(60, gt=0, description="The longest silence of the model.")
+
     store: Literal["memory", "dynamodb"] = Field("memory", description="Where threads are kept.")
     table: str = Field("c1fn", min_length=3, max_length=255, description="The DynamoDB table's name.")
     dynamodb_endpoint: str | None = Field(None, description="Another DynamoDB endpoint: an emulator's URL.")
@@ -39,6 +41,10 @@ class Settings(BaseModel):
     max_answer: int = Field(4_194_304, ge=1024, description="One answer, at most.")
     max_seconds: float = Field(600, gt=0, description="The time for one answer, at most.")
     max_rounds: int = Field(8, ge=1, le=64, description="Rounds of tool calls in one turn, at most.")
+
+    rest_api: Literal["streaming", "buffered"] = Field(
+        "streaming", description="How a REST API is answered, as its integration is set up: or `buffered`."
+    )
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:

@@ -9,9 +9,11 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """
 
+import asyncio
 import base64
 import binascii
 import enum
+import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any, Literal, Protocol
@@ -30,6 +32,8 @@ SPEC_VERSION = "2.4"
 
 HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
 """Headers that belong to a connection the app does not own (RFC 9110 section 7.6.1)."""
+
+PROBLEM = "application/problem+json"
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -88,6 +92,17 @@ def metadata(event: Mapping[str, Any], status: int, headers: Iterable[tuple[byte
     return {"statusCode": status, "headers": joined, "cookies": cookies}
 
 
+def problem(error: BadEvent) -> str:
+    """What is told of a refused event (RFC 9457)."""
+    told = {"type": "about:blank", "title": "Bad event", "status": 400, "detail": str(error)}
+    return json.dumps(told | {"code": "bad_event"})
+
+
+def refusal(error: BadEvent) -> dict[str, Any]:
+    """The whole answer to an event that nothing can be done with; each door understands it."""
+    return {"statusCode": 400, "headers": {"content-type": PROBLEM}, "body": problem(error)}
+
+
 class Sink(Protocol):
     """Where a response goes. ``write`` is called at least once, the last time with ``last``."""
 
@@ -111,6 +126,7 @@ class Cycle:
         self._scope = scope
         self._body: bytes | None = body
         self._sink = sink
+        self._complete = asyncio.Event()
         self.state = State.EXPECTED
 
     async def run(self, app: App) -> None:
@@ -121,6 +137,7 @@ class Cycle:
 
     async def _receive(self) -> Message:
         if self._body is None:
+            await self._complete.wait()  # the platform does not tell that a client has left
             return {"type": "http.disconnect"}
         body, self._body = self._body, None
         return {"type": "http.request", "body": body, "more_body": False}
@@ -135,6 +152,8 @@ class Cycle:
                 if last:
                     self.state = State.COMPLETE
                 await self._sink.write(bytes(message.get("body", b"")), last=last)
+                if last:
+                    self._complete.set()
             case state, kind:
                 raise AppError(f"{kind} when the response is {state.name}")
 

@@ -17,7 +17,8 @@ class StartupFailed(Exception):
 
 
 class Lifespan:
-    """An ASGI app around ``app`` that can be started and shut down, more than once.
+    """An ASGI app around ``app`` that can be started and shut down, more than once. Another server may
+    serve it too: then that server's own lifespan passes through.
 
     An app that does not know the protocol is served without it, as the specification asks.
     """
@@ -30,7 +31,9 @@ class Lifespan:
         self._said: asyncio.Queue[Message] = asyncio.Queue(2)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app({**scope, "state": dict(self._state)}, receive, send)
+        if scope["type"] == "http" and "state" not in scope:
+            scope = {**scope, "state": dict(self._state)}
+        await self.app(scope, receive, send)
 
     async def startup(self) -> None:
         """:raises StartupFailed: with the app's own words."""

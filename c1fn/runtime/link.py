@@ -48,8 +48,9 @@ class Link(asyncio.Protocol):
 
     def expect(self) -> None:
         """Begin a request: from now on an answer may come, at any time."""
-        if self._answer.done():
-            self._answer = self._loop.create_future()
+        self._answer = self._loop.create_future()
+        if self._transport is None:
+            self._lose(Broken("the connection to the Runtime API has ended"))
 
     def push(self, data: bytes) -> None:
         """Send as much as the socket takes now and keep the rest. Nothing, when nobody listens."""
@@ -132,7 +133,7 @@ class Platform:
         self._link: Link | None = None
 
     async def link(self) -> Link:
-        """:raises OSError: nobody listens there."""
+        """The link, ready for a request. :raises OSError: nobody listens there."""
         if self._link is None or not self._link.usable:
             self.close()
             self._link = await Link.connect(self._address)

@@ -63,7 +63,10 @@ class Worker:
             self._platform.close()
 
     async def _serve(self, invocation: Invocation) -> None:
-        response = Response(await self._platform.link(), invocation)
+        try:
+            response = Response(await self._platform.link(), invocation)
+        except OSError as error:
+            raise Fatal(f"the Runtime API is gone: {error}") from error
         try:
             await self._answer(invocation, response)
         except BadEvent as error:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from c1fn.runtime.asgi import BadEvent, Headers, metadata
+from c1fn.runtime.asgi import PROBLEM, BadEvent, Headers, metadata, problem, refusal
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.handler import Door
 from c1fn.runtime.link import Link
@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 
 BODYLESS = frozenset({204, 304})
 """Statuses that have no body by definition (RFC 9110 section 6.4.1), so no length either."""
-
-PROBLEM = "application/problem+json"
 
 
 class Response:
@@ -67,13 +65,11 @@ class Response:
 
     async def refuse(self, error: BadEvent) -> None:
         """Answer an event that nothing can be done with: 400, in the door's form."""
-        problem = {"type": "about:blank", "title": "Bad event", "status": 400, "detail": str(error)}
-        text = json.dumps(problem | {"code": "bad_event"})
         if self.door == "buffer":
-            await self.whole({"statusCode": 400, "headers": {"content-type": PROBLEM}, "body": text})
+            await self.whole(refusal(error))
             return
         await self.begin(400, [(b"content-type", PROBLEM.encode())])
-        await self.write(text.encode(), last=True)
+        await self.write(problem(error).encode(), last=True)
 
     async def fail(self, fault: Fault) -> None:
         """Tell the platform of a fault, in the way that is still open."""

@@ -10,7 +10,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html
 import gc
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.handler import Handler, load
@@ -26,37 +26,41 @@ MAX_CONCURRENCY = 1600
 
 
 async def run(environ: Mapping[str, str]) -> int:
-    """Serve ``_HANDLER`` to AWS_LAMBDA_RUNTIME_API until terminated; returns the exit code."""
-    address = Address.parse(environ["AWS_LAMBDA_RUNTIME_API"])
+    """Serve ``_HANDLER`` to AWS_LAMBDA_RUNTIME_API until terminated; returns the exit code.
+
+    :raises ValueError: there is no Runtime API to tell anything to.
+    """
+    address = Address.parse(environ.get("AWS_LAMBDA_RUNTIME_API", ""))
     platform = Platform(address)
+    report = Connection.init_error
     try:
         handler = load(environ.get("_HANDLER", ""))
         concurrency = _concurrency(environ)
         lifespan = await _start(handler)
-        snapshot = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start"
-        if snapshot:
-            await lifespan.shutdown()  # gives every socket back: a copy of it would be dead
-            await _hook(handler, "before_snapshot")
+        if environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+            await _before_snapshot(handler, lifespan)
+            await _snapshot(platform)
+            report = Connection.restore_error
+            lifespan = await _after_restore(handler)
+    except Fatal as error:
+        return _give_up(error)
     except (Exception, SystemExit) as error:
         log.exception("the function cannot start")
-        await _tell(platform, Connection.init_error, error)
+        fault = Fault.of(error, reveal=True)
+        await platform.tell(lambda connection: report(connection, fault))
         return 1
-    if snapshot:
-        try:
-            lifespan = await _restore(platform, handler)
-        except Fatal:
-            raise
-        except Exception as error:
-            log.exception("the function cannot be restored")
-            await _tell(platform, Connection.restore_error, error)
-            return 1
+    finally:
+        platform.close()
+    return await _serve(address, handler, lifespan, concurrency)
+
+
+async def _serve(address: Address, handler: Handler, lifespan: Lifespan, concurrency: int) -> int:
     gc.freeze()  # what was imported stays: the collector need not walk it
     gc.enable()
     try:
         await serve(address, handler, lifespan, concurrency=concurrency)
     except Fatal as error:
-        log.error("%s", error)  # noqa: TRY400 - the platform's doing, no trace of ours to show
-        return 1
+        return _give_up(error)
     finally:
         await lifespan.shutdown()
     return 0
@@ -70,16 +74,24 @@ async def _start(handler: Handler) -> Lifespan:
     return lifespan
 
 
-async def _restore(platform: Platform, handler: Handler) -> Lifespan:
-    """Wait as the snapshot is taken; go on in the restored copy, with everything made anew."""
+async def _before_snapshot(handler: Handler, lifespan: Lifespan) -> None:
+    """Give every socket back: its copy would be dead."""
+    await lifespan.shutdown()
+    await _hook(handler, "before_snapshot")
+
+
+async def _snapshot(platform: Platform) -> None:
+    """Wait while the snapshot is taken; this returns in each restored copy."""
     restored = await platform.get(Connection.restore_next)
     if not isinstance(restored, Restored):
         raise Fatal(f"restore/next was answered with {restored}")
+
+
+async def _after_restore(handler: Handler) -> Lifespan:
+    """Make everything anew that must not be shared with the other copies."""
     random.seed()  # every copy woke up with the same generator
     await _hook(handler, "after_restore")
-    lifespan = await _start(handler)
-    platform.close()
-    return lifespan
+    return await _start(handler)
 
 
 async def _hook(handler: Handler, name: str) -> None:
@@ -88,12 +100,9 @@ async def _hook(handler: Handler, name: str) -> None:
         await hook()
 
 
-async def _tell(
-    platform: Platform, report: Callable[[Connection, Fault], bytes], error: BaseException
-) -> None:
-    fault = Fault.of(error, reveal=True)
-    await platform.tell(lambda connection: report(connection, fault))
-    platform.close()
+def _give_up(error: Fatal) -> int:
+    log.error("%s", error)
+    return 1
 
 
 def _concurrency(environ: Mapping[str, str]) -> int:
