@@ -105,6 +105,7 @@ async def midway(request: Request) -> None:
 
 
 async def early(request: Request) -> None:
+    del request
     raise Boom("secret words")
 
 
@@ -126,6 +127,7 @@ async def big(request: Request) -> None:
 
 
 async def die(request: Request) -> None:
+    del request
     os._exit(3)
 
 
