@@ -220,12 +220,14 @@ class Contract:
         opened = await asyncio.gather(
             *(store.open(ask(f"r{i}"), history=20) for i in range(8)), return_exceptions=True
         )
-        assert sorted(type(one).__name__ for one in opened) == ["Busy"] * 7 + ["Claim"]
+        assert [isinstance(one, Claim) for one in opened].count(True) == 1
+        assert [isinstance(one, Busy) for one in opened].count(True) == 7
 
     async def test_once(self, store: Store) -> None:
         """Of eight requests with one responseId, exactly one runs and the others follow it."""
         opened = await asyncio.gather(*(store.open(ask("r1"), history=20) for _ in range(8)))
-        assert sorted(type(one).__name__ for one in opened) == ["Claim"] + ["Running"] * 7
+        assert [isinstance(one, Claim) for one in opened].count(True) == 1
+        assert [isinstance(one, Running) for one in opened].count(True) == 7
 
     async def test_threads_do_not_wait_for_each_other(self, store: Store) -> None:
         """Busy is one thread's matter."""

@@ -1,0 +1,174 @@
+"""Calls to DynamoDB: off the event loop, retried within bounds, their errors translated.
+
+A ``boto3.client`` blocks and may be shared by threads, so calls run in a few threads of our own. Retries are
+ours and not botocore's: jittered, bounded by number and by time, always with the same bytes. A failed
+condition is no error of the service but an answer, and comes with the row that failed it.
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+"""
+
+import asyncio
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnectionError,
+)
+
+from c1fn.errors import StoreUnavailable
+
+WORKERS = 16
+"""Threads, and sockets: an open takes three at once, a turn of 5 MB about as many as there are."""
+
+ATTEMPTS = 6
+BUDGET = 8.0
+"""Tries of one call, and seconds after which no further try begins: well inside a lease, so that a turn
+outlives bad weather, and less than a person waits."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
+"""Seconds of a pause between two tries at most, at first and after doubling."""
+
+CONFIG = Config(
+    connect_timeout=1,  # the endpoint is in the same region: a handshake takes milliseconds
+    read_timeout=3,  # a hundred times the slowest usual answer
+    retries={"total_max_attempts": 1, "mode": "standard"},
+    max_pool_connections=WORKERS,
+    tcp_keepalive=True,
+)
+
+_PASSING = {
+    "InternalServerError",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TransactionConflictException",
+}
+
+_CREDENTIALS = "AWS refused this service's credentials. Check its role, or its keys and their expiry."
+
+_REASONS = {
+    "ResourceNotFoundException": "The DynamoDB table does not exist. Create it with: c1fn table create",
+    "UnrecognizedClientException": _CREDENTIALS,
+    "InvalidSignatureException": _CREDENTIALS,
+    "InvalidClientTokenId": _CREDENTIALS,
+    "ExpiredTokenException": _CREDENTIALS,
+    "ExpiredToken": _CREDENTIALS,
+    "MissingAuthenticationTokenException": _CREDENTIALS,
+    "AccessDeniedException": "AWS denies this service its DynamoDB table. Check its role's policy.",
+}
+
+
+class ConditionFailed(Exception):
+    """The row is not as the write demanded; ``item`` is how it is, None if there is none."""
+
+    def __init__(self, item: dict[str, Any] | None) -> None:
+        super().__init__()
+        self.item = item
+
+
+def connect(endpoint: str | None = None) -> Any:
+    """A DynamoDB client as this store wants it.
+
+    :param endpoint: another endpoint's URL, such as an emulator's.
+    :raises StoreUnavailable: no region is set.
+    """
+    try:
+        return boto3.client("dynamodb", endpoint_url=endpoint, config=CONFIG)
+    except NoRegionError:
+        raise StoreUnavailable("No AWS region is set. Set AWS_REGION.") from None
+
+
+class Calls:
+    """What the store calls: ``await calls("put_item", Item=…)``."""
+
+    def __init__(
+        self,
+        client: Any,
+        table: str,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._client = client
+        self._table = table
+        self._sleep = sleep
+        self._jitter = jitter
+        self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="dynamodb")
+
+    async def __call__(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """:raises ConditionFailed: the row was not as demanded.
+        :raises StoreUnavailable: DynamoDB cannot be used; whether a write took effect is not known.
+        """
+        if "RequestItems" not in arguments:
+            arguments["TableName"] = self._table
+        loop = asyncio.get_running_loop()
+        call = partial(getattr(self._client, operation), **arguments)
+        end = loop.time() + BUDGET
+        for attempt in itertools.count():
+            try:
+                answer: dict[str, Any] = await loop.run_in_executor(self._pool, call)
+            except (ClientError, BotoCoreError) as error:
+                if attempt + 1 == ATTEMPTS or loop.time() >= end or not _passes(error):
+                    raise _translate(error) from None
+            else:
+                return answer
+            await self.pause(attempt)
+        raise AssertionError  # the loop above ends by itself
+
+    async def pause(self, attempt: int = 0) -> None:
+        """Wait a random time before the next try."""
+        await self._sleep(self._jitter() * min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt))
+
+    @property
+    def table(self) -> str:
+        return self._table
+
+    async def aclose(self) -> None:
+        await asyncio.to_thread(self._pool.shutdown)
+        self._client.close()
+
+
+def _passes(error: ClientError | BotoCoreError) -> bool:
+    """Whether trying again may help."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= 500 or error.response["Error"]["Code"] in _PASSING  # noqa: PLR2004 - HTTP's class
+    return isinstance(error, NoConnectionError | HTTPClientError | IncompleteReadError)
+
+
+def _translate(error: ClientError | BotoCoreError) -> Exception:
+    """What the caller is told. A call that is wrong in itself is a bug, and stays as it is."""
+    bug: Exception = error
+    if isinstance(error, ParamValidationError):
+        return bug
+    if isinstance(error, ClientError):
+        code = error.response["Error"]["Code"]
+        if code == "ConditionalCheckFailedException":
+            return ConditionFailed(error.response.get("Item"))
+        if code == "ValidationException":
+            return bug
+        return StoreUnavailable(_REASONS.get(code, f"DynamoDB could not do its work: {code}."))
+    if isinstance(error, NoCredentialsError | PartialCredentialsError):
+        return StoreUnavailable("This service has no AWS credentials. Give it a role, or keys.")
+    return StoreUnavailable(f"DynamoDB cannot be reached ({type(error).__name__}).")

@@ -1,0 +1,284 @@
+"""How a turn begins: replay, then busy, then claim, in one round trip when nothing is in the way.
+
+Three calls go out at once. The *lock* writes our run, with its prompt, into the thread's row, if nothing
+runs there; the row that it returns tells the newest turn's number and writer. The *newest turns* are read
+at half price and checked against that; the *responseId* is looked up among all turns, consistently. So the
+claim, the history and the proof that this responseId is new arrive together, before the model is called.
+
+Whoever finds a dead run first writes its turn, as interrupted: from then on the dead machine's own commit
+fails its condition. Only then is its lock taken.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+from c1fn.errors import Busy, DamagedRow, Mismatch
+from c1fn.stores import Claim, Opened, Replay, Running
+from c1fn.stores.dynamodb.pack import pack_turn, unpack_turn
+from c1fn.stores.dynamodb.rows import (
+    PROMPT_INLINE,
+    Packed,
+    Run,
+    ThreadRow,
+    TurnRow,
+    checkpoint_sk,
+    fence_of,
+)
+from c1fn.stores.dynamodb.shelf import Shelf, Spot
+from c1fn.turn import Ask, Message, State, Turn, Usage, title_of
+
+ROUNDS = 8
+"""Times that an open looks again because somebody changed the thread under it; then the thread is busy."""
+
+WINDOW = 10
+"""The newest turns that are read, at least: see ``SWIFT``."""
+
+SWIFT = 0.1
+"""Seconds within which the three calls count as one moment. Turns that others finished between the look-up
+and the lock stand among the newest ones, unless more than ``WINDOW`` were: each takes three writes in a
+row, so not in this time. After it, the look-up is done again."""
+
+
+@dataclass(slots=True)
+class Pulse:
+    """What a claim's renewals remember."""
+
+    renewed: float
+    heard: float
+    stop: bool = False
+    saved: int = 0  # characters in checkpoints
+    checkpoints: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Claim):
+    """A claim that also knows its thread's life, and its pulse."""
+
+    spot: Spot = field(default=Spot("", ""), kw_only=True)
+    pulse: Pulse = field(kw_only=True, compare=False)
+
+
+@dataclass(slots=True)
+class Bid:
+    """An open that is under way. ``holds``: our run may stand in the thread's row; ``lock`` may yet put
+    it there.
+    """
+
+    ask: Ask
+    spot: Spot
+    run: Run
+    history: int
+    holds: bool = False
+    lock: asyncio.Task[tuple[bool, ThreadRow]] | None = None
+
+    @property
+    def hash(self) -> bytes:
+        return self.run.hash
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What an open sees: the thread's row, its newest turns, and this responseId's turn if there is one."""
+
+    thread: ThreadRow
+    rows: list[TurnRow]
+    known: TurnRow | None
+
+
+class Opening:
+    def __init__(self, shelf: Shelf, clock: Callable[[], float], token: Callable[[], str]) -> None:
+        self._shelf = shelf
+        self._clock = clock
+        self._token = token
+
+    def bid(self, ask: Ask, history: int) -> Bid:
+        attempt = self._token()
+        packed = Packed.of(pack_turn(ask.prompt, (), Usage()), attempt, PROMPT_INLINE)
+        return Bid(ask, Spot(ask.owner, ask.thread_id), Run.of(ask, attempt, self._clock(), packed), history)
+
+    async def open(self, bid: Bid) -> Opened:
+        """:raises Refused: the thread says no. Whatever is raised, ``abandon`` the bid then."""
+        for _ in range(ROUNDS):
+            opened = await self._look(bid)
+            if opened is not None:
+                return opened
+        raise Busy
+
+    async def abandon(self, bid: Bid) -> None:
+        """Take our run back, if it stands in the thread's row or is on its way there."""
+        if bid.lock:
+            await asyncio.wait({bid.lock})
+            bid.lock.exception()  # it was told of, or is not worth telling
+        if bid.holds:
+            await self._shelf.release(bid.spot, bid.run.attempt, None)
+
+    async def _look(self, bid: Bid) -> Opened | None:
+        """One look at the thread; None: it was changed meanwhile, look again."""
+        loop = asyncio.get_running_loop()
+        began, spot, bid.holds = loop.time(), bid.spot, True
+        window = max(WINDOW, bid.history)
+        bid.lock = asyncio.create_task(self._shelf.lock(spot, bid.run, title_of(bid.ask.prompt)))
+        locked, rows, number, _ = await asyncio.gather(
+            asyncio.shield(bid.lock),
+            self._shelf.newest(spot, window, consistent=False),
+            self._shelf.find(spot, bid.ask.response_id),
+            self._shelf.stow(spot, bid.run.prompt, self._shelf.short_life),
+        )
+        bid.holds, thread = locked
+        if not bid.holds and not thread.is_there(self._clock()):
+            if thread.sweep:
+                await self._shelf.sweep(replace(spot, generation=thread.generation), thread)
+            await self._shelf.revive(spot, thread, title_of(bid.ask.prompt))
+            return None
+        bid.spot = replace(spot, generation=thread.generation)
+        if bid.spot != spot or not _fits(thread, rows) or loop.time() - began > SWIFT:
+            if bid.spot != spot:
+                await self._shelf.stow(bid.spot, bid.run.prompt, self._shelf.short_life)
+            view = await self._view(bid, thread)
+        else:
+            view = View(thread, rows, await self._known(bid.spot, rows, number))
+        return await (self._won(bid, view) if bid.holds else self._contest(bid, view))
+
+    async def _view(self, bid: Bid, thread: ThreadRow) -> View:
+        rows, number = await asyncio.gather(
+            self._shelf.newest(bid.spot, max(WINDOW, bid.history), consistent=True),
+            self._shelf.find(bid.spot, bid.ask.response_id),
+        )
+        return View(thread, rows, await self._known(bid.spot, rows, number))
+
+    async def _known(self, spot: Spot, rows: list[TurnRow], number: int | None) -> TurnRow | None:
+        if number is None:
+            return None
+        among = next((row for row in rows if row.number == number), None)
+        return among or await self._shelf.turn(spot, number)
+
+    async def _won(self, bid: Bid, view: View) -> Opened | None:
+        """The lock is ours. Whether the turn may run is told by what became of this responseId before."""
+        known = view.known
+        if known:
+            _check(bid, known.hash)
+            if known.answered or known.number < view.thread.n:
+                await self._shelf.release(bid.spot, bid.run.attempt, None)
+                bid.holds = False
+                return Replay(await self._shelf.noun(bid.spot, known))
+            if not await self._shelf.run_again(bid.spot, bid.run, known.attempt):
+                bid.holds = False
+                return None
+        number = known.number if known else view.thread.n + 1
+        before = [row for row in view.rows if row.number < number][: bid.history]
+        return Held(
+            ask=bid.ask,
+            number=number,
+            attempt=bid.run.attempt,
+            started=bid.run.started,
+            history=await self._shelf.nouns(bid.spot, reversed(before)),
+            replaces=known.attempt if known else None,
+            spot=bid.spot,
+            pulse=Pulse(bid.run.started, bid.run.started),
+        )
+
+    async def _contest(self, bid: Bid, view: View) -> Opened | None:
+        """Another run holds the lock: it lives, or it committed and was not released, or it is dead."""
+        thread, known, run = view.thread, view.known, view.thread.run
+        if run is None:
+            return None
+        committed = await self._committed(bid.spot, thread, run)
+        alive = run.until > self._clock() and not committed
+        ours = run.response_id == bid.ask.response_id
+        if ours and alive:
+            _check(bid, run.hash)
+            return Running(thread.running_number)
+        if known:
+            _check(bid, known.hash)
+            if known.answered or alive:
+                return Replay(await self._shelf.noun(bid.spot, known))
+        if alive:
+            raise Busy
+        if ours:
+            _check(bid, run.hash)
+        return await self._take_over(bid, thread, run, run.attempt if committed else None)
+
+    async def _committed(self, spot: Spot, thread: ThreadRow, run: Run) -> bool:
+        row = await self._shelf.turn(spot, thread.running_number)
+        return row is not None and row.attempt == run.attempt
+
+    async def _take_over(self, bid: Bid, thread: ThreadRow, run: Run, writer: str | None) -> Opened | None:
+        """Take the lock of a run that is over. ``writer`` wrote its turn; None: it is still to be closed."""
+        n, last = thread.running_number, writer
+        if writer is None and await self._is_phantom(bid.spot, thread, run):
+            n, last = thread.n, thread.last
+        elif writer is None:
+            last = await self._fence(bid.spot, thread, run)
+        bid.run = replace(bid.run, until=bid.run.until - bid.run.started + self._clock())
+        bid.holds = True
+        bid.holds = await self._shelf.seize(bid.spot, bid.run, run, n, last)
+        if not bid.holds:
+            return None
+        return await self._won(bid, await self._view(bid, replace(thread, n=n, last=last, run=None)))
+
+    async def _is_phantom(self, spot: Spot, thread: ThreadRow, run: Run) -> bool:
+        """Whether the run is of an older turn: somebody died between its lock and its replay, or a lost
+        write of a lock came late. It never was to become a turn.
+        """
+        if run.replaces is not None:
+            return False
+        number = await self._shelf.find(spot, run.response_id)
+        return number is not None and number <= thread.n
+
+    async def _fence(self, spot: Spot, thread: ThreadRow, run: Run) -> str:
+        """Write a dead run's turn as interrupted, so that nobody else can. Who wrote it is returned: we,
+        another that was here first, or the run itself at the last moment.
+        """
+        row = TurnRow(
+            number=thread.running_number,
+            response_id=run.response_id,
+            attempt=fence_of(run.attempt),
+            state=State.INTERRUPTED,
+            started=run.started,
+            hash=run.hash,
+            body=Packed.of(await self._remains(spot, run), fence_of(run.attempt)),
+        )
+        return (await self._shelf.put_turn(spot, row, run.replaces)).attempt
+
+    async def _remains(self, spot: Spot, run: Run) -> bytes:
+        """What a dead run leaves: its prompt, and what its checkpoints hold. Empty if it cannot be read."""
+        try:
+            turn = await self.ended(spot, run, 0)
+        except DamagedRow:
+            return b""
+        return pack_turn(turn.prompt, turn.reply, Usage())
+
+    async def ended(self, spot: Spot, run: Run, number: int) -> Turn:
+        """A run whose end nobody wrote, as an interrupted turn.
+
+        :raises DamagedRow: its prompt cannot be read.
+        """
+        prompt, _, _ = unpack_turn(await self._shelf.fetch(spot, run.prompt))
+        said = ""
+        for at, text in await self._shelf.checkpoints(
+            spot, checkpoint_sk(run.attempt, 0), checkpoint_sk(run.attempt, 999_999)
+        ):
+            said = said[:at] + text
+        reply = (Message("assistant", said, id=run.response_id),) if said else ()
+        return Turn(number, run.response_id, State.INTERRUPTED, prompt, run.started, reply)
+
+
+def _fits(thread: ThreadRow, rows: list[TurnRow]) -> bool:
+    """Whether turns that were read at half price are the newest ones, without a gap."""
+    if not rows:
+        return thread.n == 0
+    newest = rows[0].number, rows[0].attempt
+    run = thread.run
+    whole = all(one.number == other.number + 1 for one, other in pairwise(rows))
+    return whole and (
+        newest == (thread.n, thread.last)
+        or (run is not None and newest == (thread.running_number, run.attempt))
+    )
+
+
+def _check(bid: Bid, known: bytes) -> None:
+    """:raises Mismatch: the same responseId, another prompt. A damaged row has no hash to compare."""
+    if known and known != bid.hash:
+        raise Mismatch

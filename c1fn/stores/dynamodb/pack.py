@@ -1,0 +1,136 @@
+"""What a turn said, as few bytes: JSON, then zlib with a dictionary of C1's vocabulary.
+
+DynamoDB bills by the kilobyte, and C1's answers are escaped JSON that repeats the same names: a dictionary
+lets even the first card refer back to them. The first byte tells the format, so that a later one can be
+told from this one; zlib's checksum tells damage. Dictionaries are for ever: a change is a new format.
+https://docs.python.org/3/library/zlib.html#zlib.compressobj
+"""
+
+import html
+import json
+import zlib
+from typing import Any
+
+from c1fn.errors import DamagedRow
+from c1fn.turn import Message, Role, ToolCall, Usage
+
+_FORMAT = b"\x01"
+_LEVEL = 9  # 0.2 ms for a 6 KB answer
+
+_ROLES: dict[str, Role] = {"s": "system", "u": "user", "a": "assistant", "t": "tool"}
+
+_ESCAPED = r"""
+"rules":{"required":true,"email":true,"min":,"max":,"minLength":,"maxLength":,
+"numeric":true}{"component":"Image","props":{"src":"https://","alt":"{
+"component":"ImageGallery","props":{"images":[{"component":"CodeBlock","props":{
+"language":"","codeString":"{"component":"Icon","props":{"name":"","category":""{
+"component":"TagBlock","props":{"children":[{"component":"Tag","props":{"text":"{
+"component":"Stats","props":{"number":"","label":"{"component":"MiniCard","props":{"lhs":{
+"rhs":{{"component":"Carousel","props":{"children":[{"component":"Accordion","props":{
+"children":[{"value":"","trigger":{"text":"{"component":"Tabs","props":{"children":[{
+"component":"Steps","props":{"children":[{"title":"","details":[{"component":"ListBlock",
+"props":{"items":[{"title":"","subtitle":"","description":"{"component":"Layout","props":{"{
+"component":"SectionBlock","props":{"sections":[{"value":"","trigger":"",
+"content":["gap":"m","variant":"secondary","variant":"info","variant":"success",
+"variant":"warning","variant":"danger"{"component":"CalloutV2","props":{"variant":"danger",
+"title":"Something went wrong","description":"{"component":"Select","props":{"name":"",
+"placeholder":"","options":[{"label":"","value":"{"component":"DatePicker","props":{
+"name":"","mode":"single"{"component":"Slider","props":{"name":"{
+"component":"CheckBoxGroup","props":{"name":"","items":[{"component":"RadioGroup","props":{
+"name":"{"component":"TextArea","props":{"name":"","placeholder":"","rows":{
+"component":"Form","props":{"name":"contact","children":[{"label":"Your name","children":{
+"component":"Input","props":{"name":"email","type":"text",
+"placeholder":"Enter your"buttons":{"component":"ButtonGroup","props":{"children":[{
+"component":"Button","props":{"children":"Submit","name":"submit","variant":"primary",
+"action":{"type":"continue_conversation","props":{}}}}]}}{"component":"Table","props":{
+"children":{"component":"Col","props":{"label":"Name","type":"string"}},"type":"number",
+"children":[{"component":"TableHeader","props":{"children":[{"component":"TableRow",
+"props":{"children":[{"component":"TableHead","props":{"children":"{"component":"TableBody",
+"props":{"children":[{"component":"TableRow","props":{"children":[{"component":"TableCell",
+"props":{"children":"{"component":"LineChartV2","props":{"chartData":{"header":{
+"component":"InlineHeader","props":{"heading":"Trend over time","description":"{
+"component":"AreaChartV2","props":{"variant":"linear","chartData":{"component":"PieChartV2",
+"props":{"chartData":{"data":[{"category":"","value":{"component":"RadarChart","props":{"{
+"component":"HorizontalBarChart","props":{"{"component":"ScatterChart","props":{
+""xLabel":"Month","yLabel":"Value","grid":true,"showYAxis":true,"labels":["January",
+"February","March","April","May","June","July","August","September","October","November",
+"December"],"labels":["Jan","Feb","Mar","Apr","May","Jun","Jul","Aug","Sep","Oct","Nov",
+"Dec"],"labels":["Mon","Tue","Wed","Thu","Fri","Sat","Sun"],{"component":"BarChartV2",
+"props":{"chartData":{"header":{"component":"InlineHeader","props":{
+"heading":"Revenue by quarter"}},"data":{"labels":["Q1","Q2","Q3","Q4"],"series":[{
+"category":"Revenue","values":[100,{"component":"TextContent","props":{
+"textMarkdown":"Here is an overview of the most important\n\n- **{"component":"ButtonGroup",
+"props":{"children":[{"component":"Button","props":{"children":"Show more details",
+"name":"details","variant":"primary","action":{"type":"continue_conversation","props":{
+}}}},{"component":"FollowUpBlock","props":{"followUpText":["Compare with last year",
+"Show as a table","What are the","How does the","Can you explain"]}}]}},"error":null}{
+"component":{"component":"Card","props":{"children":[{"component":"Header","props":{
+"title":"","subtitle":"
+"""
+
+_PLAIN = r"""
+# ```openui-langroot = Card([header, text, chart, table,
+ followups])header = Header(" TextContent(" BarChart( Table( Col( Series( FollowUpBlock( Button( Form( Input(
+```</content><content thesys="true" version="2">
+<context>[&quot;User clicked on Button: &quot;,{
+}]</context>[["u","<content thesys=\"true\">Show</content>",
+"00000000-0000-4000-8000-000000000000"],[["a","<content thesys=\"true\">
+"""
+
+_DICTIONARY = (html.escape(_ESCAPED.replace("\n", "")) + _PLAIN.replace("\n", "")).encode()
+
+
+def _squeeze(value: Any) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    press = zlib.compressobj(_LEVEL, zdict=_DICTIONARY)
+    return _FORMAT + press.compress(text.encode("utf-8", "surrogatepass")) + press.flush()
+
+
+def _expand(packed: bytes) -> Any:
+    if packed[:1] != _FORMAT:
+        raise DamagedRow("A turn was stored in a format that this version does not know.")
+    try:
+        text = zlib.decompressobj(zdict=_DICTIONARY).decompress(packed[1:])
+        return json.loads(text.decode("utf-8", "surrogatepass"))
+    except (zlib.error, ValueError, RecursionError) as error:
+        raise DamagedRow("A stored turn is damaged.") from error
+
+
+def _listed(message: Message) -> list[Any]:
+    calls = [[call.id, call.name, call.arguments] for call in message.tool_calls]
+    fields: list[Any] = [message.role[0], message.content, message.id, calls or None, message.tool_call_id]
+    while fields[-1] is None:
+        fields.pop()
+    return fields
+
+
+def _message(fields: list[Any]) -> Message:
+    role, content, message_id, calls, tool_call_id = [*fields, None, None, None][:5]
+    tool_calls = tuple(ToolCall(*call) for call in calls or ())
+    return Message(_ROLES[role], content, message_id, tool_calls, tool_call_id)
+
+
+def pack_text(text: str) -> bytes:
+    return _squeeze(text)
+
+
+def unpack_text(packed: bytes) -> str:
+    """:raises DamagedRow: these bytes are not a packed text."""
+    text = _expand(packed)
+    if not isinstance(text, str):
+        raise DamagedRow("A stored text is damaged.")
+    return text
+
+
+def pack_turn(prompt: Message, reply: tuple[Message, ...], usage: Usage) -> bytes:
+    counts = [usage.input_tokens, usage.output_tokens]
+    return _squeeze([_listed(prompt), [_listed(message) for message in reply], counts])
+
+
+def unpack_turn(packed: bytes) -> tuple[Message, tuple[Message, ...], Usage]:
+    """:raises DamagedRow: these bytes are not a packed turn."""
+    try:
+        prompt, reply, counts = _expand(packed)
+        return _message(prompt), tuple(_message(fields) for fields in reply), Usage(*counts)
+    except (TypeError, ValueError, KeyError) as error:
+        raise DamagedRow("A stored turn is damaged.") from error

@@ -1,0 +1,80 @@
+"""The one table: its definition, and how it is created, described and deleted.
+
+On demand, so it costs nothing at rest. Two local indexes, both of keys alone: ``by_response`` finds a turn
+by its responseId, ``by_recency`` sorts an owner's threads. Local, because only those can be read
+consistently; they exist from the table's creation or never.
+https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
+"""
+
+from typing import Any
+
+BY_RESPONSE = "by_response"
+BY_RECENCY = "by_recency"
+EXPIRY = "expires_at"
+
+
+def _key(range_key: str) -> list[dict[str, str]]:
+    return [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": range_key, "KeyType": "RANGE"},
+    ]
+
+
+DEFINITION: dict[str, Any] = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "sk", "AttributeType": "S"},
+        {"AttributeName": "response", "AttributeType": "S"},
+        {"AttributeName": "slot", "AttributeType": "N"},
+    ],
+    "KeySchema": _key("sk"),
+    "LocalSecondaryIndexes": [
+        {
+            "IndexName": BY_RESPONSE,
+            "KeySchema": _key("response"),
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        },
+        {
+            "IndexName": BY_RECENCY,
+            "KeySchema": _key("slot"),
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        },
+    ],
+}
+"""What CreateTable is given, and what template.yaml must say."""
+
+TIME_TO_LIVE: dict[str, Any] = {"Enabled": True, "AttributeName": EXPIRY}
+
+WAIT = {"Delay": 2, "MaxAttempts": 60}
+"""Seconds between two looks at a table that is being made or deleted, and how many: two minutes in all."""
+
+
+def create(client: Any, name: str) -> None:
+    """Create the table, wait until it can be used, and let it forget what is past its ``expires_at``."""
+    client.create_table(TableName=name, **DEFINITION)
+    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAIT)
+    client.update_time_to_live(TableName=name, TimeToLiveSpecification=TIME_TO_LIVE)
+
+
+def describe(client: Any, name: str) -> dict[str, Any]:
+    """What DynamoDB says of the table."""
+    table: dict[str, Any] = client.describe_table(TableName=name)["Table"]
+    return table
+
+
+def delete(client: Any, name: str) -> None:
+    """Delete the table with everything in it, and wait until it is gone."""
+    client.delete_table(TableName=name)
+    client.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig=WAIT)
+
+
+def differences(table: dict[str, Any]) -> list[str]:
+    """How a described table differs from the definition, in words; empty when it fits."""
+    found = {index["IndexName"]: index for index in table.get("LocalSecondaryIndexes", [])}
+    wrong = [] if table["KeySchema"] == DEFINITION["KeySchema"] else ["its key is not pk, sk"]
+    for index in DEFINITION["LocalSecondaryIndexes"]:
+        is_there = found.get(index["IndexName"])
+        if not is_there or is_there["KeySchema"] != index["KeySchema"]:
+            wrong.append(f"it lacks the local index {index['IndexName']}")
+    return wrong

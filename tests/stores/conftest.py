@@ -1,0 +1,27 @@
+"""Real DynamoDB servers for the tests of the store: moto inside this process, ministack beside it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.stores.servers import Ministack
+
+pytest.register_assert_rewrite("tests.stores.contract")
+
+
+@pytest.fixture(scope="session")
+def aws() -> Iterator[None]:
+    """Credentials for emulators, so that nobody's real ones are ever used."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+            patch.setenv(f"AWS_{name}", "testing")
+        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+        patch.delenv("AWS_PROFILE", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def ministack(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: ARG001
+    """A running ministack's URL."""
+    with Ministack(tmp_path_factory.mktemp("ministack")) as server:
+        yield server.url

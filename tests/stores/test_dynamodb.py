@@ -1,0 +1,64 @@
+"""The contract, on DynamoDB: moto in process, one call at a time, and ministack, a server of its own."""
+
+import threading
+import uuid
+from collections.abc import AsyncGenerator, Callable, Iterator
+from typing import Any
+
+import pytest
+from moto import mock_aws
+
+from c1fn.stores.dynamodb import DynamoStore, connect, table
+from tests.stores.clockwork import Clockwork
+from tests.stores.contract import Contract
+
+
+class OneAtATime:
+    """A client behind a lock: moto's tables are not made for threads."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self._client, name)
+
+        def locked(*args: Any, **kwargs: Any) -> Any:
+            with self._lock:
+                return method(*args, **kwargs)
+
+        return locked
+
+
+class OnDynamo(Contract):
+    @pytest.fixture(scope="class")
+    def client(self) -> Any:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def name(self, client: Any) -> Iterator[str]:
+        name = f"c1fn-{uuid.uuid4()}"
+        table.create(client, name)
+        yield name
+        client.delete_table(TableName=name)
+
+    @pytest.fixture
+    async def store(self, client: Any, name: str, time: Clockwork) -> AsyncGenerator[DynamoStore, None]:
+        store = DynamoStore(client, name, clock=time.clock, sleep=time.sleep)
+        yield store
+        await store.settle()
+
+
+class TestMoto(OnDynamo):
+    @pytest.fixture(scope="class")
+    def client(self, aws: None) -> Iterator[Any]:  # noqa: ARG002
+        with mock_aws():
+            yield OneAtATime(connect())
+
+
+class TestMinistack(OnDynamo):
+    @pytest.fixture(scope="class")
+    def client(self, ministack: str) -> Iterator[Any]:
+        client = connect(ministack)
+        yield client
+        client.close()
