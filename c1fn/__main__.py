@@ -13,8 +13,6 @@ from c1fn import __version__, compose
 from c1fn.settings import API_KEY, Settings, SettingsError
 
 HOST = "127.0.0.1"
-GRACEFUL = 2
-"""Seconds for open responses after Ctrl-C; running turns then get `converse.GRACE` more."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,6 +23,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return run(options)
     except KeyboardInterrupt:
         return 0
+    except BrokenPipeError:  # whoever read the output has gone; nothing more can be told
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except SettingsError as error:
         print(f"c1fn: {error}", file=sys.stderr)
         return 2
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """The local server."""
-    import uvicorn
+    from c1fn.server import Server
 
     settings = compose.settle(Settings.read(_environ()), {})
     listener = _listen(options.port)
@@ -42,28 +43,21 @@ def serve(options: argparse.Namespace) -> int:
         )
         return 1
     print(f"{_summary(settings)} · http://{HOST}:{listener.getsockname()[1]}/", flush=True)
-    config = uvicorn.Config(
-        compose.web_app(settings),
-        log_level="warning",
-        lifespan="on",
-        server_header=False,
-        timeout_graceful_shutdown=GRACEFUL,
-    )
     with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        Server(compose.web_app(settings)).run(sockets=[listener])
     return 0
 
 
 def chat(options: argparse.Namespace) -> int:  # noqa: ARG001 - the shape of every command
     """A conversation in the terminal, in this process."""
-    from c1fn import terminal
+    from c1fn import log, terminal
 
     settings = compose.settle(Settings.read(_environ()), {})
     if sys.stdin.isatty():
         print(f"{_summary(settings)} · Ctrl-D ends", flush=True)
 
     async def converse() -> int:
-        return await terminal.converse(compose.chat(settings))
+        return await terminal.converse(compose.chat(settings, log.to_nobody))
 
     return asyncio.run(converse())
 
@@ -86,6 +80,7 @@ def _listen(port: int) -> socket.socket | None:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     with contextlib.suppress(OSError):
         listener.bind((HOST, port))
+        listener.listen()  # before the address is told, so that whoever reads it can connect
         return listener
     listener.close()
     return None

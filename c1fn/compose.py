@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from c1fn.converse import Chat, Limits
-from c1fn.log import to_stdout
+from c1fn.log import Log, to_stdout
 from c1fn.models import Model
 from c1fn.settings import API_KEY, Settings, SettingsError
 from c1fn.stores import Store
@@ -38,10 +38,10 @@ def web_app(settings: Settings) -> "FastAPI":
     """The ASGI application. Its parts are made at startup, in the event loop that serves them."""
     from c1fn import web
 
-    return web.build(lambda: chat(settings), max_body=settings.max_body)
+    return web.build(lambda: chat(settings, to_stdout), max_body=settings.max_body)
 
 
-def chat(settings: Settings) -> Chat:
+def chat(settings: Settings, log: Log) -> Chat:
     """The conversations of this process."""
     limits = Limits(
         history_turns=settings.history_turns,
@@ -50,7 +50,7 @@ def chat(settings: Settings) -> Chat:
         max_seconds=settings.max_seconds,
         max_rounds=settings.max_rounds,
     )
-    return Chat(store(settings), model(settings), Tools(), limits, to_stdout)
+    return Chat(store(settings), model(settings), Tools(), limits, log)
 
 
 def model(settings: Settings) -> Model:
@@ -58,10 +58,13 @@ def model(settings: Settings) -> Model:
         from c1fn.models.offline import OfflineModel
 
         return OfflineModel(pace=OFFLINE_PACE)
-    from c1fn.models.c1 import C1Model
+    from c1fn.models.c1 import C1Model, Timeouts
 
     return C1Model(
-        api_key=settings.api_key.get_secret_value(), base_url=settings.base_url, model=settings.model
+        api_key=settings.api_key.get_secret_value(),
+        base_url=settings.base_url,
+        model=settings.model,
+        timeouts=Timeouts(read=settings.model_silence, total=settings.max_seconds),
     )
 
 

@@ -116,14 +116,18 @@ class Chat:
         self._clock = clock
         self._sleep = sleep
         self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = False
 
     async def begin(self, ask: Ask, *, seconds: float | None = None) -> Reply:
         """Open the turn; what it says then comes through the reply.
 
         :param seconds: how long the platform lets this request live; None: as long as the limits say.
         :raises Refused: the thread says no.
+        :raises Interrupted: the process is about to end.
         :raises StoreUnavailable: nothing was stored, nothing was asked of the model.
         """
+        if self._draining:
+            raise Interrupted
         opened = await self.store.open(ask, history=self._limits.history_turns)
         reply = Reply()
         match opened:
@@ -144,13 +148,18 @@ class Chat:
         self._start(self._follow(owner, thread_id, response_id, reply), reply)
         return reply
 
-    async def aclose(self, grace: float = GRACE) -> None:
-        """Let running turns finish for a while, interrupt the rest, and close the store and the model."""
+    async def drain(self, grace: float = GRACE) -> None:
+        """Begin no more turns, let those that run finish for a while, and interrupt the rest visibly."""
+        self._draining = True
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=grace)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+    async def aclose(self, grace: float = GRACE) -> None:
+        """Drain, and close the store and the model."""
+        await self.drain(grace)
         await self.model.aclose()
         await self.store.aclose()
 
@@ -170,6 +179,8 @@ class Chat:
                         reply.say(Delta(piece))
         except C1fnError as error:
             reply.say(Failed(error))
+        except asyncio.CancelledError:
+            reply.say(Failed(Interrupted()))
 
     async def _run(self, claim: Claim, reply: Reply, seconds: float) -> None:
         draft = _Draft(claim, self._clock())
@@ -282,8 +293,8 @@ class Chat:
             state=state,
             error=error.code if error else None,
             model=self.model.name,
-            first_ms=None if draft.first is None else (draft.first - draft.started) * 1000,
-            total_ms=(self._clock() - draft.started) * 1000,
+            first_ms=None if draft.first is None else round((draft.first - draft.started) * 1000, 1),
+            total_ms=round((self._clock() - draft.started) * 1000, 1),
             rounds=draft.rounds,
             bytes=draft.size,
             input_tokens=draft.usage.input_tokens,

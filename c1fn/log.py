@@ -28,6 +28,10 @@ class TurnLine:
 Log = Callable[[TurnLine], None]
 
 
+def to_nobody(line: TurnLine) -> None:
+    """For a terminal, where the answer itself is what a person sees."""
+
+
 def to_stdout(line: TurnLine) -> None:
     """Write the line where Lambda collects it."""
     sys.stdout.write(json.dumps({"event": "turn", **asdict(line)}, separators=(",", ":")) + "\n")

@@ -13,7 +13,6 @@ from c1fn.pour import SILENCE
 from c1fn.turn import Ask, Message
 from c1fn.wire import Wire
 
-
 PROMPT = "> "
 
 

@@ -329,6 +329,23 @@ async def test_closing_lets_what_can_finish_finish(stage: Stage) -> None:
     assert await heard(reply) == [Delta("a"), Finished(State.DONE)]
 
 
+async def test_a_follower_is_told_when_the_process_ends_before_the_answer(stage: Stage) -> None:
+    scene = stage([asyncio.Event()])
+    await scene.chat.begin(ask())
+    follower = await scene.chat.begin(ask())
+    await scene.chat.drain(grace=0)
+    (told,) = await heard(follower)
+    assert isinstance(told, Failed)
+    assert type(told.error) is Interrupted
+
+
+async def test_nothing_begins_while_the_process_ends(stage: Stage) -> None:
+    scene = stage(says("a"))
+    await scene.chat.drain()
+    with pytest.raises(Interrupted):
+        await scene.chat.begin(ask())
+
+
 class Unwell(MemoryStore):
     """A memory store whose writes fail when told to."""
 

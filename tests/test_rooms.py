@@ -23,6 +23,7 @@ ARROWS: dict[str, set[str]] = {
         "uvicorn",
         "dotenv",
     },
+    "c1fn.server": {"uvicorn", "fastapi"},
     "c1fn.compose": {"c1fn", "fastapi"},
     "c1fn.web": {"fastapi", "starlette", "c1fn", "c1fn.converse", "c1fn.reply", "c1fn.pour", "c1fn.body"}
     | {"c1fn.threads", "c1fn.wire", "c1fn.auth"}

@@ -1,0 +1,85 @@
+"""Starts the project's own commands as a person would, and ends them."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from httpx2 import AsyncClient
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass
+class Command:
+    """A running command and the address it told."""
+
+    process: asyncio.subprocess.Process
+    url: str
+    line: str
+
+    async def end(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
+        """Ctrl-C; its exit status and what else it printed."""
+        self.process.send_signal(how)
+        assert self.process.stdout
+        rest = (await self.process.stdout.read()).decode()
+        return await self.process.wait(), rest
+
+
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """This environment with nothing of c1fn's in it but these settings."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("C1FN_", "THESYS_"))}
+    return {**clean, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **settings}
+
+
+async def start(
+    *arguments: str, folder: Path, settings: Mapping[str, str], piped: bool = False
+) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "c1fn",
+        *arguments,
+        cwd=folder,
+        env=environment(settings),
+        stdin=asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE if piped else asyncio.subprocess.STDOUT,
+    )
+
+
+@asynccontextmanager
+async def serving(*arguments: str, folder: Path, **settings: str) -> AsyncGenerator[Command, None]:
+    """A command that serves, from the line with its address until it is ended."""
+    process = await start(*arguments, folder=folder, settings=settings)
+    assert process.stdout
+    try:
+        printed = ""
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+/", printed)):
+            line = (await process.stdout.readline()).decode()
+            assert line, f"it ended: {printed}"
+            printed += line
+        yield Command(process, found[0], printed)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+def chat_body(prompt: str, response_id: str = "r1", thread_id: str = "t") -> dict[str, object]:
+    message = {"id": "p", "role": "user", "content": prompt}
+    return {"prompt": message, "threadId": thread_id, "responseId": response_id}
+
+
+async def until_stored(client: AsyncClient, thread_id: str = "t") -> list[dict[str, str]]:
+    """The messages of a thread once none of its turns runs."""
+    while True:
+        listed = (await client.get("/api/threads")).json()["threads"]
+        if not next(t for t in listed if t["threadId"] == thread_id)["isRunning"]:
+            messages: list[dict[str, str]] = (await client.get(f"/api/threads/{thread_id}/messages")).json()
+            return messages

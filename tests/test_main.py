@@ -1,0 +1,277 @@
+"""The command line, as a person uses it: real processes, a real client, the real openai package upstream."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from html import escape
+from pathlib import Path
+
+import pytest
+from httpx2 import AsyncClient
+
+from c1fn import __version__
+from c1fn.__main__ import main
+from c1fn.errors import by_code
+from c1fn.wire import error_card
+from tests.processes import Command, chat_body, serving, start, until_stored
+from tests.upstream import END, FAULTS, ROLE, Answer, Upstream, delta, refuse, say
+
+
+@pytest.fixture
+async def upstream() -> AsyncGenerator[Upstream, None]:
+    async with Upstream() as server:
+        yield server
+
+
+@pytest.fixture
+async def server(upstream: Upstream, tmp_path: Path) -> AsyncGenerator[Command, None]:
+    async with serving("serve", "--port", "0", folder=tmp_path, **key(upstream)) as command:
+        yield command
+
+
+@pytest.fixture
+async def client(server: Command) -> AsyncGenerator[AsyncClient, None]:
+    async with AsyncClient(base_url=server.url, timeout=30) as client:
+        yield client
+
+
+def key(upstream: Upstream) -> dict[str, str]:
+    return {"THESYS_API_KEY": "sk-planted", "C1FN_BASE_URL": upstream.url}
+
+
+def held(gate: asyncio.Event) -> Answer:
+    """Says "Hel", waits for the gate, and says "lo"."""
+    return Answer((ROLE, delta("Hel"), gate, delta("lo"), *END))
+
+
+async def test_serve_says_in_one_line_what_it_uses_and_where_to_look(server: Command) -> None:
+    assert server.line == f"c1fn {__version__} · model c1-nightly · store memory · {server.url}\n"
+
+
+async def test_serve_without_a_key_answers_offline(tmp_path: Path) -> None:
+    async with (
+        serving("serve", "--port", "0", folder=tmp_path) as command,
+        AsyncClient(base_url=command.url) as client,
+    ):
+        assert "model offline (no THESYS_API_KEY)" in command.line
+        answer = await client.post("/api/chat", json=chat_body("hello"))
+        assert answer.text.startswith('<content thesys="true">')
+        assert answer.headers["connection"] == "keep-alive"
+        assert (await command.end())[0] == 0
+
+
+async def test_settings_come_from_env_files_the_environment_wins(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("THESYS_API_KEY=sk-x\nC1FN_MODEL=one\nC1FN_MAX_BODY=2048\n")
+    (tmp_path / ".env.local").write_text("C1FN_MODEL=two\n")
+    async with serving("serve", "--port", "0", folder=tmp_path) as command:
+        assert "model two" in command.line
+    async with serving("serve", "--port", "0", folder=tmp_path, C1FN_MODEL="three") as command:
+        assert "model three" in command.line
+
+
+async def test_the_first_delta_arrives_while_the_model_is_held(
+    client: AsyncClient, upstream: Upstream
+) -> None:
+    gate = asyncio.Event()
+    upstream.queue(held(gate))
+    async with client.stream("POST", "/api/chat", json=chat_body("hi")) as answer:
+        pieces = answer.aiter_bytes()
+        assert await anext(pieces) == b"Hel"
+        gate.set()
+        assert b"".join([piece async for piece in pieces]) == b"lo"
+
+
+async def test_the_second_call_carries_the_first_turn_and_no_id(
+    client: AsyncClient, upstream: Upstream
+) -> None:
+    upstream.queue(say("one"), say("two"))
+    await client.post("/api/chat", json=chat_body("first", "r1"))
+    await client.post("/api/chat", json=chat_body("second", "r2"))
+    assert upstream.requests[1].body["messages"] == [
+        {"role": "user", "content": "first"},
+        {"role": "assistant", "content": "one"},
+        {"role": "user", "content": "second"},
+    ]
+    assert upstream.requests[1].body["model"] == "c1-nightly"
+    assert upstream.requests[1].headers["authorization"] == "Bearer sk-planted"
+
+
+async def test_sixteen_at_once_are_one_model_call_and_identical_bytes(
+    client: AsyncClient, upstream: Upstream
+) -> None:
+    upstream.queue(say("Hel", "lo"))
+    answers = await asyncio.gather(*(client.post("/api/chat", json=chat_body("hi")) for _ in range(16)))
+    assert {answer.content for answer in answers} == {b"Hello"}
+    assert len(upstream.requests) == 1
+
+
+async def test_a_client_that_leaves_midway_finds_the_whole_answer_later(
+    client: AsyncClient, upstream: Upstream
+) -> None:
+    gate = asyncio.Event()
+    upstream.queue(held(gate))
+    async with client.stream("POST", "/api/chat", json=chat_body("hi")) as answer:
+        assert await anext(answer.aiter_bytes()) == b"Hel"
+    gate.set()
+    assert (await until_stored(client))[1] == {"id": "r1", "role": "assistant", "content": "Hello"}
+
+
+REFUSED = {
+    "429": (429, "model_rate_limited"),
+    "context": (413, "context_too_long"),
+    "400": (502, "model_rejected"),
+    "401": (502, "model_key_rejected"),
+    "403": (502, "model_key_rejected"),
+    "404": (502, "model_rejected"),
+    "413": (413, "context_too_long"),
+    "500": (503, "model_unavailable"),
+    "reset-early": (503, "model_unavailable"),
+    "empty": (502, "answer_cut"),
+}
+CUT = {
+    "reset": "answer_cut",
+    "close": "answer_cut",
+    "no-finish": "answer_cut",
+    "garbled": "answer_garbled",
+    "error-event": "model_unavailable",
+    "length": "answer_too_long",
+    "filter": "answer_withheld",
+}
+SILENT = {"hang-early": "", "hang": "Hel"}
+WELL = {"no-done": "Hello", "201": "Hello", "split": "Hello"}
+
+
+def test_every_fault_of_the_upstream_is_in_a_table() -> None:
+    assert {*REFUSED, *CUT, *SILENT, *WELL} == {*FAULTS}
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+async def test_a_model_that_fails_at_once_has_a_true_status_and_the_thread_is_usable(
+    client: AsyncClient, fault: str
+) -> None:
+    refused = await client.post("/api/chat", json=chat_body(f"fault:{fault}"))
+    assert (refused.status_code, refused.json()["code"]) == REFUSED[fault]
+    assert escape(refused.json()["title"]) in (await until_stored(client))[1]["content"]
+    assert (await client.post("/api/chat", json=chat_body("well?", "r2"))).status_code == 200
+
+
+@pytest.mark.parametrize("fault", CUT)
+async def test_a_model_that_fails_midway_ends_in_a_card_and_the_thread_is_usable(
+    client: AsyncClient, fault: str
+) -> None:
+    answer = await client.post("/api/chat", json=chat_body(f"fault:{fault}"))
+    assert answer.text == "Hel" + error_card(by_code(CUT[fault]))
+    assert (await until_stored(client))[1]["content"] == answer.text
+    assert (await client.post("/api/chat", json=chat_body("well?", "r2"))).status_code == 200
+
+
+@pytest.mark.parametrize("fault", SILENT)
+async def test_a_model_that_falls_silent_is_not_waited_for_without_end(
+    upstream: Upstream, tmp_path: Path, fault: str
+) -> None:
+    patience = key(upstream) | {"C1FN_MODEL_SILENCE": "0.2"}
+    async with (
+        serving("serve", "--port", "0", folder=tmp_path, **patience) as command,
+        AsyncClient(base_url=command.url, timeout=30) as client,
+    ):
+        answer = await client.post("/api/chat", json=chat_body(f"fault:{fault}"))
+        assert answer.text.startswith(SILENT[fault])
+        assert "The model took too long" in answer.text
+        assert answer.status_code == (200 if SILENT[fault] else 504)
+        assert (await client.post("/api/chat", json=chat_body("well?", "r2"))).status_code == 200
+
+
+@pytest.mark.parametrize("oddity", WELL)
+async def test_what_is_odd_but_whole_is_an_answer(client: AsyncClient, oddity: str) -> None:
+    assert (await client.post("/api/chat", json=chat_body(f"fault:{oddity}"))).text == WELL[oddity]
+
+
+async def test_ctrl_c_interrupts_a_turn_visibly(
+    client: AsyncClient, server: Command, upstream: Upstream
+) -> None:
+    upstream.queue(held(asyncio.Event()))
+    async with client.stream("POST", "/api/chat", json=chat_body("hi")) as answer:
+        pieces = answer.aiter_bytes()
+        assert await anext(pieces) == b"Hel"
+        status, printed = await server.end()
+    assert status == 0
+    assert "Traceback" not in printed
+    assert '"state":"interrupted"' in printed
+
+
+async def test_the_key_and_the_prompt_are_in_nothing_that_is_printed(
+    client: AsyncClient, server: Command, upstream: Upstream
+) -> None:
+    upstream.queue(say("planted-answer"), *[refuse(401)] * 3)
+    await client.post("/api/chat", json=chat_body("planted-prompt"))
+    await client.post("/api/chat", json=chat_body("planted-prompt", "r2"))
+    assert "planted" not in (await server.end())[1]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+async def test_serve_ends_cleanly(tmp_path: Path, how: signal.Signals) -> None:
+    async with serving("serve", "--port", "0", folder=tmp_path) as command:
+        status, printed = await command.end(how)
+    assert (status in (0, -how), printed) == (True, "")
+
+
+async def run(*arguments: str, folder: Path, typed: str = "", **settings: str) -> tuple[int, str, str]:
+    process = await start(*arguments, folder=folder, settings=settings, piped=True)
+    out, err = await process.communicate(typed.encode())
+    assert process.returncode is not None
+    return process.returncode, out.decode(), err.decode()
+
+
+async def test_what_is_piped_into_chat_is_answered(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.queue(say("Hel", "lo"))
+    assert await run("chat", folder=tmp_path, typed="hi\n", **key(upstream)) == (0, "Hello\n", "")
+    assert upstream.requests[0].body["messages"] == [{"role": "user", "content": "hi"}]
+
+
+async def test_chat_ends_with_a_status_that_tells_a_failure(upstream: Upstream, tmp_path: Path) -> None:
+    upstream.queue(*[refuse(401)] * 3)
+    status, out, _ = await run("chat", folder=tmp_path, typed="hi\n", **key(upstream))
+    assert (status, "model key was rejected" in out) == (1, True)
+
+
+async def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
+    status, out, err = await run("serve", folder=tmp_path, C1FN_STORE="redis")
+    assert (status, out, err) == (2, "", "c1fn: C1FN_STORE: Input should be 'memory' or 'dynamodb'.\n")
+
+
+async def test_a_taken_port_is_told_with_a_way_out(server: Command, tmp_path: Path) -> None:
+    port = int(server.url.rstrip("/").rpartition(":")[2])
+    told = f"c1fn: port {port} is taken. Try: c1fn serve --port {port + 1}\n"
+    assert await run("serve", "--port", str(port), folder=tmp_path) == (1, "", told)
+
+
+async def test_a_reader_that_leaves_ends_chat_quietly(tmp_path: Path) -> None:
+    process = await start("chat", folder=tmp_path, settings={}, piped=True)
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    process.stdin.write(b"hi\n")
+    process.stdin.close()
+    await process.stdout.read(1)
+    process.stdout._transport.close()  # type: ignore[attr-defined]  # the pipe's own end, which asyncio hides
+    assert await process.stderr.read() == b""
+    await process.wait()
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"c1fn {__version__}\n"
+
+
+async def test_two_stacks_can_serve_side_by_side(tmp_path: Path) -> None:
+    """Ports are the system's choice when asked for 0."""
+    async with AsyncExitStack() as stack:
+        one, two = [
+            await stack.enter_async_context(serving("serve", "--port", "0", folder=tmp_path))
+            for _ in range(2)
+        ]
+        assert one.url != two.url
+    assert os.getpid() not in (one.process.pid, two.process.pid)
