@@ -153,20 +153,20 @@ def refuse(
 
 def joined(answer: Answer) -> Answer:
     """All its bytes in one segment."""
-    return replace(answer, steps=(b"".join(_only_bytes(answer)),))
+    return replace(answer, steps=(b"".join(only_bytes(answer)),))
 
 
 def split(answer: Answer) -> Answer:
     """Each byte in a chunk of its own."""
-    return replace(answer, steps=tuple(bytes([b]) for part in _only_bytes(answer) for b in part))
+    return replace(answer, steps=tuple(bytes([b]) for part in only_bytes(answer) for b in part))
 
 
 def crlf(answer: Answer) -> Answer:
     """Lines end with CRLF."""
-    return replace(answer, steps=tuple(part.replace(b"\n", b"\r\n") for part in _only_bytes(answer)))
+    return replace(answer, steps=tuple(part.replace(b"\n", b"\r\n") for part in only_bytes(answer)))
 
 
-def _only_bytes(answer: Answer) -> list[bytes]:
+def only_bytes(answer: Answer) -> list[bytes]:
     return [step for step in answer.steps if isinstance(step, bytes)]
 
 

@@ -126,9 +126,12 @@ class Round:
 
 def _document(data: str) -> dict[str, Any]:
     try:
-        return _as(dict, json.loads(data))
+        document = json.loads(data)
     except (ValueError, RecursionError):
         raise AnswerGarbled from None  # a JSON error carries the text
+    if not isinstance(document, dict):
+        raise AnswerGarbled
+    return document
 
 
 def _as(kind: type[_T], value: object) -> _T:

@@ -40,17 +40,26 @@ class _Module(ModuleType):
     """Asked for what it does not have, it runs its own code, once."""
 
     def __getattr__(self, name: str) -> object:
-        with _LOCK:
-            if loader := _WAITING.pop(self.__name__, None):
-                loader.exec_module(self)
+        self._run()
         try:
             return self.__dict__[name]
         except KeyError:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
 
     def __dir__(self) -> list[str]:
-        _ = self.__all__  # a list of names is asked of a loaded module
+        self._run()
         return sorted(self.__dict__)
+
+    def _run(self) -> None:
+        with _LOCK:
+            loader = _WAITING.pop(self.__name__, None)
+            if loader is None:
+                return  # it has run, or it is running and asks itself
+            try:
+                loader.exec_module(self)
+            except BaseException:
+                _WAITING[self.__name__] = loader  # as an import that failed is tried again
+                raise
 
 
 class _Loader(Loader):

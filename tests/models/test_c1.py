@@ -72,9 +72,8 @@ async def upstream() -> AsyncGenerator[Upstream, None]:
 
 
 def model_at(upstream: Upstream, **settings: Any) -> C1Model:
-    return C1Model(
-        **{"api_key": KEY, "base_url": upstream.url, "model": "c1-test", "max_retries": 0} | settings
-    )
+    given: dict[str, Any] = {"max_retries": 0, **settings}
+    return C1Model(api_key=KEY, base_url=upstream.url, model="c1-test", **given)
 
 
 @pytest.fixture

@@ -1,0 +1,134 @@
+"""Packages that are loaded when they are needed."""
+
+import ast
+import importlib
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from c1fn.models.late import late
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package `things` with a heavy tree `things.types` in it."""
+    files = {
+        "things/__init__.py": "from . import types\nfrom .types.small import Small\n",
+        "things/types/__init__.py": "from .big import Big as Big\nfrom . import deep as deep\nruns = [1]\n",
+        "things/types/small.py": "class Small: ...\n",
+        "things/types/big.py": "class Big: ...\n",
+        "things/types/deep/__init__.py": "__all__ = ['deepest']\ndeepest = 3\nhidden = 4\n",
+        "things/types/broken/__init__.py": "raise ValueError('broken')\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "things"]:
+        del sys.modules[name]
+
+
+def load(name: str) -> object:
+    with late("things.types"):
+        return importlib.import_module(name)
+
+
+@pytest.mark.usefixtures("things")
+class TestLate:
+    def test_a_package_of_the_tree_runs_when_it_is_first_asked_for_something(self) -> None:
+        module = load("things")
+        assert "things.types.big" not in sys.modules
+        assert module.types.Big.__name__ == "Big"  # type: ignore[attr-defined]  # made by the fixture
+        assert "things.types.big" in sys.modules
+
+    def test_a_module_in_the_tree_is_imported_without_its_package(self) -> None:
+        module = load("things")
+        assert module.Small is sys.modules["things.types.small"].Small  # type: ignore[attr-defined]  # as above
+        assert "things.types.big" not in sys.modules
+
+    def test_from_import_works_as_ever(self) -> None:
+        load("things")
+        namespace: dict[str, object] = {}
+        exec("from things.types import Big, deep, small\nfrom things.types.deep import *", namespace)  # noqa: S102 - the statement is the test
+        assert {"Big", "deep", "small", "deepest"} <= namespace.keys()
+        assert "hidden" not in namespace
+
+    def test_a_listing_loads_what_it_lists(self) -> None:
+        load("things")
+        assert "Big" in dir(sys.modules["things.types"])
+
+    def test_what_is_not_there_is_an_attribute_error(self) -> None:
+        load("things")
+        with pytest.raises(AttributeError, match=r"module 'things\.types' has no attribute 'nothing'"):
+            _ = sys.modules["things.types"].nothing
+
+    def test_a_package_that_cannot_run_tells_why(self) -> None:
+        load("things.types.broken")
+        for _ in range(2):
+            with pytest.raises(ValueError, match="broken"):
+                _ = sys.modules["things.types.broken"].anything
+
+    def test_many_threads_load_it_once(self) -> None:
+        load("things")
+        start, seen = threading.Barrier(8), []
+
+        def ask() -> None:
+            start.wait()
+            seen.append(sys.modules["things.types"].runs)
+
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert seen == [[1]] * 8
+        assert len({id(runs) for runs in seen}) == 1
+
+    def test_only_the_block_is_changed(self) -> None:
+        before = list(sys.meta_path)
+        with pytest.raises(ModuleNotFoundError):
+            load("things.absent")
+        assert sys.meta_path == before
+        del sys.modules["things"], sys.modules["things.types"]
+        importlib.import_module("things")
+        assert "things.types.big" in sys.modules
+
+
+def fresh(program: str) -> str:
+    """What a new interpreter prints."""
+    command = [sys.executable, "-W", "error", "-c", program]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_c1_model_does_without_the_types_of_the_responses_api() -> None:
+    """The largest part of what `import openai` would load."""
+    program = "import sys, c1fn.models.c1; print('openai.types.responses.response' in sys.modules)"
+    assert fresh(program) == "False"
+
+
+def test_openai_is_whole_all_the_same() -> None:
+    """Each name that openai.types imports is there, and the package's own way to ask works."""
+    import openai.types
+
+    tree = ast.parse(Path(str(openai.types.__file__)).read_text("utf-8"))
+    names = [
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom) and node.module != "__future__"
+        for alias in node.names
+    ]
+    assert len(names) > 50
+    program = (
+        "import c1fn.models.c1, openai.types\n"
+        f"print(len([getattr(openai.types, name) for name in {names}]))\n"
+        "from openai.types.chat import ChatCompletionChunk\n"
+        "print(openai.AsyncOpenAI(api_key='k').chat.completions.create.__name__)\n"
+    )
+    assert fresh(program).split() == [str(len(names)), "create"]
