@@ -98,18 +98,18 @@ def _hear(content: str) -> _Heard:
     wrapped = _WRAPPED.fullmatch(content)
     if wrapped is None:
         return _Heard(_plain(content))
-    return _Heard(_plain(unescape(wrapped["text"])), tuple(_fields(unescape(wrapped["context"] or ""))))
-
-
-def _fields(context: str) -> list[tuple[str, str]]:
-    """The values in ``["User clicked on Button: submit", {"contact": {"fullname": {"value": "Jane"}}}]``."""
     try:
-        parts = json.loads(context)
+        fields = tuple(_fields(json.loads(unescape(wrapped["context"] or "null"))))
     except (ValueError, RecursionError):
-        return []
-    forms = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+        fields = ()  # not JSON, or nested without end
+    return _Heard(_plain(unescape(wrapped["text"])), fields)
+
+
+def _fields(context: object) -> list[tuple[str, str]]:
+    """The values in ``["User clicked on Button: submit", {"contact": {"fullname": {"value": "Jane"}}}]``."""
+    forms = [part for part in context if isinstance(part, dict)] if isinstance(context, list) else []
     return [
-        (_plain(str(name)), _plain(_shown(value)))
+        (_plain(name), _plain(_shown(value)))
         for form in forms
         for fields in form.values()
         if isinstance(fields, dict)

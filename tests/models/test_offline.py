@@ -1,0 +1,273 @@
+"""The offline model: what it says is a card the official client can render, for any prompt."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import aclosing
+from html import escape, unescape
+from typing import Any
+
+import pytest
+
+from c1fn.events import Called, Delta, Ended
+from c1fn.models.offline import DELTA, QUOTED, ROWS, OfflineModel, card
+from c1fn.turn import Message, ToolCall
+from tests.models.contract import GET_TIME, PROMPTS, Contract, heard, user
+
+PROPS: dict[str, tuple[set[str], set[str]]] = {
+    "Card": ({"children"}, set()),
+    "Header": ({"title"}, {"subtitle"}),
+    "InlineHeader": ({"heading"}, {"description"}),
+    "TextContent": ({"textMarkdown"}, set()),
+    "BarChartV2": ({"chartData"}, set()),
+    "Table": ({"tableHeader", "tableBody"}, set()),
+    "Form": ({"name", "children", "buttons"}, set()),
+    "Input": ({"name"}, {"placeholder", "rules"}),
+    "TextArea": ({"name"}, {"placeholder", "rows", "rules"}),
+    "ButtonGroup": ({"children"}, set()),
+    "Button": ({"children", "name", "variant", "action"}, set()),
+    "FollowUpBlock": ({"followUpText"}, set()),
+}
+"""The components that were seen to render, with the props they need and the ones they may have."""
+
+
+class TestOffline(Contract):
+    @pytest.fixture
+    def model(self) -> OfflineModel:
+        return OfflineModel()
+
+
+def children(*messages: Message) -> list[Any]:
+    """What stands in the card, after it was read as the client reads it."""
+    answer = card(messages)
+    inner = answer.removeprefix('<content thesys="true">').removesuffix("</content>")
+    assert len(answer) - len(inner) == len('<content thesys="true"></content>')
+    assert "<" not in inner
+    document = json.loads(unescape(inner))
+    assert document.keys() == {"component", "error"}
+    assert document["error"] is None
+    assert document["component"]["component"] == "Card"
+    for component in components(document["component"]):
+        needed, possible = PROPS[component["component"]]
+        assert component.keys() == {"component", "props"}
+        assert needed <= component["props"].keys() <= needed | possible
+    return list(document["component"]["props"]["children"])
+
+
+def components(node: object) -> Iterator[dict[str, Any]]:
+    if isinstance(node, dict):
+        if "component" in node:
+            yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for part in node:
+            yield from components(part)
+
+
+def names(*messages: Message) -> list[str]:
+    return [child["component"] for child in children(*messages)]
+
+
+def props(name: str, *messages: Message) -> Any:
+    (found,) = (child["props"] for child in children(*messages) if child["component"] == name)
+    return found
+
+
+def text(*messages: Message) -> str:
+    return str(props("TextContent", *messages)["textMarkdown"])
+
+
+def cells(*messages: Message) -> list[list[str]]:
+    return [row["children"] for row in props("Table", *messages)["tableBody"]["rows"]]
+
+
+def wrapped(words: str, context: object = None) -> Message:
+    """A prompt as C1Chat sends it."""
+    content = f'<content thesys="true">{escape(words)}</content>'
+    if context is None:
+        return user(content)
+    return user(f"{content}<context>{escape(json.dumps(context))}</context>")
+
+
+# What a card shows
+
+
+@pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS.keys())
+def test_any_prompt_gets_a_valid_card(prompt: str) -> None:
+    assert names(user(prompt))[:2] == ["Header", "TextContent"]
+    assert names(wrapped(prompt))[-1] == "FollowUpBlock"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "shown"),
+    [
+        ("hello", ["BarChartV2", "ButtonGroup"]),
+        ("show me a chart of sales", ["BarChartV2", "ButtonGroup"]),
+        ("Show as a TABLE", ["Table", "ButtonGroup"]),
+        ("compare the two", ["Table", "ButtonGroup"]),
+        ("make a contact form", ["Form"]),
+        ("let me sign up", ["Form"]),
+        ("information about formats", ["BarChartV2", "ButtonGroup"]),
+        ("   ", ["ButtonGroup"]),
+    ],
+)
+def test_the_words_of_the_prompt_choose_what_is_shown(prompt: str, shown: list[str]) -> None:
+    assert names(wrapped(prompt)) == ["Header", "TextContent", *shown, "FollowUpBlock"]
+    assert names(user(prompt)) == names(wrapped(prompt))
+
+
+def test_the_prompt_is_taken_up_as_it_was_written() -> None:
+    assert "“hello &amp; <b>”" in text(wrapped("hello &amp; <b>")).replace("\\", "")
+    assert "“مرحبا، كيف الحال؟”" in text(wrapped("مرحبا، كيف الحال؟"))
+    assert "“👨‍👩‍👧 and 🇺🇳”" in text(wrapped("👨‍👩‍👧 and 🇺🇳"))
+
+
+@pytest.mark.parametrize(
+    "active", ["**b**", "`c`", "_d_", "[e](javascript:f)", "<script>", "~s~", "$x$", "a|b", "&amp;", "\\"]
+)
+def test_what_a_person_wrote_is_quoted_and_not_rendered(active: str) -> None:
+    quoted = text(wrapped(active))
+    assert re.sub(r"\\([^a-z0-9\s])", r"\1", quoted).count(active) == 1
+    assert not re.search(r"(?<!\\)(?:\\\\)*[*`_\[\]<>~$|&]", quoted)
+
+
+def test_a_long_prompt_is_shortened() -> None:
+    quoted = text(wrapped("x" * 100_000))
+    assert "x" * QUOTED + "…”" in quoted
+    assert len(card([wrapped("x" * 100_000)])) < 4_000
+
+
+def test_control_characters_and_line_breaks_become_spaces() -> None:
+    assert "“a b [31mc d”".replace("[", "\\[") in text(wrapped("a\x00b\x1b[31mc\r\n\td"))
+
+
+def test_a_prompt_without_words_gets_a_kind_answer() -> None:
+    assert text(wrapped(" \n ")) == "Your message has no words in it. Ask for a chart, a table or a form."
+
+
+def test_the_header_tells_the_number_of_the_turn() -> None:
+    history = [user("a"), Message("assistant", "b"), user("c"), Message("assistant", "d")]
+    assert props("Header", user("a"))["subtitle"] == "Turn 1 of this conversation"
+    assert props("Header", *history, user("e"))["subtitle"] == "Turn 3 of this conversation"
+
+
+def test_a_table_has_as_many_cells_as_columns_and_all_are_text() -> None:
+    header = props("Table", wrapped("a table"))["tableHeader"]["rows"]
+    assert [cell["children"] for cell in header] == ["Quarter", "Figure"]
+    assert [len(row) for row in cells(wrapped("a table"))] == [2] * 4
+    assert all(isinstance(cell, str) for row in cells(wrapped("a table")) for cell in row)
+
+
+def test_a_chart_has_a_value_for_each_label() -> None:
+    data = props("BarChartV2", wrapped("a chart"))["chartData"]["data"]
+    assert data["labels"] == ["Q1", "Q2", "Q3", "Q4"]
+    assert [len(series["values"]) for series in data["series"]] == [4]
+
+
+def test_each_field_of_the_form_has_a_label_and_a_name_of_its_own() -> None:
+    form = props("Form", wrapped("a form"))
+    fields = [(field["label"], field["children"]["props"]["name"]) for field in form["children"]]
+    assert fields == [("Your name", "fullname"), ("E-mail", "email"), ("Message", "message")]
+    (button,) = form["buttons"]["props"]["children"]
+    assert (button["props"]["children"], button["props"]["name"]) == ("Submit", "submit")
+
+
+# What a form sent
+
+
+def submitted(fields: dict[str, Any]) -> Message:
+    return wrapped("Submit", ["User clicked on Button: submit", {"contact": fields}])
+
+
+def test_the_values_of_a_submitted_form_are_shown() -> None:
+    sent = submitted({"fullname": {"value": "Jané <b>", "componentType": "Input"}, "email": "j@example.com"})
+    assert cells(sent) == [["fullname", "Jané <b>"], ["email", "j@example.com"]]
+
+
+def test_values_that_are_no_text_are_shown_as_json() -> None:
+    sent = submitted({"a": {"value": True}, "b": {"value": [1, "x"]}, "c": None, "d": 1.5, "e": {"x": "é"}})
+    assert cells(sent) == [["a", "true"], ["b", '[1, "x"]'], ["c", "null"], ["d", "1.5"], ["e", '{"x": "é"}']]
+
+
+def test_a_form_with_a_thousand_fields_is_shown_in_part() -> None:
+    rows = cells(submitted({f"field {n}": {"value": str(n)} for n in range(1000)}))
+    assert len(rows) == ROWS + 1
+    assert rows[-1] == ["…", "and 950 more"]
+
+
+@pytest.mark.parametrize(
+    "context",
+    ["", "{", "null", "1", "[]", "{}", '["x"]', '["x", {}]', '["x", {"a": 1}]', '["x", 1]', "[" * 99_999],
+)
+def test_a_context_without_values_is_a_plain_click(context: str) -> None:
+    prompt = user(f'<content thesys="true">Show more</content><context>{escape(context)}</context>')
+    assert names(prompt) == ["Header", "TextContent", "BarChartV2", "ButtonGroup", "FollowUpBlock"]
+    assert "“Show more”" in text(prompt)
+
+
+@pytest.mark.parametrize("depth", [900, 3_000, 30_000])
+@pytest.mark.parametrize(("opening", "closing"), [('{"value":', "}"), ("[", "]")])
+def test_deeply_nested_values_do_not_break_the_card(depth: int, opening: str, closing: str) -> None:
+    context = '["x", {"f": {"a": ' + opening * depth + "1" + closing * depth + "}}]"
+    shown = names(user(f'<content thesys="true">Submit</content><context>{context}</context>'))
+    assert shown[1] == "TextContent"
+
+
+# How it is said
+
+
+async def test_the_same_history_gives_the_same_answer() -> None:
+    history = [user("a"), Message("assistant", "b"), user("a table")]
+    assert await heard(OfflineModel(), *history) == await heard(OfflineModel(), *history)
+
+
+def test_another_prompt_gives_other_figures() -> None:
+    assert cells(user("a table of apples")) != cells(user("a table of pears"))
+
+
+@pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS.keys())
+async def test_deltas_are_small_and_cut_no_entity(prompt: str) -> None:
+    async with aclosing(OfflineModel().reply([user(prompt)])) as events:
+        deltas = [event.text async for event in events if isinstance(event, Delta)]
+    assert "".join(deltas) == card([user(prompt)])
+    for delta in deltas:
+        assert re.fullmatch(r"(?:&(?:amp|lt|gt|quot|#x27);|[^&])+", delta)
+        assert 1 <= len(unescape(delta)) <= DELTA
+
+
+async def test_each_delta_waits_for_the_pace() -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    async with aclosing(OfflineModel(pace=0.02, sleep=sleep).reply([user("hello")])) as events:
+        for count in (1, 2, 3):
+            await anext(events)
+            assert waits == [0.02] * count
+
+
+# Tools
+
+
+async def test_a_tool_is_called_only_when_it_was_offered_and_named() -> None:
+    for prompt, tools in [
+        (wrapped("use the tool get_time"), []),
+        (wrapped("what time is it"), [GET_TIME]),
+        (wrapped("use the tool get_times"), [GET_TIME]),
+    ]:
+        said, (end,) = await heard(OfflineModel(), prompt, tools=tools)
+        assert said
+        assert isinstance(end, Ended)
+
+
+async def test_a_call_without_arguments_has_an_empty_object() -> None:
+    _, (called, _) = await heard(OfflineModel(), wrapped("please use the tool get_time"), tools=[GET_TIME])
+    assert called == Called((ToolCall("call_1", "get_time", "{}"),))
+
+
+def test_the_result_of_a_tool_is_taken_up() -> None:
+    called = (ToolCall("call_1", "get_time", "{}"),)
+    history = [user("use the tool get_time"), Message("assistant", "", tool_calls=called)]
+    result = Message("tool", "*12:00*", tool_call_id="call_1")
+    assert text(*history, result) == "The tool answered: \\*12:00\\*"
