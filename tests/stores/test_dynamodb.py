@@ -31,7 +31,7 @@ class OneAtATime:
 
 
 class OnDynamo(Contract):
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def client(self) -> Any:
         raise NotImplementedError
 
@@ -49,16 +49,26 @@ class OnDynamo(Contract):
         await store.settle()
 
 
+@pytest.fixture(scope="module")
+def in_moto(aws: None) -> Iterator[Any]:  # noqa: ARG001
+    with mock_aws():
+        yield OneAtATime(connect())
+
+
+@pytest.fixture(scope="module")
+def in_ministack(ministack: str) -> Iterator[Any]:
+    client = connect(ministack)
+    yield client
+    client.close()
+
+
 class TestMoto(OnDynamo):
-    @pytest.fixture(scope="class")
-    def client(self, aws: None) -> Iterator[Any]:  # noqa: ARG002
-        with mock_aws():
-            yield OneAtATime(connect())
+    @pytest.fixture
+    def client(self, in_moto: Any) -> Any:
+        return in_moto
 
 
 class TestMinistack(OnDynamo):
-    @pytest.fixture(scope="class")
-    def client(self, ministack: str) -> Iterator[Any]:
-        client = connect(ministack)
-        yield client
-        client.close()
+    @pytest.fixture
+    def client(self, in_ministack: Any) -> Any:
+        return in_ministack
