@@ -26,6 +26,7 @@ class Link(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Incoming] = self._loop.create_future()
+        self._cut = False
         self._room = asyncio.Event()
         self._room.set()
 
@@ -39,7 +40,8 @@ class Link(asyncio.Protocol):
     @property
     def usable(self) -> bool:
         """A new request can be sent on it."""
-        return self._transport is not None and not self._transport.is_closing() and self.api.usable
+        alive = self._transport is not None and not self._transport.is_closing()
+        return alive and not self._cut and self.api.usable
 
     @property
     def listening(self) -> bool:
@@ -56,6 +58,8 @@ class Link(asyncio.Protocol):
         """Send as much as the socket takes now and keep the rest. Nothing, when nobody listens."""
         if self.listening and self._transport is not None:
             self._transport.write(data)
+        else:
+            self._cut = True  # the platform waits for the rest of a request that it will never get
 
     async def send(self, data: bytes) -> None:
         """``push``, and wait while the socket is full."""
@@ -97,6 +101,8 @@ class Link(asyncio.Protocol):
         self._room.set()
 
     def _resolve(self, event: Incoming) -> None:
+        if self._answer.cancelled():
+            return  # whoever waited was told to stop
         if self._answer.done():
             log.warning("the Runtime API answered what was not asked")
             self.close()

@@ -45,8 +45,8 @@ async def run(environ: Mapping[str, str]) -> int:
     except Fatal as error:
         return _give_up(error)
     except (Exception, SystemExit) as error:
-        log.exception("the function cannot start")
         fault = Fault.of(error, reveal=True)
+        log.exception("the function cannot start: %s", fault.message)
         await platform.tell(lambda connection: report(connection, fault))
         return 1
     finally:

@@ -52,14 +52,14 @@ async def _lifespan(scope: Any, receive: Any, send: Any) -> None:
     if os.environ.get("FAIL_STARTUP"):
         await send({"type": "lifespan.startup.failed", "message": "no table"})
         return
-    _mark("startup")
+    mark("startup")
     await send({"type": "lifespan.startup.complete"})
     await receive()
-    _mark("shutdown")
+    mark("shutdown")
     await send({"type": "lifespan.shutdown.complete"})
 
 
-def _mark(what: str) -> None:
+def mark(what: str) -> None:
     """Append a line to the file that the test named."""
     if "MARKS" in os.environ:
         with Path(os.environ["MARKS"]).open("a") as file:
@@ -95,7 +95,7 @@ async def gated(request: Request) -> None:
     await request.gate()
     await request.say(b"second")
     await request.say(b"", more=False)
-    _mark("finished")
+    mark("finished")
 
 
 async def midway(request: Request) -> None:
@@ -122,7 +122,7 @@ async def big(request: Request) -> None:
     await request.start()
     for _ in range(int(request.query["mb"]) * 16):
         await request.say(b"x" * 65536)
-    _mark("big is out")
+    mark("big is out")
     await request.say(b"", more=False)
 
 

@@ -1,0 +1,34 @@
+"""A handler with doors and with the hooks of a snapshot, around the plain app."""
+
+import os
+from typing import Any
+
+from c1fn.runtime import asgi
+from c1fn.runtime.handler import Door
+from tests.runtime.functions import plain
+
+
+class Doors:
+    app = staticmethod(plain.app)
+
+    def door(self, event: Any) -> Door:
+        return "stream" if asgi.payload(event) else "raw" if "raw" in event else "buffer"
+
+    def request(self, event: Any, context: Any) -> tuple[asgi.Scope, bytes]:
+        return asgi.request(event.get("raw", event), context)
+
+    async def buffered(self, event: Any, context: Any) -> Any:
+        return {"event": event, "id": context.aws_request_id}
+
+    async def before_snapshot(self) -> None:
+        plain.mark("before")
+        if os.environ.get("FAIL_SNAPSHOT"):
+            raise RuntimeError("no snapshot")
+
+    async def after_restore(self) -> None:
+        plain.mark("after")
+        if os.environ.get("FAIL_RESTORE"):
+            raise RuntimeError("no restore")
+
+
+handler = Doors()

@@ -1,0 +1,45 @@
+"""Finding what ``_HANDLER`` names."""
+
+import json
+
+import pytest
+
+from c1fn.runtime.asgi import BadEvent
+from c1fn.runtime.handler import NoHandler, Plain, load
+from tests.runtime.bench import get
+from tests.runtime.functions.plain import app
+
+
+def test_a_plain_app_is_served_as_it_is() -> None:
+    handler = load("tests.runtime.functions.plain.app")
+    assert isinstance(handler, Plain)
+    assert handler.app is app
+
+
+def test_a_path_may_be_written_with_slashes() -> None:
+    assert load("tests/runtime/functions/plain.app").app is app
+
+
+def test_an_object_with_doors_is_taken_as_a_handler() -> None:
+    doors = load("tests.runtime.functions.doors.handler")
+    assert not isinstance(doors, Plain)
+
+
+@pytest.mark.parametrize("name", ["", "handler", ".x", "sys.nothing", "sys.path"])
+def test_what_cannot_be_served_is_refused(name: str) -> None:
+    with pytest.raises(NoHandler):
+        load(name)
+
+
+def test_a_module_that_is_not_there_is_an_import_error() -> None:
+    with pytest.raises(ModuleNotFoundError):
+        load("no_such_module.app")
+
+
+async def test_a_plain_app_streams_http_events_and_refuses_others() -> None:
+    plain = Plain(app)
+    assert plain.door(json.loads(get("/x"))) == "stream"
+    assert plain.door({"a": 1}) == "buffer"
+    assert plain.request(json.loads(get("/x")), None)[0]["path"] == "/x"
+    with pytest.raises(BadEvent):
+        await plain.buffered({}, None)

@@ -1,0 +1,135 @@
+"""One socket to the Runtime API."""
+
+import asyncio
+from typing import Self
+
+import pytest
+
+from c1fn.runtime.fault import Fault
+from c1fn.runtime.link import HIGH_WATER, TRIES, Fatal, Link, Platform
+from c1fn.runtime.protocol import Address, Answer, Broken, Connection, Invocation
+
+CALL = Invocation("id-1", b"{}")
+OK = b"HTTP/1.1 202 A\r\ncontent-length: 0\r\n\r\n"
+NEXT = b"HTTP/1.1 200 O\r\nlambda-runtime-aws-request-id: i\r\ncontent-length: 2\r\n\r\n{}"
+
+
+class Peer:
+    """A listener whose connections the test holds in its hands."""
+
+    def __init__(self) -> None:
+        self.connections: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.address = Address("127.0.0.1", self._server.sockets[0].getsockname()[1], "")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        for writer in self._writers:
+            writer.transport.abort()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.append(writer)
+        self.connections.put_nowait((reader, writer))
+
+
+async def test_a_send_waits_only_when_the_socket_is_full() -> None:
+    async with Peer() as peer:
+        link = await Link.connect(peer.address)
+        reader, _ = await peer.connections.get()
+        link.expect()
+        await link.send(b"x" * 1000)  # nobody reads, and nobody waits
+        sending = asyncio.create_task(link.send(b"x" * HIGH_WATER * 64))
+        assert await reader.readexactly(1000)
+        assert not sending.done()
+        await reader.readexactly(HIGH_WATER * 64)
+        await sending
+        link.close()
+
+
+@pytest.mark.parametrize("how", ["answers", "dies"])
+async def test_whoever_waits_for_room_is_let_go_when_nobody_listens_any_more(how: str) -> None:
+    async with Peer() as peer:
+        link = await Link.connect(peer.address)
+        _, writer = await peer.connections.get()
+        link.expect()
+        await link.send(link.api.begin(CALL, None))
+        sending = asyncio.create_task(link.send(link.api.data(b"x" * HIGH_WATER * 64)))
+        if how == "answers":
+            writer.write(OK)
+        else:
+            writer.transport.abort()
+        await sending
+        assert not link.listening
+        await link.send(b"more")
+        link.close()
+
+
+async def test_an_idle_connection_may_end_unnoticed_and_a_request_on_it_is_told() -> None:
+    async with Peer() as peer:
+        link = await Link.connect(peer.address)
+        reader, writer = await peer.connections.get()
+        link.expect()
+        await link.send(link.api.next())
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(NEXT)
+        assert await link.answer() == Invocation("i", b"{}")
+        writer.transport.abort()
+        while link.usable:  # until the loop has seen the end  # noqa: ASYNC110 - it is the loop that is awaited
+            await asyncio.sleep(0)
+        link.expect()
+        with pytest.raises(Broken):
+            await link.answer()
+
+
+async def test_an_answer_nobody_asked_for_ends_the_connection(caplog: pytest.LogCaptureFixture) -> None:
+    async with Peer() as peer:
+        link = await Link.connect(peer.address)
+        _, writer = await peer.connections.get()
+        link.expect()
+        await link.send(link.api.respond(CALL, b"1"))
+        writer.write(OK)
+        assert await link.answer() == Answer(202)
+        writer.write(OK)
+        while link.usable:  # noqa: ASYNC110 - it is the loop that is awaited
+            await asyncio.sleep(0)
+    assert caplog.records == []  # the link was idle: there is nothing to tell
+
+
+async def test_a_get_is_sent_again_on_a_new_connection() -> None:
+    async with Peer() as peer:
+        platform = Platform(peer.address)
+        asking = asyncio.create_task(platform.get(Connection.next))
+        reader, writer = await peer.connections.get()
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.abort()
+        reader, writer = await peer.connections.get()
+        assert b"/invocation/next" in await reader.readuntil(b"\r\n\r\n")
+        writer.write(NEXT)
+        assert await asking == Invocation("i", b"{}")
+        platform.close()
+
+
+async def test_a_get_that_is_never_answered_gives_up() -> None:
+    async with Peer() as peer:
+        asking = asyncio.create_task(Platform(peer.address).get(Connection.next))
+        for _ in range(TRIES):
+            _, writer = await peer.connections.get()
+            writer.transport.abort()
+        with pytest.raises(Fatal):
+            await asking
+
+
+async def test_an_error_report_is_sent_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with Peer() as peer:
+        telling = asyncio.create_task(
+            Platform(peer.address).tell(lambda api: api.init_error(Fault("Function.X", "m")))
+        )
+        _, writer = await peer.connections.get()
+        writer.transport.abort()
+        await telling
+        assert peer.connections.empty()
+    assert "was not delivered" in caplog.text
