@@ -13,6 +13,16 @@ from c1fn import __version__, compose
 from c1fn.settings import API_KEY, Settings, SettingsError
 
 HOST = "127.0.0.1"
+ROOT = Path(__file__).parent.parent
+
+IN_ONE_PROCESS = 16
+"""Invocations at once in the one process that keeps threads in memory: more than one developer causes."""
+
+PROCESSES = 10
+"""At once, otherwise: each takes one invocation, as on Lambda."""
+
+_FOR_THE_FUNCTION = ("C1FN_", API_KEY, "AWS_", "HOME")
+"""Of this environment, what an emulated function gets: its settings, and the way to AWS credentials."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,17 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def serve(options: argparse.Namespace) -> int:
     """The local server."""
     from c1fn.server import Server
+    from c1fn.site import Site
+    from c1fn.vite import Beside
 
     settings = compose.settle(Settings.read(_environ()), {})
     listener = _listen(options.port)
     if listener is None:
-        print(
-            f"c1fn: port {options.port} is taken. Try: c1fn serve --port {options.port + 1}", file=sys.stderr
-        )
-        return 1
+        return _taken(options.port, "serve")
     print(f"{_summary(settings)} · http://{HOST}:{listener.getsockname()[1]}/", flush=True)
+    site = Site()
+    app = compose.web_app(settings, site)
+    app.add_middleware(Beside, site=site, say=_tell)
     with listener:
-        Server(compose.web_app(settings)).run(sockets=[listener])
+        Server(app).run(sockets=[listener])
     return 0
 
 
@@ -62,6 +74,32 @@ def chat(options: argparse.Namespace) -> int:  # noqa: ARG001 - the shape of eve
     return asyncio.run(converse())
 
 
+def emulate(options: argparse.Namespace) -> int:
+    """The same endpoint through the Lambda emulator."""
+    settings = compose.settle(Settings.read(_environ()), {})
+    try:
+        asyncio.run(_emulated(settings, options.port))
+    except OSError:
+        return _taken(options.port, "lambda")
+    return 0
+
+
+async def _emulated(settings: Settings, port: int) -> None:
+    from c1fn.runtime.emulator import Emulator
+
+    own = {name: value for name, value in _environ().items() if name.startswith(_FOR_THE_FUNCTION)}
+    alone = settings.store == "memory"  # processes share no memory: then one takes all invocations
+    async with Emulator(
+        task_root=ROOT,
+        environ={**own, "C1FN_MODEL": settings.model},
+        port=port,
+        concurrency=1 if alone else PROCESSES,
+        managed=IN_ONE_PROCESS if alone else 1,
+    ) as emulator:
+        print(f"{_summary(settings)} · {emulator.url}/ · REST API {emulator.rest_url}/", flush=True)
+        await asyncio.Event().wait()
+
+
 def _environ() -> Mapping[str, str]:
     """The environment over `.env.local` over `.env`, both in the working directory."""
     from dotenv import dotenv_values
@@ -70,9 +108,18 @@ def _environ() -> Mapping[str, str]:
     return {name: value for name, value in files.items() if value is not None} | os.environ
 
 
+def _tell(line: str) -> None:
+    print(line, flush=True)
+
+
 def _summary(settings: Settings) -> str:
     why = f" (no {API_KEY})" if settings.api_key is None else ""
     return f"c1fn {__version__} · model {settings.model}{why} · store {settings.store}"
+
+
+def _taken(port: int, command: str) -> int:
+    print(f"c1fn: port {port} is taken. Try: c1fn {command} --port {port + 1}", file=sys.stderr)
+    return 1
 
 
 def _listen(port: int) -> socket.socket | None:
@@ -94,6 +141,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("serve", help="serve on this machine")
     command.add_argument("--port", type=int, default=8000, help="0 lets the system choose (default: 8000)")
     command.set_defaults(run=serve)
+
+    command = commands.add_parser("lambda", help="serve through an emulated Lambda function")
+    command.add_argument("--port", type=int, default=9000, help="of the function URL (default: 9000)")
+    command.set_defaults(run=emulate)
 
     command = commands.add_parser("chat", help="talk in the terminal, or answer what is piped in")
     command.set_defaults(run=chat)

@@ -1,0 +1,62 @@
+import subprocess
+import sys
+
+import pytest
+
+from c1fn import compose
+from c1fn.models.c1 import C1Model
+from c1fn.models.offline import OfflineModel
+from c1fn.settings import Settings, SettingsError
+from c1fn.stores.memory import MemoryStore
+
+ON_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "chat"}
+
+
+def test_without_a_key_the_offline_model_answers() -> None:
+    assert compose.settle(Settings.read({}), {}).model == "offline"
+
+
+def test_with_a_key_the_named_model_answers() -> None:
+    assert compose.settle(Settings.read({"THESYS_API_KEY": "k"}), ON_LAMBDA).model == "c1-nightly"
+
+
+def test_a_deployed_function_without_a_key_does_not_start() -> None:
+    with pytest.raises(SettingsError, match="THESYS_API_KEY is not set"):
+        compose.settle(Settings.read({}), ON_LAMBDA)
+
+
+def test_a_deployed_function_may_be_told_to_be_offline() -> None:
+    assert compose.settle(Settings.read({"C1FN_MODEL": "offline"}), ON_LAMBDA).model == "offline"
+
+
+def test_under_sam_local_no_key_is_needed() -> None:
+    assert compose.settle(Settings.read({}), {**ON_LAMBDA, "AWS_SAM_LOCAL": "true"}).model == "offline"
+
+
+async def test_the_parts_follow_the_settings() -> None:
+    assert isinstance(compose.store(Settings.read({})), MemoryStore)
+    assert isinstance(compose.model(Settings.read({})), OfflineModel)
+    assert isinstance(
+        compose.model(Settings.read({"THESYS_API_KEY": "k", "C1FN_MODEL": "offline"})), OfflineModel
+    )
+    model = compose.model(Settings.read({"THESYS_API_KEY": "k", "C1FN_MODEL": "m"}))
+    assert isinstance(model, C1Model)
+    assert model.name == "m"
+    await model.aclose()
+
+
+@pytest.mark.parametrize(
+    ("settings", "unused"),
+    [
+        ("{}", ["openai", "boto3", "uvicorn", "mangum", "dotenv"]),
+        ("{'THESYS_API_KEY': 'k'}", ["boto3", "uvicorn", "mangum", "dotenv"]),
+    ],
+)
+def test_what_the_settings_do_not_use_is_not_imported(settings: str, unused: list[str]) -> None:
+    code = (
+        "import sys; from c1fn import compose; from c1fn.settings import Settings;"
+        f"s = Settings.read({settings}); compose.web_app(s); compose.model(s); compose.store(s);"
+        f"print([name for name in {unused} if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == "[]\n"

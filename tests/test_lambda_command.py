@@ -1,0 +1,95 @@
+"""`c1fn lambda`: the same endpoint through the emulator, whose function starts as Lambda starts it."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+from httpx2 import AsyncClient
+
+from tests.processes import Command, chat_body, serving, until_stored
+from tests.upstream import END, ROLE, Answer, Upstream, delta, refuse, say
+
+
+def held(gate: asyncio.Event) -> Answer:
+    return Answer((ROLE, delta("Hel"), gate, delta("lo"), *END))
+
+
+@pytest.fixture
+async def upstream() -> AsyncGenerator[Upstream, None]:
+    async with Upstream() as server:
+        yield server
+
+
+@pytest.fixture
+async def command(upstream: Upstream, tmp_path: Path) -> AsyncGenerator[Command, None]:
+    settings = {"THESYS_API_KEY": "sk-planted", "C1FN_BASE_URL": upstream.url}
+    async with serving("lambda", "--port", "0", folder=tmp_path, **settings) as command:
+        yield command
+        status, printed = await command.end()
+        assert (status, "Traceback" in printed, "planted" in printed) == (0, False, False)
+
+
+@pytest.fixture
+async def client(command: Command) -> AsyncGenerator[AsyncClient, None]:
+    async with AsyncClient(base_url=command.url, timeout=30) as client:
+        yield client
+
+
+async def test_the_first_delta_arrives_while_the_model_is_held(
+    client: AsyncClient, upstream: Upstream
+) -> None:
+    gate = asyncio.Event()
+    upstream.queue(held(gate))
+    async with client.stream("POST", "/api/chat", json=chat_body("hi")) as answer:
+        assert answer.headers["content-type"] == "text/event-stream"
+        pieces = answer.aiter_bytes()
+        assert await anext(pieces) == b"Hel"
+        gate.set()
+        assert b"".join([piece async for piece in pieces]) == b"lo"
+
+
+async def test_a_client_that_leaves_midway_finds_the_whole_answer_later(
+    client: AsyncClient, upstream: Upstream
+) -> None:
+    gate = asyncio.Event()
+    upstream.queue(held(gate))
+    async with client.stream("POST", "/api/chat", json=chat_body("hi")) as answer:
+        assert await anext(answer.aiter_bytes()) == b"Hel"
+    gate.set()
+    assert (await until_stored(client))[1]["content"] == "Hello"
+
+
+async def test_sixteen_at_once_are_one_model_call_and_identical_bytes(
+    client: AsyncClient, upstream: Upstream
+) -> None:
+    upstream.queue(say("Hel", "lo"))
+    answers = await asyncio.gather(*(client.post("/api/chat", json=chat_body("hi")) for _ in range(16)))
+    assert {answer.content for answer in answers} == {b"Hello"}
+    assert len(upstream.requests) == 1
+
+
+async def test_a_refusal_has_its_true_status(client: AsyncClient, upstream: Upstream) -> None:
+    upstream.queue(refuse(401))
+    answer = await client.post("/api/chat", json=chat_body("hi"))
+    assert (answer.status_code, answer.json()["code"]) == (502, "model_key_rejected")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_any_name_of_a_thread_can_stand_in_a_path(client: AsyncClient) -> None:
+    await client.post("/api/chat", json=chat_body("hi", "r/1", "a/ü?"))
+    assert (await client.get("/api/threads/a%2F%C3%BC%3F/messages")).json()[0]["content"] == "hi"
+
+
+async def test_the_rest_api_streams_too(command: Command, upstream: Upstream) -> None:
+    gate = asyncio.Event()
+    upstream.queue(held(gate))
+    rest = re.search(r"REST API (http://\S+)/", command.line)
+    assert rest
+    async with (
+        AsyncClient(timeout=30) as client,
+        client.stream("POST", f"{rest[1]}/api/chat", json=chat_body("hi")) as answer,
+    ):
+        assert await anext(answer.aiter_bytes()) == b"Hel"
+        gate.set()
