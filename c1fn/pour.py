@@ -6,7 +6,7 @@ turn is stored.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 
 from starlette.responses import Response
@@ -25,11 +25,19 @@ event, which decides the status."""
 class Pouring(Response):
     """Streams a reply whose first events were taken already, to learn the status."""
 
-    def __init__(self, first: list[Event], reply: Reply, headers: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        first: list[Event],
+        reply: Reply,
+        headers: Mapping[str, str],
+        settle: Callable[[], Awaitable[None]],
+    ) -> None:
+        """:param settle: what is still to do when the client has everything, before a platform may freeze."""
         super().__init__(headers=dict(headers))
         del self.headers["content-length"]
         self._first = first
         self._reply = reply
+        self._settle = settle
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
         left = asyncio.create_task(_departure(receive))
@@ -46,6 +54,7 @@ class Pouring(Response):
             await self._reply.over()
         finally:
             left.cancel()
+            await self._settle()
 
 
 async def _departure(receive: Receive) -> None:

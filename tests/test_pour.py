@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -22,8 +23,12 @@ def running(reply: Reply) -> asyncio.Event:
     return gate
 
 
-def pour(reply: Reply, *first: Event) -> Exchange:
-    return Client(Pouring(list(first), reply, {"x": "y"}), {}).request("GET", "/")
+async def nothing() -> None:
+    """Nothing is left to do."""
+
+
+def pour(reply: Reply, *first: Event, settle: Callable[[], Awaitable[None]] = nothing) -> Exchange:
+    return Client(Pouring(list(first), reply, {"x": "y"}, settle), {}).request("GET", "/")
 
 
 async def test_what_was_taken_to_learn_the_status_comes_first() -> None:
@@ -92,6 +97,22 @@ async def test_the_response_ends_only_when_the_turn_has() -> None:
     assert not done
     gate.set()
     await exchange.whole()
+
+
+async def test_what_is_left_for_later_is_done_after_the_client_has_everything_and_before_the_end() -> None:
+    gate = asyncio.Event()
+
+    async def settle() -> None:
+        await gate.wait()
+
+    reply = Reply()
+    reply.say(Finished(State.DONE))
+    exchange = pour(reply, Delta("a"), settle=settle)
+    assert [piece async for piece in exchange] == [b"a"]
+    assert exchange.task
+    assert not exchange.task.done()
+    gate.set()
+    await exchange.task
 
 
 async def test_a_bug_reaches_the_server() -> None:
