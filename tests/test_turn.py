@@ -1,0 +1,63 @@
+import pytest
+
+from c1fn.turn import Message, State, ToolCall, Turn, Usage, for_model, title_of
+
+PROMPT = Message("user", "p")
+
+
+def turn(state: State, *reply: Message, revised: str | None = None) -> Turn:
+    return Turn(1, "r", state, PROMPT, 0.0, reply, revised=revised)
+
+
+def said(text: str) -> Message:
+    return Message("assistant", text)
+
+
+def test_the_answer_is_what_was_said_in_all_rounds() -> None:
+    call, result = Message("assistant", "a", tool_calls=(ToolCall("c", "f", ""),)), Message("tool", "hidden")
+    assert turn(State.DONE, call, result, said("b")).answer == "ab"
+
+
+def test_people_see_the_answer_as_it_was_last_saved() -> None:
+    assert turn(State.DONE, said("a")).visible == "a"
+    assert turn(State.DONE, said("a"), revised="b").visible == "b"
+
+
+@pytest.mark.parametrize(
+    ("state", "reply", "seen"),
+    [
+        (State.DONE, (said("a"),), True),
+        (State.STOPPED, (said("a"),), True),
+        (State.STOPPED, (), False),
+        (State.FAILED, (said("a"),), False),
+        (State.INTERRUPTED, (said("a"),), False),
+        (State.RUNNING, (said("a"),), False),
+    ],
+)
+def test_the_model_sees_whole_turns_that_came_to_something(
+    state: State,
+    reply: tuple[Message, ...],
+    seen: bool,  # noqa: FBT001 - a case
+) -> None:
+    assert for_model([turn(state, *reply)]) == ([PROMPT, *reply] if seen else [])
+
+
+def test_usage_adds_up() -> None:
+    assert Usage(1, 2) + Usage(3, 4) == Usage(4, 6)
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [
+        ("hello", "hello"),
+        ('<content thesys="true">a &lt;b&gt; &amp; c</content>', "a <b> & c"),
+        ("<content>old client</content>", "old client"),
+        ('<content thesys="true">chip</content><context>["User clicked"]</context>', "chip"),
+        (" a \n\t b ", "a b"),
+        (" \n ", "New conversation"),
+        ("word " * 40, "word word word word word word word word word word word word…"),
+        ("x" * 100, "x" * 59 + "…"),
+    ],
+)
+def test_a_title_is_the_prompt_decoded_in_one_line_and_cut_at_a_word(content: str, title: str) -> None:
+    assert title_of(Message("user", content)) == title
