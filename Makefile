@@ -5,13 +5,13 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix pins clean
+.PHONY: help run test lint fix pins clean package function-tree
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
 
 run: $(VENV)/ready ## set everything up and serve on http://127.0.0.1:8000
-	$(BIN)/c1fn serve
+	$(BIN)/c1fn serve --page
 
 test: $(VENV)/ready ## set everything up and run the tests
 	$(BIN)/pytest
@@ -30,6 +30,15 @@ pins: $(VENV)/ready ## pin requirements*.in with hashes, for every supported Pyt
 	  --custom-compile-command "make pins" requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command "make pins" requirements-dev.in -o requirements-dev.txt
+
+ARCH ?= arm64
+FUNCTION_PYTHON ?= python3.13
+
+package: ## build dist/function.zip; ARCH=arm64 (or x86_64)
+	$(FUNCTION_PYTHON) scripts/package.py $(ARCH) --tree dist/$(ARCH) --zip dist/function.zip
+
+function-tree: # what `sam build` asks for
+	$(FUNCTION_PYTHON) scripts/package.py $(ARCH) --tree $(TREE)
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

@@ -1,0 +1,179 @@
+"""The function's package: a tree of files as Lambda unpacks it to /var/task, and the tree as a zip.
+
+Strategy: pip lays out the pinned runtime dependencies for Lambda's platform, whatever this machine is; what no
+request ever reads is taken out; everything is compiled, since Lambda cannot keep what it compiles and a start
+without bytecode takes more than twice as long; the zip is written with fixed dates, modes and order. So the
+same sources give the same bytes.
+
+    python3.13 scripts/package.py arm64 --tree dist/arm64 --zip dist/function.zip
+
+https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
+"""
+
+import argparse
+import compileall
+import os
+import py_compile
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+RUNTIME = (3, 13)
+"""Lambda's Python. Bytecode is good for one version alone, so the build runs on the same."""
+
+PLATFORMS = {
+    "arm64": ("manylinux2014_aarch64", "manylinux_2_28_aarch64"),
+    "x86_64": ("manylinux2014_x86_64", "manylinux_2_28_x86_64"),
+}
+"""Wheels that run on Amazon Linux 2023, which has glibc 2.34."""
+
+TASK_ROOT = "/var/task"
+
+SERVICES = ("dynamodb", "secretsmanager", "ssm", "sts")
+"""The AWS services a function may speak to. botocore describes some 400, in three quarters of its bytes."""
+
+MAX_ZIPPED = 16 * 1024 * 1024
+MAX_UNZIPPED = 250 * 1024 * 1024
+"""Bytes: our budget, since a start downloads the zip, and Lambda's limit."""
+
+DEVELOPMENT = ("c1fn/runtime/emulator",)
+"""Parts of c1fn that are Lambda's side of the bargain, not the function's."""
+
+NEVER_READ = (
+    "bin",  # commands, with this machine's path to Python in their first line
+    "boto3/data",  # the models of boto3.resource, which is not used
+    "boto3/examples",
+    "**/*.pyi",
+    "**/tests",
+    "**/__pycache__",
+    # The notes of an installer: out of date once anything is taken out. METADATA, entry points and licences stay.
+    "*.dist-info/RECORD",
+    "*.dist-info/INSTALLER",
+    "*.dist-info/REQUESTED",
+    "*.dist-info/direct_url.json",
+)
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The date of every file in the zip: the earliest that a zip can tell."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Build the function's package.")
+    parser.add_argument("architecture", choices=sorted(PLATFORMS))
+    parser.add_argument("--tree", type=Path, required=True, help="where the files are laid out; emptied first")
+    parser.add_argument("--zip", type=Path, help="the zip to write")
+    options = parser.parse_args(arguments)
+    if sys.version_info[:2] != RUNTIME:
+        version = ".".join(map(str, RUNTIME))
+        print(f"package.py runs on Lambda's Python: python{version} scripts/package.py", file=sys.stderr)
+        return 2
+    lay_out(options.architecture, options.tree)
+    print(f"{options.tree}: {_megabytes(size(options.tree))} unpacked for {options.architecture}")
+    if options.zip is None:
+        return 0
+    pack(options.tree, options.zip)
+    zipped = options.zip.stat().st_size
+    print(f"{options.zip}: {_megabytes(zipped)} zipped, {_megabytes(MAX_ZIPPED)} allowed")
+    return 0 if zipped <= MAX_ZIPPED and size(options.tree) <= MAX_UNZIPPED else 1
+
+
+def lay_out(architecture: str, tree: Path) -> None:
+    """Fill ``tree`` with all that the function needs on this architecture.
+
+    :raises subprocess.CalledProcessError: pip cannot install the dependencies; it has said why.
+    """
+    tree.mkdir(parents=True, exist_ok=True)
+    for old in tree.iterdir():
+        shutil.rmtree(old) if old.is_dir() else old.unlink()
+    install(architecture, tree)
+    trim(tree)
+    copy_own(tree)
+    compile_all(tree)
+    for path in tree.rglob("*"):
+        path.chmod(0o755 if path.is_dir() or path == tree / "c1fn/bootstrap" else 0o644)
+
+
+def install(architecture: str, tree: Path) -> None:
+    platforms = [f"--platform={name}" for name in PLATFORMS[architecture]]
+    version = ".".join(map(str, RUNTIME))
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"),
+            *("--require-hashes", "--requirement", str(ROOT / "requirements.txt"), "--target", str(tree)),
+            *("--only-binary=:all:", "--implementation=cp", f"--python-version={version}", *platforms),
+            *("--no-compile", "--no-warn-conflicts"),
+        ],
+        check=True,
+    )
+
+
+def trim(tree: Path) -> None:
+    """Take out what no request ever reads."""
+    for pattern in NEVER_READ:
+        for path in list(tree.glob(pattern)):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    data = tree / "botocore/data"
+    for service in data.iterdir():
+        if service.is_dir() and service.name not in SERVICES:
+            shutil.rmtree(service)
+    for examples in data.glob("*/*/examples-1.json*"):
+        examples.unlink()
+
+
+def copy_own(tree: Path) -> None:
+    """Add c1fn itself, without what only a developer's machine needs."""
+    shutil.copyfile(ROOT / "handler.py", tree / "handler.py")
+    shutil.copytree(ROOT / "c1fn", tree / "c1fn", ignore=shutil.ignore_patterns("__pycache__"))
+    for part in DEVELOPMENT:
+        shutil.rmtree(tree / part)
+
+
+def compile_all(tree: Path) -> None:
+    """Compile everything, to bytecode that Python takes as it is.
+
+    Unchecked, because the dates of files in a zip are no proof of anything; the paths in it are Lambda's.
+    """
+    done = compileall.compile_dir(
+        tree,
+        quiet=2,  # errors are told by the result
+        stripdir=tree,
+        prependdir=TASK_ROOT,
+        invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+    )
+    if not done:
+        raise SystemExit("a module could not be compiled")
+
+
+def pack(tree: Path, target: Path) -> None:
+    """Write the tree as a zip whose bytes depend on the files alone."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w") as archive:
+        for path in files(tree):
+            entry = zipfile.ZipInfo(path.relative_to(tree).as_posix(), EPOCH)
+            entry.create_system = 3  # Unix, so that the mode counts
+            entry.external_attr = path.stat().st_mode << 16
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def files(tree: Path) -> Iterator[Path]:
+    return iter(sorted(path for path in tree.rglob("*") if path.is_file()))
+
+
+def size(tree: Path) -> int:
+    return sum(path.stat().st_size for path in files(tree))
+
+
+def _megabytes(count: int) -> str:
+    return f"{count / 1024 / 1024:.1f} MB"
+
+
+if __name__ == "__main__":
+    # The order of a set in bytecode follows the hash seed, which is drawn anew for each process.
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})  # noqa: S606 - itself
+    sys.exit(main())
