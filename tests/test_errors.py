@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +37,9 @@ def test_an_unknown_code_counts_as_interrupted() -> None:
 
 def test_a_detail_and_a_retry_of_its_own_win() -> None:
     assert (str(Busy("because")), Busy().retry_after, Busy(retry_after=7).retry_after) == ("because", 2, 7)
+
+
+@pytest.mark.parametrize("kind", TOLD)
+def test_every_code_is_documented(kind: type[C1fnError]) -> None:
+    told = (Path(__file__).parent.parent / "docs/http.md").read_text("utf-8")
+    assert f"| `{kind.code}` | {kind.status} | {kind.title} |" in told
