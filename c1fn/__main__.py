@@ -54,7 +54,7 @@ def serve(options: argparse.Namespace) -> int:
     print(f"{_summary(settings)} · http://{HOST}:{listener.getsockname()[1]}/", flush=True)
     site = Site()
     app = compose.web_app(settings, site)
-    app.add_middleware(Beside, site=site, say=_tell)
+    app.add_middleware(Beside, site=site, say=_tell, build=options.page)
     with listener:
         Server(app).run(sockets=[listener])
     return 0
@@ -140,6 +140,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("serve", help="serve on this machine")
     command.add_argument("--port", type=int, default=8000, help="0 lets the system choose (default: 8000)")
+    command.add_argument("--page", action="store_true", help="build the official client's page, with Node")
     command.set_defaults(run=serve)
 
     command = commands.add_parser("lambda", help="serve through an emulated Lambda function")

@@ -15,6 +15,8 @@ from c1fn.tools import Tools
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from c1fn.site import Site
+
 OFFLINE = "offline"
 OFFLINE_PACE = 0.02
 """Seconds between two deltas of the offline model: about as fast as a quick model writes."""
@@ -34,11 +36,11 @@ def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
     return settings.model_copy(update={"model": OFFLINE})
 
 
-def web_app(settings: Settings) -> "FastAPI":
+def web_app(settings: Settings, site: "Site | None" = None) -> "FastAPI":
     """The ASGI application. Its parts are made at startup, in the event loop that serves them."""
     from c1fn import web
 
-    return web.build(lambda: chat(settings, to_stdout), max_body=settings.max_body)
+    return web.build(lambda: chat(settings, to_stdout), max_body=settings.max_body, site=site)
 
 
 def chat(settings: Settings, log: Log) -> Chat:

@@ -7,14 +7,13 @@ the same refusal as a C1 error card in a 200. The header `C1fn-Error` carries th
 https://www.rfc-editor.org/rfc/rfc9457
 """
 
-import importlib.resources
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from c1fn import __version__, threads
@@ -25,6 +24,7 @@ from c1fn.errors import BadField, BadRequest, C1fnError, Internal, NotFound, Too
 from c1fn.events import Failed
 from c1fn.pour import SILENCE, Pouring
 from c1fn.reply import Reply
+from c1fn.site import Site
 from c1fn.threads import ResponseId, ThreadId
 from c1fn.wire import HEADERS, error_card
 
@@ -40,12 +40,14 @@ class Refusal(Response):
     media_type = "application/problem+json"
 
 
-def build(open_chat: Callable[[], Chat], *, max_body: int) -> FastAPI:
+def build(open_chat: Callable[[], Chat], *, max_body: int, site: Site | None = None) -> FastAPI:
     """The application.
 
     :param open_chat: makes the process's Chat, at startup, inside the event loop that will serve it.
     :param max_body: bytes of a request's body, at most.
+    :param site: the pages a browser gets; by default the plain one.
     """
+    site = site or Site()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None, None]:
@@ -64,10 +66,6 @@ def build(open_chat: Callable[[], Chat], *, max_body: int) -> FastAPI:
         """Whether the process serves. It asks neither the store nor the model."""
         return {"status": "ok", "version": __version__}
 
-    @app.get("/", include_in_schema=False)
-    async def page() -> HTMLResponse:
-        return HTMLResponse(_PLAIN_PAGE)
-
     @app.post("/api/chat", tags=["chat"], response_class=Response, openapi_extra=_CHAT_SCHEMA)
     async def chat(request: Request) -> Response:
         """Answer one prompt, streamed as the model writes it."""
@@ -82,6 +80,8 @@ def build(open_chat: Callable[[], Chat], *, max_body: int) -> FastAPI:
         return await _poured(request, reply)
 
     app.include_router(threads.router(lambda request: _chat(request).store, lambda r: _body(r, max_body)))
+    app.add_api_route("/", site.page, include_in_schema=False)
+    app.add_api_route("/assets/{name}", site.asset, include_in_schema=False)
     app.add_middleware(threads.AsSent)
     return app
 
@@ -170,8 +170,6 @@ def _shows_cards(request: Request) -> bool:
 def _json(value: Any) -> bytes:
     return bytes(JSONResponse(value).body)
 
-
-_PLAIN_PAGE = importlib.resources.files("c1fn").joinpath("page.html").read_text("utf-8")
 
 _CHAT_SCHEMA: dict[str, Any] = {
     "requestBody": {

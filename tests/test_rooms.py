@@ -20,15 +20,19 @@ ARROWS: dict[str, set[str]] = {
         "c1fn.settings",
         "c1fn.terminal",
         "c1fn.runtime",
+        "c1fn.site",
+        "c1fn.vite",
         "uvicorn",
         "dotenv",
     },
     "c1fn.server": {"uvicorn", "fastapi"},
     "c1fn.compose": {"c1fn", "fastapi"},
     "c1fn.web": {"fastapi", "starlette", "c1fn", "c1fn.converse", "c1fn.reply", "c1fn.pour", "c1fn.body"}
-    | {"c1fn.threads", "c1fn.wire", "c1fn.auth"}
+    | {"c1fn.threads", "c1fn.wire", "c1fn.auth", "c1fn.site"}
     | PORTS
     | NOUNS,
+    "c1fn.site": {"starlette"},
+    "c1fn.vite": {"starlette", "c1fn.site"},
     "c1fn.threads": {"fastapi", "starlette", "pydantic", "c1fn.body", "c1fn.wire", "c1fn.auth"}
     | PORTS
     | NOUNS,
