@@ -1,7 +1,8 @@
 """Threads in one DynamoDB table: the store that loses nothing.
 
 The thread's row is the lock; a turn's row, written once on a condition, is the truth. `rows` says what
-stands in the table, `shelf` reads and writes it, `opening` begins turns, and here is the port.
+stands in the table, `threads` and `turns` read and write it, `opening` and
+`following` say when, and here is the port.
 docs/store.md tells why it is safe and what it costs.
 """
 
@@ -10,26 +11,20 @@ import random
 import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import aclosing, suppress
 from typing import Any
 
-from c1fn.errors import DamagedRow, LeaseLost, NotFound, StoreUnavailable
+from c1fn.errors import LeaseLost, NotFound, StoreUnavailable
 from c1fn.stores import LEASE, Claim, Opened
 from c1fn.stores.cursor import decode, encode
 from c1fn.stores.dynamodb.calls import Calls, connect
+from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.opening import Held, Opening
-from c1fn.stores.dynamodb.pack import pack_text, pack_turn, unpack_turn
-from c1fn.stores.dynamodb.rows import (
-    Packed,
-    Run,
-    ThreadRow,
-    TurnRow,
-    checkpoint_sk,
-    prompt_hash,
-)
-from c1fn.stores.dynamodb.shelf import Shelf, Spot
-from c1fn.turn import Ask, Message, Page, State, Thread, Turn
+from c1fn.stores.dynamodb.pack import Packed, pack_text, pack_turn
+from c1fn.stores.dynamodb.rows import Run, Spot, ThreadRow, TurnRow, checkpoint_sk, prompt_hash
+from c1fn.stores.dynamodb.threads import Threads
+from c1fn.stores.dynamodb.turns import Turns
+from c1fn.turn import Ask, Page, Thread, Turn
 
 __all__ = ["DynamoStore", "connect"]
 
@@ -37,10 +32,9 @@ LEASE_WRITES = 10.0
 """Seconds between two writes of a lease: two may fail before it is over."""
 
 LISTENING = 0.9
-"""Seconds between two looks for a stop. The first comes a second after the claim."""
+"""Seconds between two looks for a stop: one at each renewal."""
 
-FOLLOWING = 1.0
-"""Seconds between two looks of a follower."""
+DAY = 86_400
 
 
 class DynamoStore:
@@ -66,11 +60,12 @@ class DynamoStore:
         token: Callable[[], str] = lambda: secrets.token_urlsafe(12),
     ) -> None:
         self._calls = Calls(client, table, sleep=sleep, jitter=jitter)
-        self._shelf = Shelf(self._calls, clock, retention_days)
-        self._opening = Opening(self._shelf, clock, token)
+        self._threads = Threads(self._calls, clock, retention_days * DAY)
+        self._turns = Turns(self._calls, clock, retention_days * DAY)
+        self._following = Following(self._threads, self._turns, clock, sleep)
+        self._opening = Opening(self._threads, self._turns, self._following, clock, token)
         self._checkpoints = checkpoints
         self._clock = clock
-        self._sleep = sleep
         self._token = token
         self._later: dict[asyncio.Task[None], tuple[str, str]] = {}
 
@@ -79,11 +74,13 @@ class DynamoStore:
     async def open(self, ask: Ask, *, history: int) -> Opened:
         await self._settled(ask.owner, ask.thread_id)
         bid = self._opening.bid(ask, history)
+        opened: Opened | None = None
         try:
-            return await self._opening.open(bid)
-        except BaseException:
-            self._do_later(bid.spot, self._opening.abandon(bid))
-            raise
+            opened = await self._opening.open(bid)
+        finally:
+            if not isinstance(opened, Claim):
+                self._do_later(bid.spot, self._opening.give_back(bid))
+        return opened
 
     async def renew(self, claim: Claim, said: str) -> bool:
         held = _held(claim)
@@ -91,7 +88,7 @@ class DynamoStore:
         if self._checkpoints and len(said) > pulse.saved:
             await self._save(held, said)
         if now - pulse.renewed >= LEASE_WRITES:
-            run = await self._shelf.renew(held.spot, held.attempt, now + LEASE)
+            run = await self._threads.renew(held.spot, held.attempt, now + LEASE)
             pulse.renewed = pulse.heard = now
         elif now - pulse.heard >= LISTENING:
             run = await self._listen(held)
@@ -105,8 +102,8 @@ class DynamoStore:
 
     async def _listen(self, held: Held) -> Run | None:
         """Our run, if it still is: a reading from a moment ago is believed when it says yes."""
-        for look in (self._shelf.glance, self._shelf.thread):
-            row = await look(held.spot)
+        for consistent in (False, True):
+            row = await self._threads.get(held.spot, consistent=consistent)
             if row and row.run and row.run.attempt == held.attempt:
                 return row.run
         return None
@@ -115,7 +112,7 @@ class DynamoStore:
         """Keep what was said since the last checkpoint. One that fails is written again, and longer."""
         pulse = held.pulse
         sk = checkpoint_sk(held.attempt, pulse.checkpoints)
-        await self._shelf.put_checkpoint(held.spot, sk, pulse.saved, pack_text(said[pulse.saved :]))
+        await self._turns.put_checkpoint(held.spot, sk, pulse.saved, pack_text(said[pulse.saved :]))
         pulse.saved, pulse.checkpoints = len(said), pulse.checkpoints + 1
 
     async def commit(self, claim: Claim, turn: Turn) -> None:
@@ -131,65 +128,25 @@ class DynamoStore:
             body=packed,
             error=turn.error,
         )
-        stands = await self._shelf.put_turn(held.spot, row, claim.replaces)
+        stands = await self._turns.put(held.spot, row, claim.replaces)
         if not stands.same_writing(row):
             raise LeaseLost
-        self._do_later(held.spot, self._shelf.release(held.spot, claim.attempt, claim.number))
+        self._do_later(
+            held.spot, self._release(held, self._threads.release(held.spot, claim.attempt, claim.number))
+        )
+
+    async def _release(self, held: Held, release: Coroutine[None, None, None]) -> None:
+        await release
+        await self._turns.discard(held.spot, held.kept)
 
     # ---- following and stopping
 
     async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
         """Pieces come with checkpoints on; without them the whole answer comes when it is committed."""
         await self._settled(owner, thread_id)
-        sent = ""
-        seen: _Sight | None = None
-        while True:
-            sight = await self._look(owner, thread_id, response_id)
-            if seen and sent and sight.attempt != seen.attempt:
-                sight = replace(seen, alive=False) if not sight.row else sight
-            if not sight.alive:
-                break
-            seen = sight
-            async for piece in self._growth(sight, len(sent)):
-                sent += piece
-                yield piece
-            await self._sleep(FOLLOWING)
-        turn = await self._ending(sight if sight.row or sight.run else seen)
-        if turn.answer.startswith(sent) and turn.answer != sent:
-            yield turn.answer[len(sent) :]
-        yield turn
-
-    async def _look(self, owner: str, thread_id: str, response_id: str) -> "_Sight":
-        thread = await self._thread(owner, thread_id)
-        if thread is None:
-            return _Sight(Spot(owner, thread_id), 0, None, None, alive=False)
-        spot = Spot(owner, thread_id, thread.generation)
-        row = await self._shelf.find_turn(spot, response_id)
-        run = thread.run if thread.run and thread.run.response_id == response_id else None
-        over = row is not None and (row.answered or run is None or row.attempt == run.attempt)
-        if over:
-            run = None
-        alive = run is not None and run.until > self._clock()
-        return _Sight(spot, thread.running_number, run, row if over else None, alive=alive)
-
-    async def _growth(self, sight: "_Sight", sent: int) -> AsyncGenerator[str, None]:
-        """What a running answer has grown by."""
-        run = sight.run
-        if not self._checkpoints or run is None:
-            return
-        first, last = checkpoint_sk(run.attempt, 0), checkpoint_sk(run.attempt, 999_999)
-        for at, text in await self._shelf.checkpoints(sight.spot, first, last):
-            piece = text[max(0, sent - at) :]
-            if at <= sent and piece:
-                sent += len(piece)
-                yield piece
-
-    async def _ending(self, sight: "_Sight | None") -> Turn:
-        if sight and sight.row:
-            return await self._shelf.noun(sight.spot, sight.row)
-        if sight and sight.run:
-            return await self._opening.ended(sight.spot, sight.run, sight.number)
-        raise NotFound("There is no such turn.")
+        async with aclosing(self._following.follow(owner, thread_id, response_id)) as story:
+            async for part in story:
+                yield part
 
     async def stop(self, owner: str, thread_id: str, response_id: str | None) -> bool:
         await self._settled(owner, thread_id)
@@ -198,30 +155,28 @@ class DynamoStore:
         if not thread or not run or response_id not in (None, run.response_id):
             return False
         spot = Spot(owner, thread_id, thread.generation)
-        row = await self._shelf.turn(spot, thread.running_number)
+        row = await self._turns.get(spot, thread.running_number)
         if row and row.attempt == run.attempt:
             return False
-        return await self._shelf.ask_to_stop(spot, run.attempt)
+        return await self._threads.ask_to_stop(spot, run.attempt)
 
     # ---- threads
 
     async def threads(self, owner: str, *, cursor: str | None, limit: int) -> Page:
+        """In the order of quarters of an hour, and exactly within a page."""
         await self._settled(owner)
         after = decode(cursor) if cursor is not None else None
-        items = await self._shelf.recent(owner, after, limit + 1)
-        now = self._clock()
-        page = [ThreadRow.read(item).noun(now) for item in items[:limit]]
-        page.sort(key=lambda thread: (thread.updated, thread.id), reverse=True)
-        if len(items) <= limit:
-            return Page(tuple(page), None)
-        last = items[limit - 1]
-        return Page(tuple(page), encode(int(last["slot"]["N"]), last["sk"]["S"]))
+        rows = await self._threads.page(owner, after, limit + 1)
+        now, page = self._clock(), rows[:limit]
+        threads = sorted((row.noun(now) for row in page), key=lambda one: (one.updated, one.id), reverse=True)
+        more = len(rows) > limit
+        return Page(tuple(threads), encode(page[-1].slot or 0, page[-1].id) if more else None)
 
     async def create(self, owner: str, thread_id: str, title: str) -> Thread:
         spot = Spot(owner, thread_id)
-        row = await self._shelf.put_thread(spot, title)
+        row = await self._threads.create(spot, title)
         if not row.is_there(self._clock()):
-            await self._shelf.revive(spot, row, title)
+            await self._opening.revive(spot, row, title)
             row = await self._existing(owner, thread_id)
         return row.noun(self._clock())
 
@@ -229,27 +184,16 @@ class DynamoStore:
         await self._settled(owner, thread_id)
         thread = await self._existing(owner, thread_id)
         spot = Spot(owner, thread_id, thread.generation)
-        rows = await self._shelf.all(spot)
-        run, number = thread.run, thread.running_number
-        if not run or any(row.number >= number and row.attempt != run.replaces for row in rows):
-            return await self._shelf.nouns(spot, rows)
-        before = await self._shelf.nouns(spot, (row for row in rows if row.number < number))
-        return (*before, await self._shown(spot, thread, run))
-
-    async def _shown(self, spot: Spot, thread: ThreadRow, run: Run) -> Turn:
-        """The turn that runs, or that died and was not buried yet."""
-        try:
-            if not thread.alive(self._clock()):
-                return await self._opening.ended(spot, run, thread.running_number)
-            prompt, _, _ = unpack_turn(await self._shelf.fetch(spot, run.prompt))
-        except DamagedRow as damaged:
-            prompt = Message("user", "")
-            state, error = State.FAILED, damaged.code
-            return Turn(thread.running_number, run.response_id, state, prompt, run.started, error=error)
-        return Turn(thread.running_number, run.response_id, State.RUNNING, prompt, run.started)
+        rows, run = await self._turns.all(spot), thread.run
+        if run is None or any(
+            row.response_id == run.response_id and row.attempt != run.replaces for row in rows
+        ):
+            return await self._turns.nouns(spot, rows)
+        before = await self._turns.nouns(spot, (row for row in rows if row.number < thread.running_number))
+        return (*before, await self._following.shown(spot, run, thread))
 
     async def rename(self, owner: str, thread_id: str, title: str) -> Thread:
-        row = await self._shelf.rename(Spot(owner, thread_id), title)
+        row = await self._threads.rename(Spot(owner, thread_id), title)
         if row is None or not row.is_there(self._clock()):
             raise NotFound("There is no such conversation.")
         return row.noun(self._clock())
@@ -257,22 +201,20 @@ class DynamoStore:
     async def delete(self, owner: str, thread_id: str) -> None:
         await self._settled(owner, thread_id)
         spot = Spot(owner, thread_id)
-        row = await self._shelf.thread(spot)
+        row = await self._threads.get(spot)
         if row is None or not (row.sweep or row.is_there(self._clock())):
             raise NotFound("There is no such conversation.")
-        if not row.gone and not await self._shelf.bury(spot, row):
-            row = await self._shelf.thread(spot)
-            if row is None or not row.sweep:
-                return
-        await self._shelf.sweep(replace(spot, generation=row.generation), row)
+        if not row.gone:
+            await self._threads.bury(spot, row)  # or somebody else does: then we sweep together
+            row = await self._threads.get(spot)
+        if row and row.sweep:
+            await self._opening.sweep(spot, row)
 
     async def revise(self, owner: str, thread_id: str, response_id: str, content: str) -> None:
         await self._settled(owner, thread_id)
-        sight = await self._look(owner, thread_id, response_id)
-        if sight.row is None:
-            raise NotFound("There is no such finished turn.")
+        sight = await self._following.look(owner, thread_id, response_id)
         revised = Packed.of(pack_text(content), self._token())
-        if not await self._shelf.revise(sight.spot, sight.row, revised):
+        if sight.row is None or not await self._turns.revise(sight.spot, sight.row, revised):
             raise NotFound("There is no such finished turn.")
 
     # ---- the rest
@@ -286,7 +228,7 @@ class DynamoStore:
         await self._calls.aclose()
 
     async def _thread(self, owner: str, thread_id: str) -> ThreadRow | None:
-        row = await self._shelf.thread(Spot(owner, thread_id))
+        row = await self._threads.get(Spot(owner, thread_id))
         return row if row and row.is_there(self._clock()) else None
 
     async def _existing(self, owner: str, thread_id: str) -> ThreadRow:
@@ -315,21 +257,6 @@ class DynamoStore:
         }
         if mine:
             await asyncio.wait(mine)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sight:
-    """What is to be seen of one turn: its row if it is over, else its run, which lives or does not."""
-
-    spot: Spot
-    number: int
-    run: Run | None
-    row: TurnRow | None
-    alive: bool
-
-    @property
-    def attempt(self) -> str | None:
-        return self.row.attempt if self.row else self.run.attempt if self.run else None
 
 
 def _held(claim: Claim) -> Held:

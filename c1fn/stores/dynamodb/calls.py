@@ -9,8 +9,9 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 import asyncio
 import itertools
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -68,6 +69,7 @@ _PASSING = {
 _CREDENTIALS = "AWS refused this service's credentials. Check its role, or its keys and their expiry."
 
 _REASONS = {
+    "ResourceInUseException": "The DynamoDB table exists already, or is being made or deleted.",
     "ResourceNotFoundException": "The DynamoDB table does not exist. Create it with: c1fn table create",
     "UnrecognizedClientException": _CREDENTIALS,
     "InvalidSignatureException": _CREDENTIALS,
@@ -97,6 +99,18 @@ def connect(endpoint: str | None = None) -> Any:
         return boto3.client("dynamodb", endpoint_url=endpoint, config=CONFIG)
     except NoRegionError:
         raise StoreUnavailable("No AWS region is set. Set AWS_REGION.") from None
+
+
+@contextmanager
+def told_plainly() -> Generator[None, None, None]:
+    """Errors of a call made at once, such as the table's administration, as ours.
+
+    :raises StoreUnavailable: DynamoDB cannot be used, or says no.
+    """
+    try:
+        yield
+    except (ClientError, BotoCoreError) as error:
+        raise _translate(error) from None
 
 
 class Calls:
@@ -139,6 +153,18 @@ class Calls:
     async def pause(self, attempt: int = 0) -> None:
         """Wait a random time before the next try."""
         await self._sleep(self._jitter() * min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt))
+
+    async def pages(
+        self, query: dict[str, Any], limit: int | None = None
+    ) -> AsyncGenerator[list[dict[str, Any]], None]:
+        """The items of a query, page by page; ``limit`` is how many one page may read."""
+        more = dict(query) if limit is None else query | {"Limit": max(1, limit)}
+        while True:
+            answer = await self("query", **more)
+            yield answer["Items"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            more["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     @property
     def table(self) -> str:

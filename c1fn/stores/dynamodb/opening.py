@@ -14,20 +14,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from c1fn.errors import Busy, DamagedRow, Mismatch
+from c1fn.errors import Busy, Mismatch
 from c1fn.stores import Claim, Opened, Replay, Running
-from c1fn.stores.dynamodb.pack import pack_turn, unpack_turn
+from c1fn.stores.dynamodb.following import Following
+from c1fn.stores.dynamodb.pack import PROMPT_INLINE, Packed, pack_turn
 from c1fn.stores.dynamodb.rows import (
-    PROMPT_INLINE,
-    Packed,
     Run,
+    Spot,
     ThreadRow,
     TurnRow,
-    checkpoint_sk,
     fence_of,
 )
-from c1fn.stores.dynamodb.shelf import Shelf, Spot
-from c1fn.turn import Ask, Message, State, Turn, Usage, title_of
+from c1fn.stores.dynamodb.threads import Threads
+from c1fn.stores.dynamodb.turns import Turns
+from c1fn.turn import Ask, Usage, title_of
 
 ROUNDS = 8
 """Times that an open looks again because somebody changed the thread under it; then the thread is busy."""
@@ -54,16 +54,18 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class Held(Claim):
-    """A claim that also knows its thread's life, and its pulse."""
+    """A claim that also knows its thread's life, where its prompt is kept, and its pulse."""
 
-    spot: Spot = field(default=Spot("", ""), kw_only=True)
+    spot: Spot = field(kw_only=True)
+    kept: Packed = field(kw_only=True)
     pulse: Pulse = field(kw_only=True, compare=False)
 
 
 @dataclass(slots=True)
 class Bid:
-    """An open that is under way. ``holds``: our run may stand in the thread's row; ``lock`` may yet put
-    it there.
+    """An open that is under way.
+
+    ``holds``: our run may stand in the thread's row. ``lock`` may yet put it there.
     """
 
     ask: Ask
@@ -73,9 +75,10 @@ class Bid:
     holds: bool = False
     lock: asyncio.Task[tuple[bool, ThreadRow]] | None = None
 
-    @property
-    def hash(self) -> bytes:
-        return self.run.hash
+    def check(self, known: bytes) -> None:
+        """:raises Mismatch: the same responseId, another prompt. A damaged row has no hash to compare."""
+        if known and known != self.run.hash:
+            raise Mismatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,63 +91,82 @@ class View:
 
 
 class Opening:
-    def __init__(self, shelf: Shelf, clock: Callable[[], float], token: Callable[[], str]) -> None:
-        self._shelf = shelf
+    def __init__(
+        self,
+        threads: Threads,
+        turns: Turns,
+        following: Following,
+        clock: Callable[[], float],
+        token: Callable[[], str],
+    ) -> None:
+        self._threads = threads
+        self._turns = turns
+        self._following = following
         self._clock = clock
         self._token = token
 
     def bid(self, ask: Ask, history: int) -> Bid:
         attempt = self._token()
-        packed = Packed.of(pack_turn(ask.prompt, (), Usage()), attempt, PROMPT_INLINE)
-        return Bid(ask, Spot(ask.owner, ask.thread_id), Run.of(ask, attempt, self._clock(), packed), history)
+        kept = Packed.of(pack_turn(ask.prompt, (), Usage()), attempt, PROMPT_INLINE)
+        return Bid(ask, Spot(ask.owner, ask.thread_id), Run.of(ask, attempt, self._clock(), kept), history)
 
     async def open(self, bid: Bid) -> Opened:
-        """:raises Refused: the thread says no. Whatever is raised, ``abandon`` the bid then."""
+        """:raises Refused: the thread says no. Unless a claim is returned, ``give_back`` the bid."""
         for _ in range(ROUNDS):
             opened = await self._look(bid)
             if opened is not None:
                 return opened
         raise Busy
 
-    async def abandon(self, bid: Bid) -> None:
-        """Take our run back, if it stands in the thread's row or is on its way there."""
+    async def give_back(self, bid: Bid) -> None:
+        """Take our run from the thread's row, if it stands there or is on its way."""
         if bid.lock:
             await asyncio.wait({bid.lock})
-            bid.lock.exception()  # it was told of, or is not worth telling
+            bid.lock.exception()  # it was told of, or it is not worth telling
         if bid.holds:
-            await self._shelf.release(bid.spot, bid.run.attempt, None)
+            await self._threads.release(bid.spot, bid.run.attempt, None)
+        await self._turns.discard(bid.spot, bid.run.prompt)
+
+    async def revive(self, spot: Spot, thread: ThreadRow, title: str) -> None:
+        """Begin the thread's next life, after sweeping away what is left of its last one."""
+        if thread.sweep:
+            await self.sweep(spot, thread)
+        await self._threads.revive(spot, thread, title)
+
+    async def sweep(self, spot: Spot, thread: ThreadRow) -> None:
+        """Delete what a thread that is gone has left."""
+        spot = replace(spot, generation=thread.generation)
+        await self._turns.sweep(spot, thread.n)
+        await self._threads.swept(spot, thread)
 
     async def _look(self, bid: Bid) -> Opened | None:
         """One look at the thread; None: it was changed meanwhile, look again."""
-        loop = asyncio.get_running_loop()
-        began, spot, bid.holds = loop.time(), bid.spot, True
-        window = max(WINDOW, bid.history)
-        bid.lock = asyncio.create_task(self._shelf.lock(spot, bid.run, title_of(bid.ask.prompt)))
+        clock, spot, title = asyncio.get_running_loop().time, bid.spot, title_of(bid.ask.prompt)
+        began, bid.holds = clock(), True
+        bid.lock = asyncio.create_task(self._threads.lock(spot, bid.run, title))
         locked, rows, number, _ = await asyncio.gather(
             asyncio.shield(bid.lock),
-            self._shelf.newest(spot, window, consistent=False),
-            self._shelf.find(spot, bid.ask.response_id),
-            self._shelf.stow(spot, bid.run.prompt, self._shelf.short_life),
+            self._turns.newest(spot, max(WINDOW, bid.history), consistent=False),
+            self._turns.find(spot, bid.ask.response_id),
+            self._turns.stow(spot, bid.run.prompt),
         )
         bid.holds, thread = locked
         if not bid.holds and not thread.is_there(self._clock()):
-            if thread.sweep:
-                await self._shelf.sweep(replace(spot, generation=thread.generation), thread)
-            await self._shelf.revive(spot, thread, title_of(bid.ask.prompt))
+            await self.revive(spot, thread, title)
             return None
         bid.spot = replace(spot, generation=thread.generation)
-        if bid.spot != spot or not _fits(thread, rows) or loop.time() - began > SWIFT:
-            if bid.spot != spot:
-                await self._shelf.stow(bid.spot, bid.run.prompt, self._shelf.short_life)
+        if bid.spot != spot:
+            await self._turns.stow(bid.spot, bid.run.prompt)
+        if bid.spot != spot or not _fits(thread, rows) or clock() - began > SWIFT:
             view = await self._view(bid, thread)
         else:
-            view = View(thread, rows, await self._known(bid.spot, rows, number))
+            view = View(thread, rows, await self._known(spot, rows, number))
         return await (self._won(bid, view) if bid.holds else self._contest(bid, view))
 
     async def _view(self, bid: Bid, thread: ThreadRow) -> View:
         rows, number = await asyncio.gather(
-            self._shelf.newest(bid.spot, max(WINDOW, bid.history), consistent=True),
-            self._shelf.find(bid.spot, bid.ask.response_id),
+            self._turns.newest(bid.spot, max(WINDOW, bid.history), consistent=True),
+            self._turns.find(bid.spot, bid.ask.response_id),
         )
         return View(thread, rows, await self._known(bid.spot, rows, number))
 
@@ -152,19 +174,17 @@ class Opening:
         if number is None:
             return None
         among = next((row for row in rows if row.number == number), None)
-        return among or await self._shelf.turn(spot, number)
+        return among or await self._turns.get(spot, number)
 
     async def _won(self, bid: Bid, view: View) -> Opened | None:
         """The lock is ours. Whether the turn may run is told by what became of this responseId before."""
         known = view.known
         if known:
-            _check(bid, known.hash)
+            bid.check(known.hash)
             if known.answered or known.number < view.thread.n:
-                await self._shelf.release(bid.spot, bid.run.attempt, None)
-                bid.holds = False
-                return Replay(await self._shelf.noun(bid.spot, known))
-            if not await self._shelf.run_again(bid.spot, bid.run, known.attempt):
-                bid.holds = False
+                return Replay(await self._turns.noun(bid.spot, known))
+            bid.holds = await self._threads.run_again(bid.spot, bid.run, known.attempt)
+            if not bid.holds:
                 return None
         number = known.number if known else view.thread.n + 1
         before = [row for row in view.rows if row.number < number][: bid.history]
@@ -173,9 +193,10 @@ class Opening:
             number=number,
             attempt=bid.run.attempt,
             started=bid.run.started,
-            history=await self._shelf.nouns(bid.spot, reversed(before)),
+            history=await self._turns.nouns(bid.spot, reversed(before)),
             replaces=known.attempt if known else None,
             spot=bid.spot,
+            kept=bid.run.prompt,
             pulse=Pulse(bid.run.started, bid.run.started),
         )
 
@@ -188,20 +209,20 @@ class Opening:
         alive = run.until > self._clock() and not committed
         ours = run.response_id == bid.ask.response_id
         if ours and alive:
-            _check(bid, run.hash)
+            bid.check(run.hash)
             return Running(thread.running_number)
         if known:
-            _check(bid, known.hash)
+            bid.check(known.hash)
             if known.answered or alive:
-                return Replay(await self._shelf.noun(bid.spot, known))
+                return Replay(await self._turns.noun(bid.spot, known))
         if alive:
             raise Busy
         if ours:
-            _check(bid, run.hash)
+            bid.check(run.hash)
         return await self._take_over(bid, thread, run, run.attempt if committed else None)
 
     async def _committed(self, spot: Spot, thread: ThreadRow, run: Run) -> bool:
-        row = await self._shelf.turn(spot, thread.running_number)
+        row = await self._turns.get(spot, thread.running_number)
         return row is not None and row.attempt == run.attempt
 
     async def _take_over(self, bid: Bid, thread: ThreadRow, run: Run, writer: str | None) -> Opened | None:
@@ -211,11 +232,11 @@ class Opening:
             n, last = thread.n, thread.last
         elif writer is None:
             last = await self._fence(bid.spot, thread, run)
-        bid.run = replace(bid.run, until=bid.run.until - bid.run.started + self._clock())
         bid.holds = True
-        bid.holds = await self._shelf.seize(bid.spot, bid.run, run, n, last)
+        bid.holds = await self._threads.seize(bid.spot, bid.run, run, n, last)
         if not bid.holds:
             return None
+        await self._turns.discard(bid.spot, run.prompt)
         return await self._won(bid, await self._view(bid, replace(thread, n=n, last=last, run=None)))
 
     async def _is_phantom(self, spot: Spot, thread: ThreadRow, run: Run) -> bool:
@@ -224,45 +245,25 @@ class Opening:
         """
         if run.replaces is not None:
             return False
-        number = await self._shelf.find(spot, run.response_id)
+        number = await self._turns.find(spot, run.response_id)
         return number is not None and number <= thread.n
 
     async def _fence(self, spot: Spot, thread: ThreadRow, run: Run) -> str:
         """Write a dead run's turn as interrupted, so that nobody else can. Who wrote it is returned: we,
         another that was here first, or the run itself at the last moment.
         """
+        turn = await self._following.ended(spot, run, thread.running_number)
         row = TurnRow(
-            number=thread.running_number,
+            number=turn.number,
             response_id=run.response_id,
             attempt=fence_of(run.attempt),
-            state=State.INTERRUPTED,
+            state=turn.state,
             started=run.started,
             hash=run.hash,
-            body=Packed.of(await self._remains(spot, run), fence_of(run.attempt)),
+            body=Packed.of(pack_turn(turn.prompt, turn.reply, turn.usage), fence_of(run.attempt)),
+            error=turn.error,
         )
-        return (await self._shelf.put_turn(spot, row, run.replaces)).attempt
-
-    async def _remains(self, spot: Spot, run: Run) -> bytes:
-        """What a dead run leaves: its prompt, and what its checkpoints hold. Empty if it cannot be read."""
-        try:
-            turn = await self.ended(spot, run, 0)
-        except DamagedRow:
-            return b""
-        return pack_turn(turn.prompt, turn.reply, Usage())
-
-    async def ended(self, spot: Spot, run: Run, number: int) -> Turn:
-        """A run whose end nobody wrote, as an interrupted turn.
-
-        :raises DamagedRow: its prompt cannot be read.
-        """
-        prompt, _, _ = unpack_turn(await self._shelf.fetch(spot, run.prompt))
-        said = ""
-        for at, text in await self._shelf.checkpoints(
-            spot, checkpoint_sk(run.attempt, 0), checkpoint_sk(run.attempt, 999_999)
-        ):
-            said = said[:at] + text
-        reply = (Message("assistant", said, id=run.response_id),) if said else ()
-        return Turn(number, run.response_id, State.INTERRUPTED, prompt, run.started, reply)
+        return (await self._turns.put(spot, row, run.replaces)).attempt
 
 
 def _fits(thread: ThreadRow, rows: list[TurnRow]) -> bool:
@@ -276,9 +277,3 @@ def _fits(thread: ThreadRow, rows: list[TurnRow]) -> bool:
         newest == (thread.n, thread.last)
         or (run is not None and newest == (thread.running_number, run.attempt))
     )
-
-
-def _check(bid: Bid, known: bytes) -> None:
-    """:raises Mismatch: the same responseId, another prompt. A damaged row has no hash to compare."""
-    if known and known != bid.hash:
-        raise Mismatch

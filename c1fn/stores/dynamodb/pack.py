@@ -6,9 +6,11 @@ told from this one; zlib's checksum tells damage. Dictionaries are for ever: a c
 https://docs.python.org/3/library/zlib.html#zlib.compressobj
 """
 
+import hashlib
 import html
 import json
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 from c1fn.errors import DamagedRow
@@ -16,6 +18,16 @@ from c1fn.turn import Message, Role, ToolCall, Usage
 
 _FORMAT = b"\x01"
 _LEVEL = 9  # 0.2 ms for a 6 KB answer
+
+INLINE = 150_000
+"""Bytes of packed text kept inside a row. A turn has two texts (what was said, and its revision), a row at
+most 400 KB."""
+
+PROMPT_INLINE = 1_000
+"""Bytes of a packed prompt kept in the thread's row while its turn runs: that row bills each renewal."""
+
+SLICE = 350_000
+"""Bytes of a part: a row holds 400 KB, names included."""
 
 _ROLES: dict[str, Role] = {"s": "system", "u": "user", "a": "assistant", "t": "tool"}
 
@@ -134,3 +146,37 @@ def unpack_turn(packed: bytes) -> tuple[Message, tuple[Message, ...], Usage]:
         return _message(prompt), tuple(_message(fields) for fields in reply), Usage(*counts)
     except (TypeError, ValueError, KeyError) as error:
         raise DamagedRow("A stored turn is damaged.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A packed text: in the row itself, or, when it is large, in parts that the row counts."""
+
+    data: bytes = b""
+    token: str = ""
+    count: int = 0
+
+    @classmethod
+    def of(cls, data: bytes, writer: str, inline: int = INLINE) -> "Packed":
+        """:param writer: names the parts, together with a checksum of what is in them."""
+        if len(data) <= inline:
+            return cls(data)
+        digest = hashlib.blake2b(data, digest_size=8).hexdigest()
+        return cls(data, f"{writer}.{digest}", -(-len(data) // SLICE))
+
+    @classmethod
+    def read(cls, value: dict[str, Any]) -> "Packed":
+        if "B" in value:
+            return cls(bytes(value["B"]))
+        return cls(token=value["M"]["token"]["S"], count=int(value["M"]["count"]["N"]))
+
+    @property
+    def value(self) -> dict[str, Any]:
+        """The attribute's value in the row."""
+        if not self.count:
+            return {"B": self.data}
+        return {"M": {"token": {"S": self.token}, "count": {"N": str(self.count)}}}
+
+    @property
+    def slices(self) -> list[bytes]:
+        return [self.data[i * SLICE : (i + 1) * SLICE] for i in range(self.count)]

@@ -14,31 +14,25 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.Nami
 
 import hashlib
 import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from c1fn.errors import BadField, DamagedRow
 from c1fn.stores import LEASE
-from c1fn.stores.dynamodb.pack import unpack_turn
+from c1fn.stores.dynamodb.pack import Packed, unpack_turn
 from c1fn.turn import Ask, Message, State, Thread, Turn
 
 Item = dict[str, Any]
-
-INLINE = 150_000
-"""Bytes of packed text kept inside a row. A turn has two texts (what was said, and its revision), a row at
-most 400 KB."""
-
-PROMPT_INLINE = 1_000
-"""Bytes of a packed prompt kept in the thread's row while its turn runs: that row bills each renewal."""
-
-SLICE = 350_000
-"""Bytes of a part: a row holds 400 KB, names included."""
 
 KEY_BYTES = 1000
 """Bytes of an owner or a thread id in a key; DynamoDB allows 2,048 for both and 1,024 for the second."""
 
 SLOT = 900
 """Seconds within which a thread's place in its owner's list stays: moving it costs two writes."""
+
+TOMBSTONES = 86_400
+"""Seconds for which a deleted thread's rows refuse late writers: no machine runs one turn for a day."""
 
 GONE = "gone"
 """The state of a turn's row after its thread was deleted: it refuses whoever still wants to write there."""
@@ -59,9 +53,10 @@ def B(data: bytes) -> Item:  # noqa: N802
 def _escaped(name: str) -> str:
     """A name without the separator, so that no two names make one key."""
     escaped = name.replace("%", "%25").replace("#", "%23")
-    if not 0 < len(escaped.encode("utf-8", "replace")) <= KEY_BYTES:
-        raise BadField(f"An id must have 1 to {KEY_BYTES} bytes.", field="threadId")
-    return escaped
+    with suppress(UnicodeEncodeError):
+        if 0 < len(escaped.encode()) <= KEY_BYTES:
+            return escaped
+    raise BadField(f"An id must have 1 to {KEY_BYTES} bytes of text.", field="threadId")
 
 
 def thread_key(owner: str, thread_id: str) -> Item:
@@ -69,8 +64,23 @@ def thread_key(owner: str, thread_id: str) -> Item:
     return {"pk": S(f"U#{_escaped(owner)}"), "sk": S(thread_id)}
 
 
-def turns_pk(owner: str, thread_id: str, generation: int) -> str:
-    return f"T#{_escaped(owner)}#{_escaped(thread_id)}#{generation}"
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """One life of one thread."""
+
+    owner: str
+    thread_id: str
+    generation: int = 0
+
+    @property
+    def key(self) -> Item:
+        """The key of the thread's row, the same in all its lives."""
+        return thread_key(self.owner, self.thread_id)
+
+    @property
+    def pk(self) -> str:
+        """Where the rows of its turns are."""
+        return f"T#{_escaped(self.owner)}#{_escaped(self.thread_id)}#{self.generation}"
 
 
 def turn_sk(number: int) -> str:
@@ -99,40 +109,6 @@ def prompt_hash(prompt: Message) -> bytes:
 def names(*expressions: str) -> dict[str, str]:
     """ExpressionAttributeNames: every ``#name`` in the expressions stands for ``name``."""
     return {f"#{name}": name for text in expressions for name in re.findall(r"#(\w+)", text)}
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A packed text: in the row itself, or, when it is large, in parts that the row counts."""
-
-    data: bytes = b""
-    token: str = ""
-    count: int = 0
-
-    @classmethod
-    def of(cls, data: bytes, writer: str, inline: int = INLINE) -> "Packed":
-        """:param writer: names the parts, together with a checksum of what is in them."""
-        if len(data) <= inline:
-            return cls(data)
-        digest = hashlib.blake2b(data, digest_size=8).hexdigest()
-        return cls(data, f"{writer}.{digest}", -(-len(data) // SLICE))
-
-    @classmethod
-    def read(cls, value: Item) -> "Packed":
-        if "B" in value:
-            return cls(bytes(value["B"]))
-        return cls(token=value["M"]["token"]["S"], count=int(value["M"]["count"]["N"]))
-
-    @property
-    def value(self) -> Item:
-        """The attribute's value in the row."""
-        if not self.count:
-            return B(self.data)
-        return {"M": {"token": S(self.token), "count": N(self.count)}}
-
-    @property
-    def slices(self) -> list[bytes]:
-        return [self.data[i * SLICE : (i + 1) * SLICE] for i in range(self.count)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +174,7 @@ class ThreadRow:
     gone: bool = False
     sweep: bool = False
     expires: float | None = None
+    slot: int | None = None
 
     @classmethod
     def read(cls, item: Item) -> "ThreadRow":
@@ -213,6 +190,7 @@ class ThreadRow:
             gone="gone" in item,
             sweep="sweep" in item,
             expires=_number(item, "expires_at") if "expires_at" in item else None,
+            slot=int(_number(item, "slot")) if "slot" in item else None,
         )
 
     def is_there(self, now: float) -> bool:
@@ -271,11 +249,11 @@ class TurnRow:
             attempt = item.get("attempt", {}).get("S", "")
             return cls(number, response, attempt, None, _number(item, "started"), b"", Packed())
 
-    def item(self, pk: str, expires: float | None) -> Item:
+    @property
+    def value(self) -> Item:
+        """The row's attributes, without its key."""
         assert self.state is not None  # noqa: S101 - what cannot be read is never written back
         row = {
-            "pk": S(pk),
-            "sk": S(turn_sk(self.number)),
             "response": S(self.response_id),
             "attempt": S(self.attempt),
             "state": S(self.state),
@@ -283,11 +261,7 @@ class TurnRow:
             "hash": B(self.hash),
             "body": self.body.value,
         }
-        if self.error is not None:
-            row["error"] = S(self.error)
-        if expires is not None:
-            row["expires_at"] = N(int(expires))
-        return row
+        return row if self.error is None else row | {"error": S(self.error)}
 
     @property
     def answered(self) -> bool:

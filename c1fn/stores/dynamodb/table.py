@@ -8,6 +8,8 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.h
 
 from typing import Any
 
+from c1fn.stores.dynamodb.calls import told_plainly
+
 BY_RESPONSE = "by_response"
 BY_RECENCY = "by_recency"
 EXPIRY = "expires_at"
@@ -52,21 +54,24 @@ WAIT = {"Delay": 2, "MaxAttempts": 60}
 
 def create(client: Any, name: str) -> None:
     """Create the table, wait until it can be used, and let it forget what is past its ``expires_at``."""
-    client.create_table(TableName=name, **DEFINITION)
-    client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAIT)
-    client.update_time_to_live(TableName=name, TimeToLiveSpecification=TIME_TO_LIVE)
+    with told_plainly():
+        client.create_table(TableName=name, **DEFINITION)
+        client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAIT)
+        client.update_time_to_live(TableName=name, TimeToLiveSpecification=TIME_TO_LIVE)
 
 
 def describe(client: Any, name: str) -> dict[str, Any]:
     """What DynamoDB says of the table."""
-    table: dict[str, Any] = client.describe_table(TableName=name)["Table"]
+    with told_plainly():
+        table: dict[str, Any] = client.describe_table(TableName=name)["Table"]
     return table
 
 
 def delete(client: Any, name: str) -> None:
     """Delete the table with everything in it, and wait until it is gone."""
-    client.delete_table(TableName=name)
-    client.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig=WAIT)
+    with told_plainly():
+        client.delete_table(TableName=name)
+        client.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig=WAIT)
 
 
 def differences(table: dict[str, Any]) -> list[str]:
