@@ -103,11 +103,15 @@ def router(store: Callable[[Request], Store], body: Callable[[Request], Awaitabl
 
 
 def visible(turns: Iterable[Turn]) -> list[dict[str, str]]:
-    """What people see of a thread: prompts and answers, failures as the card they were shown as."""
+    """What people see of a thread: prompts and answers, failures as the card they were shown as.
+
+    A prompt that is being answered names that answer as ``running``: it can be followed.
+    """
     messages = []
     for turn in turns:
         prompt_id = turn.prompt.id or f"{turn.response_id}-prompt"
-        messages.append({"id": prompt_id, "role": "user", "content": turn.prompt.content})
+        running = {"running": turn.response_id} if turn.state is State.RUNNING else {}
+        messages.append({"id": prompt_id, "role": "user", "content": turn.prompt.content, **running})
         failed = turn.state in (State.FAILED, State.INTERRUPTED)
         answer = turn.visible + (error_card(by_code(turn.error)) if failed else "")
         if answer:

@@ -121,9 +121,11 @@ async def test_a_running_turn_shows_its_prompt_and_marks_its_thread(stage: Stage
     while not (await scene.call("GET", "")).json["threads"]:
         pass
     assert (await scene.call("GET", "")).json["threads"][0]["isRunning"]
-    assert (await scene.call("GET", "/t/messages")).json[0]["role"] == "user"
+    prompt = (await scene.call("GET", "/t/messages")).json[0]
+    assert (prompt["role"], prompt["running"]) == ("user", "r1")
     gate.set()
     await answer
+    assert "running" not in (await scene.call("GET", "/t/messages")).json[0]
 
 
 async def test_a_stopped_answer_keeps_what_was_said(stage: Stage) -> None:
