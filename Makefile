@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fix pins clean package function-tree
+.PHONY: help run test lint cover fix pins clean package function-tree
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -20,6 +20,11 @@ lint: $(VENV)/ready ## types and style, warnings are errors
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+cover: $(VENV)/ready ## run the tests and tell how far each room is covered by its own
+	rm -f .coverage .coverage.*
+	$(BIN)/pytest --cov --cov-context=test --cov-report=
+	$(BIN)/python scripts/room_coverage.py
 
 fix: $(VENV)/ready ## format, and mend what can be mended by machine
 	$(BIN)/ruff check --fix

@@ -1,4 +1,4 @@
-"""The command line: c1fn serve · chat · lambda."""
+"""The command line: c1fn serve · chat · lambda · table."""
 
 import argparse
 import asyncio
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from c1fn import __version__, compose
+from c1fn.errors import C1fnError
 from c1fn.settings import API_KEY, Settings, SettingsError
 
 HOST = "127.0.0.1"
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read the output has gone; nothing more can be told
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except SettingsError as error:
+    except (SettingsError, C1fnError) as error:
         print(f"c1fn: {error}", file=sys.stderr)
         return 2
 
@@ -100,6 +101,34 @@ async def _emulated(settings: Settings, port: int) -> None:
         await asyncio.Event().wait()
 
 
+def table(options: argparse.Namespace) -> int:
+    """Create, describe or delete the DynamoDB table."""
+    from c1fn.stores.dynamodb import connect
+    from c1fn.stores.dynamodb import table as tables
+
+    settings = Settings.read(_environ())
+    client, name = connect(settings.dynamodb_endpoint), settings.table
+    match options.action:
+        case "create":
+            tables.create(client, name)
+            print(f"{name} is ready.")
+        case "describe":
+            found = tables.describe(client, name)
+            print(
+                f"{name}: {found['TableStatus']}, {found['ItemCount']} rows, {found['TableSizeBytes']} bytes"
+            )
+            for difference in (wrong := tables.differences(found)):
+                print(f"{name}: {difference}")
+            return 1 if wrong else 0
+        case _:
+            if not (options.yes or input("Type the table's name to delete all that is in it: ") == name):
+                print("Nothing was deleted.")
+                return 1
+            tables.delete(client, name)
+            print(f"{name} is deleted.")
+    return 0
+
+
 def _environ() -> Mapping[str, str]:
     """The environment over `.env.local` over `.env`, both in the working directory."""
     from dotenv import dotenv_values
@@ -146,6 +175,11 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("lambda", help="serve through an emulated Lambda function")
     command.add_argument("--port", type=int, default=9000, help="of the function URL (default: 9000)")
     command.set_defaults(run=emulate)
+
+    command = commands.add_parser("table", help="the DynamoDB table that C1FN_TABLE names")
+    command.add_argument("action", choices=["create", "describe", "delete"])
+    command.add_argument("--yes", action="store_true", help="delete without asking")
+    command.set_defaults(run=table)
 
     command = commands.add_parser("chat", help="talk in the terminal, or answer what is piped in")
     command.set_defaults(run=chat)

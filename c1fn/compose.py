@@ -75,4 +75,11 @@ def store(settings: Settings) -> Store:
         from c1fn.stores.memory import MemoryStore
 
         return MemoryStore()
-    raise SettingsError("C1FN_STORE: dynamodb is not built yet.")
+    from c1fn.stores.dynamodb import DynamoStore, connect
+
+    return DynamoStore(
+        connect(settings.dynamodb_endpoint),
+        settings.table,
+        retention_days=settings.retention_days,
+        checkpoints=settings.checkpoints,
+    )

@@ -93,11 +93,13 @@ def _chat(request: Request) -> Chat:
 
 async def _poured(request: Request, reply: Reply) -> Response:
     """The reply as a stream, or as a refusal when it failed before it said anything."""
+    store = _chat(request).store
     first = await reply.take(SILENCE)
     if first and isinstance(first[0], Failed):
         await reply.over()
+        await store.settle()
         return _refusal(request, first[0].error)
-    return Pouring(first, reply, HEADERS)
+    return Pouring(first, reply, HEADERS, store.settle)
 
 
 async def _body(request: Request, limit: int) -> bytes:

@@ -96,9 +96,10 @@ def connect(endpoint: str | None = None) -> Any:
     :raises StoreUnavailable: no region is set.
     """
     try:
-        return boto3.client("dynamodb", endpoint_url=endpoint, config=CONFIG)
+        session = boto3.session.Session()  # of its own: the default one is anybody's
+        return session.client("dynamodb", endpoint_url=endpoint, config=CONFIG)
     except NoRegionError:
-        raise StoreUnavailable("No AWS region is set. Set AWS_REGION.") from None
+        raise StoreUnavailable("No AWS region is set. Set AWS_DEFAULT_REGION.") from None
 
 
 @contextmanager

@@ -1,0 +1,135 @@
+"""Threads that survive: the command line and several processes on one real DynamoDB server."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from httpx2 import AsyncClient
+
+from tests.processes import chat_body, serving, start, until_stored
+from tests.stores.servers import Ministack
+from tests.upstream import END, ROLE, Answer, Upstream, delta, say
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Generator[Ministack, None, None]:
+    with Ministack(tmp_path_factory.mktemp("ministack")) as server:
+        yield server
+
+
+@pytest.fixture
+async def upstream() -> AsyncGenerator[Upstream, None]:
+    async with Upstream() as server:
+        yield server
+
+
+def settings(database: Ministack, upstream: Upstream, table: str) -> dict[str, str]:
+    return {
+        "C1FN_STORE": "dynamodb",
+        "C1FN_DYNAMODB_ENDPOINT": database.url,
+        "C1FN_TABLE": table,
+        "C1FN_CHECKPOINTS": "true",
+        "C1FN_BASE_URL": upstream.url,
+        "THESYS_API_KEY": "k",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "k",
+        "AWS_SECRET_ACCESS_KEY": "k",
+    }
+
+
+async def table(action: str, given: dict[str, str], folder: Path, typed: str = "") -> tuple[int | None, str]:
+    process = await start("table", *action.split(), folder=folder, settings=given, piped=True)
+    out, err = await process.communicate(typed.encode())
+    return process.returncode, (out + err).decode()
+
+
+async def test_the_table_is_created_described_and_deleted(
+    database: Ministack, upstream: Upstream, tmp_path: Path
+) -> None:
+    given = settings(database, upstream, "administered")
+    missing = "c1fn: The DynamoDB table does not exist. Create it with: c1fn table create\n"
+    assert await table("describe", given, tmp_path) == (2, missing)
+    assert await table("create", given, tmp_path) == (0, "administered is ready.\n")
+    assert await table("create", given, tmp_path) == (
+        2,
+        "c1fn: The DynamoDB table exists already, or is being made or deleted.\n",
+    )
+    assert await table("describe", given, tmp_path) == (0, "administered: ACTIVE, 0 rows, 0 bytes\n")
+    assert (await table("delete", given, tmp_path, typed="no\n"))[0] == 1
+    status, told = await table("delete", given, tmp_path, typed="administered\n")
+    assert (status, told.endswith("administered is deleted.\n")) == (0, True)
+
+
+async def test_a_missing_table_is_a_503_that_says_what_to_do(
+    database: Ministack, upstream: Upstream, tmp_path: Path
+) -> None:
+    given = settings(database, upstream, "missing")
+    async with serving("serve", "--port", "0", folder=tmp_path, **given) as command, AsyncClient() as client:
+        answer = await client.post(f"{command.url}api/chat", json=chat_body("hi"))
+        assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable")
+        assert answer.json()["detail"].endswith("Create it with: c1fn table create")
+        assert "Traceback" not in (await command.end())[1]
+    assert upstream.requests == []
+
+
+@pytest.mark.parametrize("second", ["serve", "lambda"])
+async def test_two_processes_share_threads_and_one_answer(
+    database: Ministack, upstream: Upstream, tmp_path: Path, second: str
+) -> None:
+    """One responseId posted to both is one model call; the other follows it to identical bytes; a third
+    process still has it.
+    """
+    given = settings(database, upstream, f"shared-{second}")
+    assert (await table("create", given, tmp_path))[0] == 0
+    gate = asyncio.Event()
+    upstream.queue(Answer((ROLE, delta("Hel"), gate, delta("lo"), *END)), say("two"))
+    async with AsyncExitStack() as stack:
+        urls = [
+            (await stack.enter_async_context(serving(name, "--port", "0", folder=tmp_path, **given))).url
+            for name in ("serve", second)
+        ]
+        one, two = [await stack.enter_async_context(AsyncClient(base_url=u, timeout=30)) for u in urls]
+        async with one.stream("POST", "/api/chat", json=chat_body("hi")) as first:
+            pieces = first.aiter_bytes()
+            assert await anext(pieces) == b"Hel"
+            busy = await two.post("/api/chat", json=chat_body("other", "r2"))
+            assert busy.status_code == 409
+            async with two.stream("POST", "/api/chat", json=chat_body("hi")) as follower:
+                growing = follower.aiter_bytes()
+                seen = b""
+                while b"Hel" not in seen:
+                    seen += await anext(growing)
+                gate.set()
+                seen += b"".join([piece async for piece in growing])
+            assert b"Hel" + b"".join([piece async for piece in pieces]) == b"Hello"
+            assert seen.replace(b"<!-- -->", b"") == b"Hello"
+        assert (await two.post("/api/chat", json=chat_body("next", "r2"))).text == "two"
+    assert [m["content"] for m in upstream.requests[1].body["messages"]] == ["hi", "Hello", "next"]
+    assert len(upstream.requests) == 2
+    async with serving("serve", "--port", "0", folder=tmp_path, **given) as command, AsyncClient() as client:
+        client.base_url = command.url
+        assert [m["content"] for m in await until_stored(client)] == ["hi", "Hello", "next", "two"]
+
+
+async def test_a_stop_is_heard_by_another_process(
+    database: Ministack, upstream: Upstream, tmp_path: Path
+) -> None:
+    given = settings(database, upstream, "stopped")
+    assert (await table("create", given, tmp_path))[0] == 0
+    upstream.queue(Answer((ROLE, delta("Hel"), asyncio.Event())))
+    async with AsyncExitStack() as stack:
+        commands = [
+            await stack.enter_async_context(serving("serve", "--port", "0", folder=tmp_path, **given))
+            for _ in range(2)
+        ]
+        one, two = [
+            await stack.enter_async_context(AsyncClient(base_url=c.url, timeout=30)) for c in commands
+        ]
+        async with one.stream("POST", "/api/chat", json=chat_body("hi")) as answer:
+            pieces = answer.aiter_bytes()
+            assert await anext(pieces) == b"Hel"
+            assert (await two.post("/api/threads/t/stop")).json() == {"stopping": True}
+            assert [piece async for piece in pieces] == []
+        assert [m["content"] for m in await until_stored(two)] == ["hi", "Hel"]
