@@ -182,7 +182,7 @@ async def _refuse(exchange: Exchange, status: int, error_type: str) -> None:
 
 def _fault(headers: Mapping[str, str], body: bytes) -> Fault:
     told: dict[str, object] = {}
-    with suppress(ValueError):
+    with suppress(ValueError, TypeError):
         told = dict(json.loads(body))
     trace = told.get("stackTrace")
     return Fault(

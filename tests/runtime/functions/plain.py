@@ -114,7 +114,7 @@ async def silent(request: Request) -> None:
 
 
 async def empty(request: Request) -> None:
-    await request.start(int(request.query["status"]))
+    await request.start(int(request.query.get("status", "200")))
     await request.say(b"", more=False)
 
 
@@ -131,7 +131,13 @@ async def die(request: Request) -> None:
     os._exit(3)
 
 
+async def shout(request: Request) -> None:
+    print("x" * 300_000, flush=True)  # noqa: T201 - what a careless function does
+    await empty(request)
+
+
 PATHS = {
+    "/shout": shout,
     "/echo": echo,
     "/gated": gated,
     "/midway": midway,
