@@ -2,7 +2,9 @@
 because what is not imported costs no cold start.
 """
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from c1fn.converse import Chat, Limits
@@ -10,6 +12,7 @@ from c1fn.log import Log, to_stdout
 from c1fn.models import Model
 from c1fn.settings import API_KEY, Settings, SettingsError
 from c1fn.stores import Store
+from c1fn.toolbox import TOOLS
 from c1fn.tools import Tools
 
 if TYPE_CHECKING:
@@ -52,7 +55,7 @@ def chat(settings: Settings, log: Log) -> Chat:
         max_seconds=settings.max_seconds,
         max_rounds=settings.max_rounds,
     )
-    return Chat(store(settings), model(settings), Tools(), limits, log)
+    return Chat(store(settings), model(settings), Tools(TOOLS), limits, log)
 
 
 def model(settings: Settings) -> Model:
@@ -66,8 +69,37 @@ def model(settings: Settings) -> Model:
         api_key=settings.api_key.get_secret_value(),
         base_url=settings.base_url,
         model=settings.model,
+        system=_system_prompt(settings),
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+        metadata_thesys=_thesys(settings),
         timeouts=Timeouts(read=settings.model_silence, total=settings.max_seconds),
     )
+
+
+def _system_prompt(settings: Settings) -> str | None:
+    """:raises SettingsError: its file cannot be read."""
+    if settings.system_prompt_file is None:
+        return settings.system_prompt
+    try:
+        return Path(settings.system_prompt_file).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"C1FN_SYSTEM_PROMPT_FILE: {type(error).__name__} while it was read.") from None
+
+
+def _thesys(settings: Settings) -> str | None:
+    """C1's own settings in the form its API takes them. https://docs.thesys.dev"""
+    chosen = {
+        "c1_custom_actions": settings.custom_actions,
+        "c1_included_components": _names(settings.included_components),
+        "c1_excluded_components": _names(settings.excluded_components),
+    }
+    given = {name: value for name, value in chosen.items() if value}
+    return json.dumps(given, separators=(",", ":")) if given else None
+
+
+def _names(listed: str | None) -> list[str]:
+    return [name.strip() for name in (listed or "").split(",") if name.strip()]
 
 
 def store(settings: Settings) -> Store:

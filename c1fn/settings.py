@@ -6,9 +6,9 @@ otherwise silently leave a default in force. `docs/settings.md` lists them all; 
 """
 
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, ValidationError
 
 PREFIX = "C1FN_"
 API_KEY = "THESYS_API_KEY"
@@ -27,6 +27,13 @@ class Settings(BaseModel):
     base_url: str = Field("https://api.thesys.dev/v1/embed/", description="An OpenAI-compatible API.")
     model: str = Field("c1-nightly", min_length=1, description="A model's name, or `offline`.")
 
+    system_prompt: str | None = Field(None, description="What the model is told before every conversation.")
+    system_prompt_file: str | None = Field(None, description="The same, from a file.")
+    temperature: float | None = Field(None, ge=0, le=2, description="As OpenAI defines it.")
+    max_tokens: int | None = Field(None, ge=1, description="Of one round of the model, at most.")
+    custom_actions: Json[dict[str, Any]] | None = Field(None, description="C1's custom actions, as JSON.")
+    included_components: str | None = Field(None, description="C1 components to add, comma-separated.")
+    excluded_components: str | None = Field(None, description="C1 components to leave out, comma-separated.")
     model_silence: float = Field(60, gt=0, description="The longest silence of the model.")
 
     store: Literal["memory", "dynamodb"] = Field("memory", description="Where threads are kept.")

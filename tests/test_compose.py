@@ -1,5 +1,7 @@
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,8 @@ from c1fn.models.c1 import C1Model
 from c1fn.models.offline import OfflineModel
 from c1fn.settings import Settings, SettingsError
 from c1fn.stores.memory import MemoryStore
+from c1fn.turn import Message
+from tests.upstream import Upstream
 
 ON_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "chat"}
 
@@ -43,6 +47,48 @@ async def test_the_parts_follow_the_settings() -> None:
     assert isinstance(model, C1Model)
     assert model.name == "m"
     await model.aclose()
+
+
+async def test_the_models_own_settings_reach_the_provider(tmp_path: Path) -> None:
+    (tmp_path / "system.txt").write_text("Be brief.")
+    async with Upstream() as upstream:
+        model = compose.model(
+            Settings.read(
+                {
+                    "THESYS_API_KEY": "k",
+                    "C1FN_BASE_URL": upstream.url,
+                    "C1FN_SYSTEM_PROMPT_FILE": str(tmp_path / "system.txt"),
+                    "C1FN_TEMPERATURE": "0.5",
+                    "C1FN_MAX_TOKENS": "100",
+                    "C1FN_CUSTOM_ACTIONS": '{"download": {"type": "object"}}',
+                    "C1FN_INCLUDED_COMPONENTS": "Layout, Slides",
+                    "C1FN_EXCLUDED_COMPONENTS": "Form",
+                }
+            )
+        )
+        _ = [event async for event in model.reply([Message("user", "hi")])]
+        await model.aclose()
+    (request,) = upstream.requests
+    assert request.body["messages"][0] == {"role": "system", "content": "Be brief."}
+    assert (request.body["temperature"], request.body["max_tokens"]) == (0.5, 100)
+    assert json.loads(request.body["metadata"]["thesys"]) == {
+        "c1_custom_actions": {"download": {"type": "object"}},
+        "c1_included_components": ["Layout", "Slides"],
+        "c1_excluded_components": ["Form"],
+    }
+
+
+async def test_what_is_not_set_is_not_sent() -> None:
+    async with Upstream() as upstream:
+        model = compose.model(Settings.read({"THESYS_API_KEY": "k", "C1FN_BASE_URL": upstream.url}))
+        _ = [event async for event in model.reply([Message("user", "hi")])]
+        await model.aclose()
+    assert set(upstream.requests[0].body) == {"model", "messages", "stream", "stream_options"}
+
+
+def test_a_system_prompt_that_cannot_be_read_is_told() -> None:
+    with pytest.raises(SettingsError, match="C1FN_SYSTEM_PROMPT_FILE: FileNotFoundError"):
+        compose.model(Settings.read({"THESYS_API_KEY": "k", "C1FN_SYSTEM_PROMPT_FILE": "/nowhere"}))
 
 
 @pytest.mark.parametrize(

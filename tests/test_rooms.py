@@ -38,6 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.log": NOUNS,
     "c1fn.auth": NOUNS,
     "c1fn.tools": {"pydantic", "pydantic_core", "c1fn.models"} | NOUNS,
+    "c1fn.toolbox": set(),
     "c1fn.settings": {"pydantic"},
     "c1fn.stores": NOUNS,
     "c1fn.models": NOUNS,
