@@ -3,7 +3,7 @@
 It is the emulator that Lambda's container images carry; alone, it needs neither Docker nor an account.
 https://github.com/aws/aws-lambda-runtime-interface-emulator
 """
-# ruff: noqa: INP001 - a script, not a package
+
 
 import platform
 import subprocess
@@ -24,7 +24,7 @@ def fetch() -> Path:
     if not path.exists():
         with tempfile.TemporaryDirectory() as folder:
             download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder]
-            subprocess.run([*download, f"aws-sam-cli=={VERSION}"], check=True)  # noqa: S603 - pip, by our own words
+            subprocess.run([*download, f"aws-sam-cli=={VERSION}"], check=True)
             wheel = next(Path(folder).glob("*.whl"))
             path.parent.mkdir(parents=True, exist_ok=True)
             whole = path.with_suffix(".part")
@@ -35,4 +35,4 @@ def fetch() -> Path:
 
 
 if __name__ == "__main__":
-    print(fetch())  # noqa: T201 - its output is its answer
+    print(fetch())

@@ -65,7 +65,9 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Build the function's package.")
     parser.add_argument("architecture", choices=sorted(PLATFORMS))
-    parser.add_argument("--tree", type=Path, required=True, help="where the files are laid out; emptied first")
+    parser.add_argument(
+        "--tree", type=Path, required=True, help="where the files are laid out; emptied first"
+    )
     parser.add_argument("--zip", type=Path, help="the zip to write")
     options = parser.parse_args(arguments)
     if sys.version_info[:2] != RUNTIME:

@@ -1,0 +1,53 @@
+"""Let storms happen on the DynamoDB store, and check the books: ``python scripts/chaos.py --seeds 50``.
+
+The defaults are the long run of docs/store.md: eight machines on one thread, 50 seeds, 20 % of all calls with
+a fault. Ends with 1 if anything is wrong; the seed that is named with it shows it again.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from c1fn.stores.dynamodb import connect, table  # noqa: E402 - the path comes first
+from tests.stores.chaos import Result, chaos  # noqa: E402
+from tests.stores.servers import Ministack  # noqa: E402
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=50)
+    parser.add_argument("--first", type=int, default=1, help="the first seed")
+    parser.add_argument("--turns", type=int, default=9, help="of each of the eight machines, a seed")
+    parser.add_argument("--rate", type=float, default=0.2, help="calls with a fault, as a share")
+    args = parser.parse_args()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        os.environ[name] = "testing"
+    os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
+    total, began = Result(), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder, Ministack(Path(folder)) as server:
+        client = connect(server.url)
+        table.create(client, "chaos")
+        for seed in range(args.first, args.first + args.seeds):
+            result = chaos(server.url, "chaos", seed, turns=args.turns, rate=args.rate)
+            total += result
+            print(f"seed {seed}: {result.turns} turns, {result.faults.total()} faults", flush=True)
+            for line in result.wrong:
+                print(f"  WRONG {line}", flush=True)
+        client.close()
+    print(
+        f"{args.seeds} seeds, {total.turns} turns ({total.acknowledged} acknowledged answers), "
+        f"{total.model_calls} model calls, {total.calls} calls, {total.faults.total()} faults "
+        f"{dict(total.faults)}, told {dict(total.told)}, {time.monotonic() - began:.0f} s: "
+        f"{len(total.wrong)} wrong"
+    )
+    return 1 if total.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

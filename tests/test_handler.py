@@ -1,0 +1,268 @@
+"""One handler for every door: in this process, in the emulator, and in AWS's own emulator."""
+
+import json
+import uuid
+from collections.abc import Callable, Generator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from c1fn.runtime.asgi import BadEvent
+from c1fn.runtime.emulator import Emulator
+from c1fn.runtime.emulator.prelude import Prelude
+from c1fn.runtime.lifespan import Lifespan
+from c1fn.settings import SettingsError
+from handler import Handler, InvocationFailed
+from tests.rie import MANAGED, WRAPPED, Rie, running
+
+ROOT = Path(__file__).parents[1]
+OFFLINE = {"C1FN_MODEL": "offline"}
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
+NAMES = ("function-url", "rest-api", "http-api", "alb", "direct")
+
+
+def event(name: str, **changes: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "events" / f"{name}.json").read_text("utf-8"))
+    return found | changes
+
+
+@pytest.fixture(scope="module")
+def handler() -> Generator[Handler, None, None]:
+    """One process's handler: an answer to a known responseId comes from its store."""
+    made = Handler(OFFLINE)
+    yield made
+    made.close()
+
+
+def is_answer(text: str) -> bool:
+    return text.startswith('<content thesys="true">') and text.endswith("</content>")
+
+
+# Which door
+
+
+@pytest.mark.parametrize(
+    ("name", "door"),
+    [
+        ("function-url", "stream"),
+        ("rest-api", "stream"),
+        ("http-api", "buffer"),
+        ("alb", "buffer"),
+        ("direct", "buffer"),
+    ],
+)
+def test_the_event_alone_tells_its_door(name: str, door: str, handler: Handler) -> None:
+    assert handler.door(event(name)) == door
+
+
+def test_a_direct_invocation_is_streamed_when_it_asks_for_it(handler: Handler) -> None:
+    assert handler.door(event("direct", stream=True)) == "raw"
+    for other in (False, "true", 1, None):
+        assert handler.door(event("direct", stream=other)) == "buffer"
+
+
+def test_an_http_api_with_the_old_payload_is_no_rest_api(handler: Handler) -> None:
+    assert handler.door(event("rest-api", version="1.0")) == "buffer"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_sams_local_emulator_gets_a_whole_answer_from_every_door(name: str) -> None:
+    local = Handler(OFFLINE | {"AWS_SAM_LOCAL": "true"})
+    assert local.door(event(name, stream=True)) == "buffer"
+
+
+def test_a_rest_api_that_buffers_is_told_by_a_setting() -> None:
+    buffering = Handler(OFFLINE | {"C1FN_REST_API": "buffered"})
+    assert buffering.door(event("rest-api")) == "buffer"
+    assert buffering.door(event("function-url")) == "stream"
+
+
+UNKNOWN = [{}, {"Records": []}, {"requestContext": {}}, {"requestContext": 1, "prompt": 1}, [], None, "x", 1]
+
+
+@pytest.mark.parametrize("unknown", UNKNOWN, ids=str)
+def test_an_event_of_no_known_shape_is_one_log_line_and_a_400(
+    unknown: Any, handler: Handler, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert handler.door(unknown) == "buffer"
+    got = handler(unknown, CONTEXT)
+    assert (got["statusCode"], json.loads(got["body"])["code"]) == (400, "bad_event")
+    assert [record.getMessage() for record in caplog.records] == [
+        "the event was refused: the event is of no known shape"
+    ]
+
+
+def test_a_wrong_setting_ends_the_start() -> None:
+    with pytest.raises(SettingsError, match="C1FN_REST_API"):
+        Handler({"C1FN_REST_API": "sometimes"})
+
+
+# Whole answers, as the managed runtime gets them
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_the_wrapper_every_door_is_answered_whole(name: str, handler: Handler) -> None:
+    got = handler(event(name), CONTEXT)
+    assert got["statusCode"] == 200
+    assert is_answer(got["body"])
+    assert got["headers"]["content-type"] == "text/event-stream"
+    assert not got.get("isBase64Encoded")
+
+
+@pytest.mark.parametrize("name", NAMES[:4])
+def test_a_refusal_keeps_its_status_and_is_text(name: str, handler: Handler) -> None:
+    got = handler(event(name, body="{"), CONTEXT)
+    assert got["statusCode"] == 400
+    assert json.loads(got["body"])["code"] == "not_json"
+
+
+def test_a_direct_invocation_is_refused_like_any_other(handler: Handler) -> None:
+    got = handler(event("direct", threadId=""), CONTEXT)
+    assert (got["statusCode"], json.loads(got["body"])["field"]) == (422, "threadId")
+
+
+@pytest.mark.parametrize("name", NAMES[:4])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"body": "???", "isBase64Encoded": True},
+        {"headers": {"x": "a\nb"}, "multiValueHeaders": None},
+        {"body": 1},
+        {"headers": {"host": "a:b:c"}, "multiValueHeaders": None},
+    ],
+    ids=["base64", "control", "body", "host"],
+)
+def test_a_bad_event_is_a_400_and_the_process_lives_on(
+    name: str, changes: dict[str, Any], handler: Handler
+) -> None:
+    assert handler(event(name, **changes), CONTEXT)["statusCode"] == 400
+    assert handler(event(name), CONTEXT)["statusCode"] == 200
+
+
+def test_a_base64_body_is_understood(handler: Handler) -> None:
+    import base64
+
+    encoded = base64.b64encode(event("function-url")["body"].encode()).decode()
+    got = handler(event("function-url", body=encoded, isBase64Encoded=True), CONTEXT)
+    assert is_answer(got["body"])
+
+
+async def test_the_word_stream_is_ours_and_not_the_apps(handler: Handler) -> None:
+    scope, body = handler.request(event("direct", stream=True), CONTEXT)
+    assert (scope["method"], scope["path"]) == ("POST", "/api/chat")
+    assert json.loads(body) == event("direct")
+    assert scope["aws.event"]["stream"] is True
+    with pytest.raises(BadEvent):
+        handler.request({"stream": True}, CONTEXT)
+
+
+def broken(*, after: bool) -> Callable[[Scope, Receive, Send], Any]:
+    async def app(scope: Scope, _: Receive, send: Send) -> None:
+        assert scope["type"] == "http"
+        if after:
+            await send({"type": "http.response.start", "status": 500})
+            await send({"type": "http.response.body", "body": b"told"})
+        raise ValueError("my prompt")
+
+    return app
+
+
+def test_a_bug_is_told_to_the_managed_runtime_by_its_kind_alone() -> None:
+    failing = Handler(OFFLINE)
+    failing.app = Lifespan(broken(after=False))
+    with pytest.raises(InvocationFailed) as caught:
+        failing(event("alb"), CONTEXT)
+    failing.close()
+    assert (str(caught.value), caught.value.__cause__) == ("ValueError", None)
+
+
+def test_a_bug_after_the_answer_leaves_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    failing = Handler(OFFLINE)
+    failing.app = Lifespan(broken(after=True))
+    got = failing(event("direct"), CONTEXT)
+    failing.close()
+    assert (got["statusCode"], got["body"]) == (500, "told")
+    assert "the app failed after it had answered" in caplog.text
+
+
+# Under the loop, in the emulator
+
+
+async def test_a_function_url_and_a_rest_api_stream_and_a_repeated_request_gets_the_same_bytes() -> None:
+    body = json.dumps(event("direct") | {"responseId": str(uuid.uuid4())})
+    async with (
+        Emulator(task_root=ROOT, environ=OFFLINE, log=lambda _: None) as emulator,
+        httpx2.AsyncClient(timeout=30) as client,
+    ):
+        answers = []
+        for url in (emulator.url, emulator.rest_url):
+            async with client.stream("POST", url + "/api/chat", content=body) as got:
+                assert got.status_code == 200
+                assert "transfer-encoding" in got.headers
+                answers.append([piece async for piece in got.aiter_raw()])
+    assert len(answers[0]) > 10, "it came as it was written"
+    assert b"".join(answers[0]) == b"".join(answers[1])
+    assert is_answer(b"".join(answers[0]).decode())
+
+
+async def test_a_setting_that_is_unknown_is_an_init_error_that_names_it() -> None:
+    lines: list[str] = []
+    async with (
+        Emulator(task_root=ROOT, environ={"C1FN_MODLE": "x"}, log=lines.append) as emulator,
+        httpx2.AsyncClient(timeout=30) as client,
+    ):
+        assert (await client.get(emulator.url)).status_code == 502
+    assert any("Function.SettingsError" in line and "C1FN_MODLE" in line for line in lines)
+
+
+# In AWS's own emulator, which buffers
+
+
+@pytest.fixture(scope="module")
+def managed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Rie, None, None]:
+    """Lambda's managed runtime: awslambdaric calls ``handler(event, context)``."""
+    with running(MANAGED, tmp_path_factory.mktemp("rie") / "log") as rie:
+        yield rie
+
+
+@pytest.fixture(scope="module")
+def wrapped(tmp_path_factory: pytest.TempPathFactory) -> Generator[Rie, None, None]:
+    """Our loop, through the exec wrapper."""
+    with running(WRAPPED, tmp_path_factory.mktemp("rie") / "log") as rie:
+        yield rie
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_awslambdaric_answers_every_door_in_the_rie(name: str, managed: Rie) -> None:
+    got = json.loads(managed.invoke(event(name)))
+    assert got["statusCode"] == 200
+    assert is_answer(got["body"])
+
+
+@pytest.mark.parametrize("name", NAMES[:2])
+def test_our_loop_streams_in_the_rie(name: str, wrapped: Rie) -> None:
+    found = Prelude().feed(wrapped.invoke(event(name)))
+    assert found
+    assert found[0].status == 200
+    assert is_answer(found[1].decode())
+
+
+@pytest.mark.parametrize("name", NAMES[2:])
+def test_our_loop_answers_the_doors_that_buffer_in_the_rie(name: str, wrapped: Rie) -> None:
+    got = json.loads(wrapped.invoke(event(name)))
+    assert got["statusCode"] == 200
+    assert is_answer(got["body"])
+
+
+def test_a_direct_invocation_is_a_bare_stream_in_the_rie(wrapped: Rie) -> None:
+    assert is_answer(wrapped.invoke(event("direct", stream=True)).decode())
+
+
+@pytest.mark.parametrize("unknown", [{}, {"Records": []}], ids=str)
+def test_an_unknown_event_is_a_400_in_the_rie(unknown: Any, managed: Rie, wrapped: Rie) -> None:
+    for rie in (managed, wrapped):
+        assert json.loads(rie.invoke(unknown))["statusCode"] == 400
