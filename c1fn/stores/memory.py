@@ -2,7 +2,7 @@
 
 Strategy: between two awaits nothing else runs, so each method is one uninterrupted step and no lock is
 needed. A turn that runs is kept beside the thread's turns and joins them when it is committed; one whose
-lease is over is moved there as INTERRUPTED by whoever looks next. Followers sleep until something changes.
+lease is over is moved there as INTERRUPTED by the next open. Followers sleep until something changes.
 """
 
 import asyncio
@@ -82,6 +82,7 @@ class MemoryStore:
         thread = self._find(ask.owner, ask.thread_id)
         if thread is None:
             return self._claim(self._new(ask.owner, ask.thread_id, title_of(ask.prompt)), ask, history)
+        self._bury(thread)
         known, run = thread.find(ask.response_id), thread.run
         running = run if run and run.ask.response_id == ask.response_id else None
         asked = running.ask.prompt if running else known.prompt if known else ask.prompt
@@ -121,17 +122,15 @@ class MemoryStore:
     async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
         thread = self._get(owner, thread_id)
         sent = ""
-        run = thread.run
-        if run and run.ask.response_id == response_id:
+        run = thread.run if thread.run and thread.run.ask.response_id == response_id else None
+        if run:
             while thread.run is run and self._clock() < run.lease_until:
                 if len(run.said) > len(sent):
                     piece, sent = run.said[len(sent) :], run.said
                     yield piece
                 else:
                     await self._change(run)
-            if thread.run is run:
-                self._bury(thread)
-        turn = thread.find(response_id)
+        turn = run.turn(State.INTERRUPTED) if run and thread.run is run else thread.find(response_id)
         if turn is None:
             raise NotFound
         if turn.answer.startswith(sent) and turn.answer != sent:
@@ -153,9 +152,10 @@ class MemoryStore:
 
     async def stop(self, owner: str, thread_id: str, response_id: str | None) -> bool:
         thread = self._find(owner, thread_id)
-        if not thread or not thread.run or response_id not in (None, thread.run.ask.response_id):
+        run = self._alive(thread) if thread else None
+        if not run or response_id not in (None, run.ask.response_id):
             return False
-        thread.run.stop = True
+        run.stop = True
         return True
 
     async def threads(self, owner: str, *, cursor: str | None, limit: int) -> Page:
@@ -175,7 +175,8 @@ class MemoryStore:
         thread = self._get(owner, thread_id)
         if not thread.run:
             return tuple(thread.turns)
-        return (*thread.turns[: thread.run.claim.number - 1], thread.run.turn(State.RUNNING))
+        state = State.RUNNING if self._alive(thread) else State.INTERRUPTED
+        return (*thread.turns[: thread.run.claim.number - 1], thread.run.turn(state))
 
     async def rename(self, owner: str, thread_id: str, title: str) -> Thread:
         thread = self._get(owner, thread_id)
@@ -206,10 +207,7 @@ class MemoryStore:
         return self._threads.setdefault((owner, thread_id), _Thread(title, now, now))
 
     def _find(self, owner: str, thread_id: str) -> _Thread | None:
-        thread = self._threads.get((owner, thread_id))
-        if thread:
-            self._bury(thread)
-        return thread
+        return self._threads.get((owner, thread_id))
 
     def _get(self, owner: str, thread_id: str) -> _Thread:
         thread = self._find(owner, thread_id)
@@ -217,11 +215,14 @@ class MemoryStore:
             raise NotFound("There is no such conversation.")
         return thread
 
+    def _alive(self, thread: _Thread) -> _Run | None:
+        """The run, if its lease is not over."""
+        return thread.run if thread.run and self._clock() < thread.run.lease_until else None
+
     def _bury(self, thread: _Thread) -> None:
         """A run whose lease is over becomes an interrupted turn."""
-        run = thread.run
-        if run and self._clock() >= run.lease_until:
-            thread.end(run, run.turn(State.INTERRUPTED))
+        if thread.run and not self._alive(thread):
+            thread.end(thread.run, thread.run.turn(State.INTERRUPTED))
 
     def _mine(self, claim: Claim) -> tuple[_Thread, _Run]:
         """The thread and the run of a claim that still holds, also past its lease if nobody looked."""
@@ -231,7 +232,7 @@ class MemoryStore:
         return thread, thread.run
 
     def _shown(self, thread_id: str, thread: _Thread) -> Thread:
-        running = thread.run is not None and self._clock() < thread.run.lease_until
+        running = self._alive(thread) is not None
         return Thread(thread_id, thread.title, thread.created, thread.updated, running)
 
 

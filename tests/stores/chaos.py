@@ -13,6 +13,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Self
 
 from c1fn.errors import Busy, LeaseLost, StoreUnavailable
 from c1fn.stores import LEASE, Claim, Replay, Running
@@ -68,7 +69,7 @@ class Result:
     told: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
-    def __iadd__(self, other: "Result") -> "Result":
+    def __iadd__(self, other: "Result") -> Self:
         self.turns += other.turns
         self.acknowledged += other.acknowledged
         self.model_calls += other.model_calls
@@ -145,7 +146,9 @@ class Machine:
 
     async def _answer(self, store: DynamoStore, claim: Claim, clock: Callable[[], float]) -> bool:
         (fate,) = self.rng.choices(list(FATES), list(FATES.values()))
-        attempt = Attempt(claim, f"{claim.attempt} said {self.rng.random()}", clock(), until=claim.started + LEASE)
+        attempt = Attempt(
+            claim, f"{claim.attempt} said {self.rng.random()}", clock(), until=claim.started + LEASE
+        )
         if fate == "dies":
             self._book(attempt)
             return True
@@ -220,7 +223,11 @@ def _check_turn(turn: Turn, attempts: list[Attempt]) -> list[str]:
     final = [one for one in attempts if one.ended == "acknowledged" and one.state is not State.FAILED]
     if len(final) > 1:
         wrong.append(f"{response} was answered {len(final)} times")
-    if final and (turn.answer, turn.state, turn.number) != (final[0].text, final[0].state, final[0].claim.number):
+    if final and (turn.answer, turn.state, turn.number) != (
+        final[0].text,
+        final[0].state,
+        final[0].claim.number,
+    ):
         wrong.append(f"what was acknowledged for {response} is not what is stored")
     if turn.answer in [one.text for one in attempts if one.ended == "lost"]:
         wrong.append(f"{response} holds what a zombie said")
@@ -230,72 +237,89 @@ def _check_turn(turn: Turn, attempts: list[Attempt]) -> list[str]:
         wrong.append(f"{response} has another prompt")
     for one in attempts:
         for other in attempts:
-            over = other.ended == "acknowledged" or other.ended == "lost"
+            over = other.ended in ("acknowledged", "lost")
             if one is not other and other.claim.started < one.claim.started < other.until and not over:
                 wrong.append(f"{response} was run by two machines at once")
     return wrong
 
 
-def chaos(endpoint: str, table: str, seed: int, *, turns: int, rate: float = 0.2) -> Result:
-    """One seed: ``MACHINES`` machines with ``turns`` requests each on one thread."""
-    weather, books, thread_id = Weather(seed, rate), Books(), f"seed-{seed}"
-    origin = time.monotonic()
+class Storm:
+    """One seed: ``MACHINES`` machines with ``turns`` requests each, on one thread."""
 
-    def clock() -> float:
-        return 1_800_000_000 + (time.monotonic() - origin) * SPEED
+    def __init__(self, endpoint: str, table: str, seed: int, turns: int, rate: float) -> None:
+        self.endpoint = endpoint
+        self.table = table
+        self.seed = seed
+        self.turns = turns
+        self.weather = Weather(seed, rate)
+        self.books = Books()
+        self.thread_id = f"seed-{seed}"
+        self.origin = time.monotonic()
+        self.failures: list[BaseException] = []
 
-    async def sleep(seconds: float) -> None:
+    def clock(self) -> float:
+        return 1_800_000_000 + (time.monotonic() - self.origin) * SPEED
+
+    def afterwards(self) -> float:
+        """A time when every lease is over."""
+        return self.clock() + 3 * LEASE
+
+    async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds / SPEED)
 
-    async def run(number: int) -> None:
-        client = connect(endpoint)
-        weather.over(client)
-        rng = random.Random(seed * 1000 + number)
-        store = DynamoStore(client, table, clock=clock, sleep=sleep, jitter=rng.random)
-        await Machine(number, thread_id, books, rng).work(store, turns, clock)
+    def run(self) -> Result:
+        threads = [threading.Thread(target=self._thread, args=(number,)) for number in range(MACHINES)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        calls = self.weather.calls
+        self.weather.clear()
+        if self.failures:
+            raise self.failures[0]
+        stored = asyncio.run(self._close())
+        self.weather.close()
+        return Result(
+            turns=len(stored),
+            acknowledged=len(self.books.acknowledged),
+            model_calls=sum(map(len, self.books.attempts.values())),
+            calls=calls,
+            faults=self.weather.faults,
+            told=self.books.told,
+            wrong=[f"seed {self.seed}: {one}" for one in check(self.books, stored)],
+        )
+
+    def _thread(self, number: int) -> None:
+        try:
+            asyncio.run(self._machine(number))
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that asked
+            self.failures.append(error)
+
+    async def _machine(self, number: int) -> None:
+        client = connect(self.endpoint)
+        self.weather.over(client)
+        rng = random.Random(self.seed * 1000 + number)
+        store = DynamoStore(client, self.table, clock=self.clock, sleep=self.sleep, jitter=rng.random)
+        machine = Machine(number, self.thread_id, self.books, rng)
+        await machine.work(store, self.turns, self.clock)
         await store.aclose()
 
-    async def close() -> tuple[Turn, ...]:
-        """Two more turns after everybody's lease: what is dead is buried, and the thread is usable."""
-        store = DynamoStore(connect(endpoint), table, clock=lambda: clock() + 3 * LEASE, sleep=sleep)
+    async def _close(self) -> tuple[Turn, ...]:
+        """Two more turns when every lease is over: the dead are buried, and the thread is usable."""
+        store = DynamoStore(connect(self.endpoint), self.table, clock=self.afterwards, sleep=self.sleep)
         for response in ("last-1", "last-2"):
-            ask = Ask(OWNER, thread_id, response, Message("user", f"prompt of {response}"))
+            ask = Ask(OWNER, self.thread_id, response, Message("user", f"prompt of {response}"))
             claim = await store.open(ask, history=HISTORY)
             if not isinstance(claim, Claim):
                 raise TypeError(type(claim))
-            text = Message("assistant", "the end", id=response)
-            await store.commit(
-                claim, Turn(claim.number, response, State.DONE, ask.prompt, claim.started, (text,))
-            )
-        stored = await store.load(OWNER, thread_id)
+            reply = (Message("assistant", "the end", id=response),)
+            turn = Turn(claim.number, response, State.DONE, ask.prompt, claim.started, reply)
+            await store.commit(claim, turn)
+        stored = await store.load(OWNER, self.thread_id)
         await store.aclose()
         return stored
 
-    failures: list[BaseException] = []
 
-    def machine(number: int) -> None:
-        try:
-            asyncio.run(run(number))
-        except BaseException as error:  # noqa: BLE001 - raised again below, in the thread that asked
-            failures.append(error)
-
-    threads = [threading.Thread(target=machine, args=(number,)) for number in range(MACHINES)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    calls = weather.calls
-    weather.clear()
-    if failures:
-        raise failures[0]
-    stored = asyncio.run(close())
-    weather.close()
-    return Result(
-        turns=len(stored),
-        acknowledged=len(books.acknowledged),
-        model_calls=sum(map(len, books.attempts.values())),
-        calls=calls,
-        faults=weather.faults,
-        told=books.told,
-        wrong=[f"seed {seed}: {one}" for one in check(books, stored)],
-    )
+def chaos(endpoint: str, table: str, seed: int, *, turns: int, rate: float = 0.2) -> Result:
+    """Let one storm happen, and check the books."""
+    return Storm(endpoint, table, seed, turns, rate).run()

@@ -338,6 +338,17 @@ class Contract:
             await store.commit(zombie, answered(zombie, "boo"))
         assert (await store.load("ann", "t"))[-1] == turn
 
+    async def test_large_zombie(self, store: Store, time: Clockwork) -> None:
+        """What a zombie says, however much, does not reach into the turn of its successor."""
+        zombie = claimed(await store.open(ask("r1"), history=20))
+        time.advance(LEASE)
+        claim = claimed(await store.open(ask("r1"), history=20))
+        turn = answered(claim, "".join(f"{i * 104_729:08x}" for i in range(100_000)))
+        await store.commit(claim, turn)
+        with pytest.raises(LeaseLost):
+            await store.commit(zombie, answered(zombie, "".join(f"{i * 7919:08x}" for i in range(100_000))))
+        assert await store.load("ann", "t") == (turn,)
+
     async def test_generations_of_zombies(self, store: Store, time: Clockwork) -> None:
         """However often a turn is taken over, only the last attempt counts."""
         zombies = []

@@ -1,6 +1,7 @@
-"""Ministack, a DynamoDB server of its own process, in a virtual environment of its own.
+"""The emulators: ministack, a DynamoDB server of its own process, and a client that suits moto.
 
-Its pins of botocore differ from ours. The environment is made once, from PyPI, under ``.cache``.
+Ministack has a virtual environment of its own: its pins of botocore differ from ours. It is made once,
+from PyPI, under ``.cache``.
 """
 
 import contextlib
@@ -8,11 +9,13 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import venv
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 VERSION = "1.5.33"
 HOME = (
@@ -90,3 +93,20 @@ class Ministack:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+class OneAtATime:
+    """A client behind a lock: moto's tables are not made for threads."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._lock = threading.Lock()
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method: Callable[..., Any] = getattr(self._client, name)
+
+        def locked(*args: Any, **kwargs: Any) -> Any:
+            with self._lock:
+                return method(*args, **kwargs)
+
+        return locked

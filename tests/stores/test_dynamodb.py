@@ -1,8 +1,7 @@
 """The contract, on DynamoDB: moto in process, one call at a time, and ministack, a server of its own."""
 
-import threading
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pytest
@@ -11,23 +10,7 @@ from moto import mock_aws
 from c1fn.stores.dynamodb import DynamoStore, connect, table
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import Contract
-
-
-class OneAtATime:
-    """A client behind a lock: moto's tables are not made for threads."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._lock = threading.Lock()
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method: Callable[..., Any] = getattr(self._client, name)
-
-        def locked(*args: Any, **kwargs: Any) -> Any:
-            with self._lock:
-                return method(*args, **kwargs)
-
-        return locked
+from tests.stores.servers import OneAtATime
 
 
 class OnDynamo(Contract):

@@ -40,12 +40,12 @@ class _Raw(io.BytesIO):
         yield self.getvalue()
 
 
-def _reply(request: AWSPreparedRequest, status: int, body: bytes) -> AWSResponse:
+def reply(request: AWSPreparedRequest, status: int, body: bytes) -> AWSResponse:
     return AWSResponse(request.url, status, {"Content-Type": "application/x-amz-json-1.0"}, _Raw(body))
 
 
-def _trouble(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
-    return _reply(request, status, json.dumps({"__type": code, "message": "on purpose"}).encode())
+def trouble(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
+    return reply(request, status, json.dumps({"__type": code, "message": "on purpose"}).encode())
 
 
 class Weather:
@@ -86,9 +86,9 @@ class Weather:
                     raise EndpointConnectionError(endpoint_url=request.url)
                 raise ConnectionClosedError(endpoint_url=request.url)
             case "throttled":
-                return _trouble(request, 400, "ThrottlingException")
+                return trouble(request, 400, "ThrottlingException")
             case "failed":
-                return _trouble(request, 500, "InternalServerError")
+                return trouble(request, 500, "InternalServerError")
             case "lost":
                 self._session.send(request)
                 raise ReadTimeoutError(endpoint_url=request.url)
@@ -126,7 +126,7 @@ class Weather:
         with self._lock:
             past = self._past[request.body]
             past.append(answer.content)
-            return _reply(request, 200, self._rng.choice(past) if stale else answer.content)
+            return reply(request, 200, self._rng.choice(past) if stale else answer.content)
 
 
 def _is_lax(request: AWSPreparedRequest) -> bool:

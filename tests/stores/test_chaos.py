@@ -1,0 +1,19 @@
+"""A short storm, at each run of the tests; ``make chaos`` lets long ones happen."""
+
+import uuid
+
+from c1fn.stores.dynamodb import connect, table
+from tests.stores.chaos import chaos
+
+
+def test_chaos(ministack: str) -> None:
+    """Eight machines on one thread, in bad weather, with zombies: nothing is lost, doubled or mixed up."""
+    name = f"c1fn-{uuid.uuid4()}"
+    client = connect(ministack)
+    table.create(client, name)
+    result = chaos(ministack, name, 1, turns=5)
+    client.delete_table(TableName=name)
+    client.close()
+    assert result.wrong == []
+    assert result.acknowledged
+    assert result.faults.total() > 100
