@@ -522,6 +522,17 @@ async def test_no_error_or_log_carries_the_prompt_or_the_key(
         assert KEY not in text
 
 
+async def test_the_package_writes_nothing_into_the_log(
+    stubborn: C1Model, upstream: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A turn is one line in the log: not one for each request, nor for each retry."""
+    caplog.set_level(logging.DEBUG)
+    upstream.queue(refuse(500, headers={"retry-after-ms": "1"}), say("Hello"))
+    await heard(stubborn, user("hi"))
+    loud = {"openai", "httpx2", "httpcore2"}
+    assert [record for record in caplog.records if record.name.partition(".")[0] in loud] == []
+
+
 # Every exception of the package
 
 MAPPED: dict[str, type[ModelError]] = {
