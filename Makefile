@@ -45,6 +45,31 @@ package: ## build dist/function.zip; ARCH=arm64 (or x86_64)
 function-tree: # what `sam build` asks for
 	$(FUNCTION_PYTHON) scripts/package.py $(ARCH) --tree $(TREE)
 
+DEPLOY := .cache/deploy
+SAM := $(DEPLOY)/bin/sam
+
+pins: deploy-pins
+
+deploy-pins: $(VENV)/ready
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command "make pins" requirements-deploy.in -o requirements-deploy.txt
+
+deploy-check: $(VENV)/ready $(DEPLOY)/ready scripts/osls/node_modules/ready ## lint and package with SAM and osls; needs PYTHON=python3.13 and npm
+	DEPLOY_TOOLS=$(abspath $(DEPLOY)) $(BIN)/pytest tests/deploy
+
+sam-local: $(DEPLOY)/ready ## every sample event through `sam local invoke`; needs a container engine
+	ARCH=$(ARCH) $(SAM) build --parameter-overrides Architecture=$(ARCH)
+	$(PYTHON) scripts/sam_local.py $(SAM) $(ARCH)
+
+$(DEPLOY)/ready: requirements-deploy.txt
+	$(PYTHON) -m venv --clear $(DEPLOY)
+	$(DEPLOY)/bin/pip install --progress-bar off --require-hashes -r requirements-deploy.txt
+	@touch $@
+
+scripts/osls/node_modules/ready: scripts/osls/package-lock.json
+	npm ci --prefix scripts/osls --ignore-scripts --no-audit --no-fund
+	@touch $@
+
 clean: ## remove everything that was made here
 	rm -rf $(VENV) .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 

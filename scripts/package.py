@@ -1,9 +1,9 @@
 """The function's package: a tree of files as Lambda unpacks it to /var/task, and the tree as a zip.
 
-Strategy: pip lays out the pinned runtime dependencies for Lambda's platform, whatever this machine is; what no
-request ever reads is taken out; everything is compiled, since Lambda cannot keep what it compiles and a start
-without bytecode takes more than twice as long; the zip is written with fixed dates, modes and order. So the
-same sources give the same bytes.
+Strategy: pip lays out the pinned runtime dependencies for Lambda's platform, whatever this machine is; what
+no request ever reads is taken out; everything is compiled, since Lambda cannot keep what it compiles and a
+start without bytecode takes more than twice as long; the zip is written with fixed dates, modes and order.
+So the same sources give the same bytes.
 
     python3.13 scripts/package.py arm64 --tree dist/arm64 --zip dist/function.zip
 
@@ -51,7 +51,7 @@ NEVER_READ = (
     "**/*.pyi",
     "**/tests",
     "**/__pycache__",
-    # The notes of an installer: out of date once anything is taken out. METADATA, entry points and licences stay.
+    # The notes of an installer, untrue once anything is taken out. METADATA, entry points, licences stay.
     "*.dist-info/RECORD",
     "*.dist-info/INSTALLER",
     "*.dist-info/REQUESTED",
@@ -108,7 +108,7 @@ def install(architecture: str, tree: Path) -> None:
             *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"),
             *("--require-hashes", "--requirement", str(ROOT / "requirements.txt"), "--target", str(tree)),
             *("--only-binary=:all:", "--implementation=cp", f"--python-version={version}", *platforms),
-            *("--no-compile", "--no-warn-conflicts"),
+            *("--no-compile", "--no-warn-conflicts", "--root-user-action=ignore"),
         ],
         check=True,
     )

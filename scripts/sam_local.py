@@ -1,4 +1,4 @@
-"""Every sample event through the real `sam local invoke`, on the built artifact, with and without the wrapper.
+"""Every sample event through the real `sam local invoke`, on what was built, with and without the wrapper.
 
 `sam local invoke` ends with 0 even when the function never started, so each answer is judged by what it says.
 Needs what SAM needs: a container engine that speaks the Docker API (Docker, or `podman system service` with

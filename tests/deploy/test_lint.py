@@ -1,0 +1,30 @@
+"""The linters of those who made the formats find nothing, offline."""
+
+from pathlib import Path
+
+from tests.deploy.conftest import TOOLS, run
+
+
+def findings(*paths: Path | str) -> str:
+    return run([TOOLS / "bin/cfn-lint", "--non-zero-exit-code", "warning", "--", *paths]).strip()
+
+
+def test_sam_finds_nothing_in_the_template() -> None:
+    assert "is a valid SAM Template" in run([TOOLS / "bin/sam", "validate", "--lint"])
+
+
+def test_cfn_lint_finds_nothing_in_the_template() -> None:
+    assert findings("template.yaml") == ""
+
+
+def test_cfn_lint_finds_nothing_in_its_translation(translated: Path) -> None:
+    assert findings(translated) == ""
+
+
+def test_cfn_lint_finds_nothing_in_what_osls_packages(packaged: Path) -> None:
+    templates = sorted(packaged.glob("cloudformation-template-*.json"))
+    assert [path.stem.removeprefix("cloudformation-template-") for path in templates] == [
+        "create-stack",
+        "update-stack",
+    ]
+    assert findings(*templates) == ""
