@@ -292,7 +292,8 @@ class Upstream:
         try:
             while (request := await connection.request()) is not None:
                 await self._answer(connection, request)
-                connection.again()
+                if not connection.again():
+                    break
         except (_ClientLeftError, ConnectionError, h11.RemoteProtocolError):
             pass  # a rude client is an ordinary day for a server
         finally:
@@ -424,8 +425,12 @@ class _Connection:
         if not gate.is_set():
             raise _ClientLeftError
 
-    def again(self) -> None:
+    def again(self) -> bool:
+        """Be ready for the next request, unless the client asked for the connection to be closed."""
+        if self._http.our_state is not h11.DONE:
+            return False
         self._http.start_next_cycle()
+        return True
 
     async def aclose(self) -> None:
         self._reading.cancel()
