@@ -101,12 +101,8 @@ class Link(asyncio.Protocol):
         self._room.set()
 
     def _resolve(self, event: Incoming) -> None:
-        if self._answer.cancelled():
-            return  # whoever waited was told to stop
         if self._answer.done():
-            log.warning("the Runtime API answered what was not asked")
-            self.close()
-            return
+            return  # whoever waited was told to stop
         self._answer.set_result(event)
         if isinstance(event, Answer) and not self.api.usable:
             self._room.set()  # answered early: whoever waits for room need not

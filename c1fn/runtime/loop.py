@@ -72,7 +72,10 @@ class Worker:
         except BadEvent as error:
             log.warning("the event was refused: %s", error)
             await response.refuse(error)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
+                raise  # it is we who are told to end; else the app has cancelled itself
             log.exception("the invocation failed")
             await response.fail(Fault.of(error, reveal=False))
         await response.settled()

@@ -201,6 +201,30 @@ async def test_a_handler_that_fails_is_reported() -> None:
     assert got.fault.type == "Function.KeyError"
 
 
+async def test_an_app_that_cancels_itself_is_at_fault_and_the_worker_lives_on() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/cancel":
+            raise asyncio.CancelledError
+        await plain(scope, receive, send)
+
+    async with working(app) as (api, _):
+        got = await answer(submit(api, get("/cancel")))
+        assert got.fault
+        assert got.fault.type == "Function.CancelledError"
+        assert (await answer(submit(api, get("/echo")))).fault is None
+
+
+async def test_an_answer_that_is_no_json_is_a_fault() -> None:
+    class Wrong(Doors):
+        async def buffered(self, event: Any, context: Any) -> Any:
+            return {event["door"]: context}
+
+    async with working(Wrong(plain)) as (api, _):
+        got = await answer(submit(api, b'{"door":"buffer"}'))
+    assert got.fault
+    assert got.fault.type == "Function.TypeError"
+
+
 async def test_headers_too_large_for_the_platform_are_a_fault_before_the_response() -> None:
     async def app(_: Scope, __: Receive, send: Send) -> None:
         headers = [(b"x", b"y" * 17_000)]

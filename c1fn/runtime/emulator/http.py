@@ -106,13 +106,14 @@ class Server:
         self._handle = handle
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._closed = False
         self.port = 0
 
     @classmethod
     async def listen(cls, handle: Handle, port: int = 0) -> "Server":
         """:raises OSError: the port is taken."""
         server = cls(handle)
-        server._server = await asyncio.start_server(server._connected, "127.0.0.1", port, limit=READ)
+        server._server = await asyncio.start_server(server._accept, "127.0.0.1", port, limit=READ)
         server.port = server._server.sockets[0].getsockname()[1]
         return server
 
@@ -120,29 +121,27 @@ class Server:
         """Take no more connections and break those that are open."""
         if self._server is not None:
             self._server.close()
+        self._closed = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - a bug's check: asyncio runs this in a task
-        self._tasks.add(task)
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = _Connection(reader, writer)
-        try:
+        if self._closed:
+            connection.abort()
+            return
+        task = asyncio.create_task(self._serve(connection))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: connection.abort())  # also for a task that never began
+
+    async def _serve(self, connection: "_Connection") -> None:
+        with suppress(Gone, h11.LocalProtocolError):  # left, or cannot be answered any more
             while (request := await connection.request()) is not None:
                 await self._handle(Exchange(connection, request))
                 if not connection.again():
-                    break
-        except (Gone, h11.LocalProtocolError):
-            pass  # left, or cannot be answered any more: either way the connection is over
-        except asyncio.CancelledError:
-            pass  # the server closes; asyncio's streams would log a cancelled handler
-        finally:
-            self._tasks.discard(task)
-            connection.abort()
-            with suppress(OSError):
-                await writer.wait_closed()
+                    return
 
 
 class _Connection:

@@ -80,6 +80,7 @@ class Sandbox:
 
     async def stop(self) -> None:
         """End the process as Lambda does: SIGTERM, then SIGKILL."""
+        self.alive = False
         self._thaw()
         self._signal(signal.SIGTERM)
         if self._process is not None:
@@ -102,7 +103,7 @@ class Sandbox:
     def asked(self) -> None:
         """A worker is ready. The first time, that ends the cold start."""
         self._ready()
-        if self._options.freeze and not self._api.running:
+        if self._options.freeze and self.alive and not self._api.running:
             self._frozen = True
             self._signal(signal.SIGSTOP)
 
