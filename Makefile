@@ -58,7 +58,7 @@ deploy-check: $(VENV)/ready $(DEPLOY)/ready scripts/osls/node_modules/ready ## l
 	DEPLOY_TOOLS=$(abspath $(DEPLOY)) $(BIN)/pytest tests/deploy
 
 sam-local: $(DEPLOY)/ready ## every sample event through `sam local invoke`; needs a container engine
-	ARCH=$(ARCH) $(SAM) build --parameter-overrides Architecture=$(ARCH)
+	$(SAM) build --parameter-overrides Architecture=$(ARCH)
 	$(PYTHON) scripts/sam_local.py $(SAM) $(ARCH)
 
 $(DEPLOY)/ready: requirements-deploy.txt

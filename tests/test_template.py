@@ -1,0 +1,269 @@
+"""Code, template.yaml, serverless.yml and docs agree on the table, the settings, the doors and the rights."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from c1fn import compose
+from c1fn.settings import Settings, variable
+from c1fn.stores.dynamodb import table
+from scripts import package
+from tests import cloudformation
+
+ROOT = Path(__file__).parent.parent
+DOCS = (ROOT / "docs/deploy.md").read_text("utf-8")
+TEMPLATE = cloudformation.read(ROOT / "template.yaml")
+PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+FUNCTION: dict[str, Any] = RESOURCES["ChatFunction"]["Properties"]
+SERVERLESS = cloudformation.read(ROOT / "serverless.yml")
+CHAT: dict[str, Any] = SERVERLESS["functions"]["chat"]
+
+LAMBDAS_OWN = {"AWS_LAMBDA_EXEC_WRAPPER"}
+
+NOT_IN_A_VERSION = {"ModelKey", "UrlAuth", "LogRetentionDays", "ReservedConcurrency", "AlarmTopic"}
+"""Parameters that no version of the function holds: they belong to other resources, or to all versions."""
+
+SCHEDULED = 256
+"""Characters of a version's description, at most."""
+
+
+def environment(function: dict[str, Any]) -> dict[str, Any]:
+    variables: dict[str, Any] = function["Environment"]["Variables"]
+    return variables
+
+
+def references(value: Any) -> Iterator[str]:
+    """The names that a part of a template refers to."""
+    if isinstance(value, dict):
+        if isinstance(value.get("Ref"), str):
+            yield value["Ref"]
+        if isinstance(value.get("Fn::Sub"), str):
+            yield from re.findall(r"\$\{(\w+)}", value["Fn::Sub"])
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item)
+
+
+def conditions(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("Fn::If"), list):
+            yield value["Fn::If"][0]
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from conditions(item)
+
+
+def test_the_table_is_the_one_the_store_knows() -> None:
+    properties = RESOURCES["ThreadTable"]["Properties"]
+    assert {name: properties[name] for name in table.DEFINITION} == table.DEFINITION
+    assert properties["TimeToLiveSpecification"] == table.TIME_TO_LIVE
+
+
+def test_the_table_can_be_brought_back_and_outlives_the_stack() -> None:
+    found = RESOURCES["ThreadTable"]
+    assert found["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert found["UpdateReplacePolicy"] == "Retain"
+    assert found["Properties"]["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+@pytest.mark.parametrize("given", [environment(FUNCTION), CHAT["environment"]], ids=["sam", "serverless"])
+def test_every_variable_is_a_setting(given: dict[str, Any]) -> None:
+    """The function refuses to start with a setting that it does not know."""
+    assert given.keys() - LAMBDAS_OWN <= {variable(field) for field in Settings.model_fields}
+
+
+def test_both_ways_of_deploying_set_the_same_variables() -> None:
+    assert environment(FUNCTION).keys() == CHAT["environment"].keys()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "field"),
+    [
+        ("Model", "model"),
+        ("BaseUrl", "base_url"),
+        ("RetentionDays", "retention_days"),
+        ("Checkpoints", "checkpoints"),
+    ],
+)
+def test_a_parameter_defaults_to_the_default_of_its_setting(parameter: str, field: str) -> None:
+    default = Settings.model_fields[field].default
+    assert PARAMETERS[parameter]["Default"] == (
+        str(default).lower() if isinstance(default, bool) else default
+    )
+
+
+def test_serverless_defaults_to_the_same_values() -> None:
+    text = (ROOT / "serverless.yml").read_text("utf-8")
+    defaults = {name: value.strip("'") for name, value in re.findall(r"\$\{param:(\w+), ([^}]*)}", text)}
+    for name, value in defaults.items():
+        assert str(PARAMETERS[name[0].upper() + name[1:]]["Default"]) == value, name
+
+
+def test_a_version_is_published_when_a_parameter_that_it_holds_changes() -> None:
+    """SAM publishes none by itself when only a parameter's value changes: the description must."""
+    named = set(re.findall(r"\$\{(\w+)}", FUNCTION["VersionDescription"]["Fn::Sub"]))
+    assert named == PARAMETERS.keys() - NOT_IN_A_VERSION
+    held = {name for name in references(FUNCTION) if name in PARAMETERS} - {"UrlAuth", "ReservedConcurrency"}
+    by_condition = {
+        name for condition in conditions(FUNCTION) for name in references(TEMPLATE["Conditions"][condition])
+    }
+    assert (held | by_condition) - named <= NOT_IN_A_VERSION
+
+
+def test_the_description_of_a_version_is_never_too_long() -> None:
+    text = FUNCTION["VersionDescription"]["Fn::Sub"]
+    longest = re.sub(r"\$\{(\w+)}", lambda found: "x" * _longest(PARAMETERS[found[1]]), text)
+    assert len(longest) <= SCHEDULED
+
+
+def _longest(parameter: dict[str, Any]) -> int:
+    if "AllowedValues" in parameter:
+        return max(len(str(value)) for value in parameter["AllowedValues"])
+    length = parameter["MaxLength"] if parameter["Type"] == "String" else len(str(parameter["MaxValue"]))
+    return int(length)
+
+
+def events() -> list[dict[str, Any]]:
+    return [event["Properties"] for event in FUNCTION["Events"].values()]
+
+
+def test_every_route_of_the_app_is_reachable_through_the_rest_api() -> None:
+    served = [re.compile(re.sub(r"\{\w+\+}", ".+", event["Path"])) for event in events()]
+    app = compose.web_app(Settings.read({}))
+    routes = [*app.openapi()["paths"], *(str(getattr(route, "path", "/")) for route in app.routes)]
+    assert "/api/chat" in routes
+    assert [route for route in routes if not any(path.fullmatch(route) for path in served)] == []
+
+
+def test_both_ways_of_deploying_serve_the_same_paths() -> None:
+    http = [event["http"] for event in CHAT["events"]]
+    assert [(event["Path"], event["Method"]) for event in events()] == [
+        (event["path"], event["method"]) for event in http
+    ]
+    assert {event["timeoutInMillis"] for event in http} == {event["TimeoutInMillis"] for event in events()}
+    assert all(event["private"] for event in http)
+
+
+def test_a_door_waits_exactly_as_long_as_the_function_may_run() -> None:
+    assert {event["TimeoutInMillis"] for event in events()} == {FUNCTION["Timeout"] * 1000}
+    assert CHAT["timeout"] == FUNCTION["Timeout"]
+
+
+def test_the_duration_alarm_rings_before_the_timeout() -> None:
+    assert RESOURCES["DurationAlarm"]["Properties"]["Threshold"] < FUNCTION["Timeout"] * 1000
+
+
+def test_every_door_streams() -> None:
+    assert FUNCTION["FunctionUrlConfig"]["InvokeMode"] == CHAT["url"]["invokeMode"] == "RESPONSE_STREAM"
+    assert {event["ResponseTransferMode"] for event in events()} == {"RESPONSE_STREAM"}
+    assert {event["http"]["response"]["transferMode"] for event in CHAT["events"]} == {"STREAM"}
+
+
+def test_the_wrapper_and_the_handler_exist_where_the_function_looks_for_them() -> None:
+    for given in environment(FUNCTION), CHAT["environment"]:
+        wrapper = ROOT / given["AWS_LAMBDA_EXEC_WRAPPER"].removeprefix(f"{package.TASK_ROOT}/")
+        assert wrapper.stat().st_mode & 0o111 == 0o111
+    for handler in FUNCTION["Handler"], CHAT["handler"]:
+        module, _, attribute = handler.partition(".")
+        assert f"\n{attribute} = " in (ROOT / f"{module}.py").read_text("utf-8")
+
+
+def test_the_package_is_built_for_the_python_that_runs_it() -> None:
+    version = ".".join(map(str, package.RUNTIME))
+    assert FUNCTION["Runtime"] == SERVERLESS["provider"]["runtime"] == f"python{version}"
+
+
+def test_every_architecture_can_be_built() -> None:
+    assert set(PARAMETERS["Architecture"]["AllowedValues"]) == package.PLATFORMS.keys()
+    folder = FUNCTION["CodeUri"]["Fn::Sub"]
+    for architecture in package.PLATFORMS:
+        assert (ROOT / folder.replace("${Architecture}", architecture) / "Makefile").exists()
+
+
+def _statements() -> dict[str, Any]:
+    found = RESOURCES["ChatRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+    plain = [statement["Fn::If"][1] if "Fn::If" in statement else statement for statement in found]
+    return {statement["Sid"]: statement for statement in plain}
+
+
+def operations(folder: Path) -> set[str]:
+    """The DynamoDB operations that the store's code names; table.py is for a person's own rights."""
+    known = boto3.client("dynamodb", region_name="us-east-1").meta.method_to_api_mapping
+    words: set[str] = set()
+    for path in folder.rglob("*.py"):
+        if path.name != "table.py":
+            words |= {
+                node.value
+                for node in ast.walk(ast.parse(path.read_text("utf-8")))
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            }
+    return {known[word] for word in words & known.keys()}
+
+
+def test_the_role_allows_exactly_the_calls_that_the_store_makes() -> None:
+    allowed = {action.removeprefix("dynamodb:") for action in _statements()["Threads"]["Action"]}
+    assert allowed == operations(ROOT / "c1fn/stores/dynamodb")
+
+
+def test_the_role_reaches_nothing_but_its_own_resources() -> None:
+    for sid, statement in _statements().items():
+        resource = statement["Resource"]
+        for one in resource if isinstance(resource, list) else [resource]:
+            assert isinstance(one, dict), sid  # a reference, never a pattern of names
+        assert "*" not in str(statement["Action"]), sid
+
+
+def test_the_package_holds_every_service_that_the_code_speaks_to() -> None:
+    named = set()
+    for path in [ROOT / "handler.py", *(ROOT / "c1fn").rglob("*.py")]:
+        named |= set(re.findall(r'\bclient\("([a-z]+)"', path.read_text("utf-8")))
+    assert named <= set(package.SERVICES)
+    assert "dynamodb" in named
+
+
+def test_the_key_is_never_a_plain_variable() -> None:
+    assert PARAMETERS["ModelKey"]["NoEcho"] is True
+    for given in environment(FUNCTION), CHAT["environment"]:
+        assert variable("api_key") not in given
+        assert "ModelKey" not in set(references(given))
+
+
+def test_a_public_url_needs_another_way_to_know_its_callers() -> None:
+    rule = TEMPLATE["Rules"]["PublicUrlNeedsCallers"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "UrlAuth"}, "NONE"]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Auth"}, "iam"]}]}
+
+
+def test_by_default_the_url_asks_for_iam_and_the_api_for_a_key() -> None:
+    assert PARAMETERS["UrlAuth"]["Default"] == "AWS_IAM"
+    assert FUNCTION["FunctionUrlConfig"]["AuthType"] == {"Ref": "UrlAuth"}
+    assert RESOURCES["ChatApi"]["Properties"]["Auth"]["ApiKeyRequired"] is True
+    assert CHAT["url"]["authorizer"] == "aws_iam"
+
+
+def test_whoever_lets_everyone_in_does_so_under_a_condition() -> None:
+    open_to_all = {name for name, found in RESOURCES.items() if found["Properties"].get("Principal") == "*"}
+    assert {RESOURCES[name].get("Condition") for name in open_to_all} == {"HasPublicUrl"}
+
+
+def test_the_docs_tell_every_parameter_and_every_output() -> None:
+    for name in [*PARAMETERS, *TEMPLATE["Outputs"]]:
+        assert f"`{name}`" in DOCS, name
+
+
+def test_serverless_takes_over_parts_that_exist() -> None:
+    text = (ROOT / "serverless.yml").read_text("utf-8")
+    paths = re.findall(r"\$\{file\(template\.yaml\):([\w.]+)}", text)
+    assert paths
+    for path in paths:
+        part: Any = TEMPLATE
+        for name in path.split("."):
+            part = part[name]
