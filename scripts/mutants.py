@@ -79,7 +79,8 @@ MUTANTS = [
         "pass",
     ),
     Mutant("expired", "turns", "(expires is None or expires > self._clock())", "True"),
-    Mutant("discard", "turns", "if not stands.same_writing(row):", "if True:"),
+    Mutant("discard", "turns", "if stands.body.token != row.body.token:", "if True:"),
+    Mutant("onward", "threads", '"#n <= :new_n"', '":new_n = :new_n"'),
     Mutant("lost-commit", "__init__", "if not stands.same_writing(row):", "if True:"),
     Mutant("unchecked-commit", "__init__", "if not stands.same_writing(row):", "if False:"),
     Mutant(

@@ -196,7 +196,7 @@ class Machine:
 
 def check(books: Books, turns: tuple[Turn, ...]) -> list[str]:
     """Every way in which what is stored differs from what was told."""
-    wrong = list(books.wrong)
+    wrong = books.wrong + _check_leases([one for some in books.attempts.values() for one in some])
     stored = {turn.response_id: turn for turn in turns}
     if [turn.number for turn in turns] != list(range(1, len(turns) + 1)):
         wrong.append(f"the numbers are not contiguous: {[turn.number for turn in turns]}")
@@ -235,12 +235,19 @@ def _check_turn(turn: Turn, attempts: list[Attempt]) -> list[str]:
         wrong.append(f"{response} holds what nobody said")
     if turn.prompt.content != f"prompt of {response}":
         wrong.append(f"{response} has another prompt")
-    for one in attempts:
-        for other in attempts:
-            over = other.ended in ("acknowledged", "lost")
-            if one is not other and other.claim.started < one.claim.started < other.until and not over:
-                wrong.append(f"{response} was run by two machines at once")
     return wrong
+
+
+def _check_leases(attempts: list[Attempt]) -> list[str]:
+    """Nobody begins while another, that has not ended its turn itself, has its lease."""
+    attempts = sorted(attempts, key=lambda one: one.opened)
+    held = [one for one in attempts if one.ended == "lost" or one.state is State.RUNNING]
+    return [
+        f"{later.claim.ask.response_id} began in the lease of {one.claim.ask.response_id}"
+        for one in held
+        for later in attempts
+        if one.opened < later.opened < one.until
+    ]
 
 
 class Storm:

@@ -283,6 +283,51 @@ async def test_a_lock_that_comes_late(one: Machine, time: Clockwork) -> None:
     assert (claim.number, claim.history) == (3, tuple(turns))
 
 
+async def test_lock_and_release_come_late(one: Machine, time: Clockwork) -> None:
+    """Both, delivered once more after other turns, do not set the thread back."""
+    ghosts: list[AWSPreparedRequest] = []
+    one.sky.at("UpdateItem", ghosts.append, ghosts.append)
+    turns = []
+    for response in ("r1", "r2"):
+        claim = claimed(await one.store.open(ask(response), history=20))
+        turns.append(answered(claim, f"answer of {response}"))
+        await one.store.commit(claim, turns[-1])
+        await one.store.settle()
+    for ghost in ghosts:
+        one.sky._session.send(ghost)
+    time.advance(LEASE)
+    claim = claimed(await one.store.open(ask("r3"), history=20))
+    assert (claim.number, claim.history) == (3, tuple(turns))
+
+
+async def test_lock_and_seizure_come_late(one: Machine, other: Machine, time: Clockwork) -> None:
+    """The same for the lock of a dead machine and the seizure of its thread."""
+    locks: list[AWSPreparedRequest] = []
+    seizures: list[AWSPreparedRequest] = []
+    one.sky.at("UpdateItem", locks.append)
+    claimed(await one.store.open(ask("r1"), history=20))
+    time.advance(LEASE)
+    other.sky.at("UpdateItem", lambda _: None, seizures.append)
+    for response in ("r2", "r3"):
+        claim = claimed(await other.store.open(ask(response), history=20))
+        await other.store.commit(claim, answered(claim, "hi"))
+        await other.store.settle()
+    for ghost in locks + seizures:
+        other.sky._session.send(ghost)
+    time.advance(LEASE)
+    claim = claimed(await other.store.open(ask("r4"), history=20))
+    assert [turn.response_id for turn in claim.history] == ["r1", "r2", "r3"]
+
+
+async def test_large_commit_through_a_lost_reply(one: Machine) -> None:
+    """A turn in parts keeps its parts when its row had been written already."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    turn = answered(claim, "".join(f"{i * 104_729:08x}" for i in range(60_000)))
+    one.sky.at("PutItem", lambda _: None, one.sky.lost)
+    await one.store.commit(claim, turn)
+    assert await one.store.load("ann", "t") == (turn,)
+
+
 async def test_the_last_lock_comes_twice(one: Machine) -> None:
     """The lock of the newest turn, delivered once more, does not even make the thread busy."""
     ghosts: list[AWSPreparedRequest] = []

@@ -1,7 +1,8 @@
 """A thread's row: the lock of its turns, and what a list shows. Reads and conditional writes, one law each.
 
 A write whose condition failed because it had been made already (its reply was lost, and it was sent again)
-counts as made: the row that comes back with the failure tells. Nothing is ever added to a number.
+counts as made: the row that comes back with the failure tells. Nothing is ever added to a number, and a
+write that is delivered twice, or long after its reply was given up, must do no harm.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html
 """
 
@@ -26,6 +27,7 @@ from c1fn.stores.dynamodb.rows import (
 from c1fn.stores.dynamodb.table import BY_RECENCY
 
 _OURS = "#run.#attempt = :attempt"
+_ONWARD = "#n <= :new_n"  # a release or a seizure that comes late, after its own late lock, sets nothing back
 _FREE = (
     "attribute_not_exists(#run) AND attribute_not_exists(#gone)"
     " AND (attribute_not_exists(#expires_at) OR #expires_at > :now)"
@@ -113,7 +115,7 @@ class Threads:
         if last is not None:
             change["last"] = S(last)
         try:
-            await self._change(spot, change, _OURS, {":attempt": S(dead.attempt)})
+            await self._change(spot, change, f"{_OURS} AND {_ONWARD}", {":attempt": S(dead.attempt)})
         except ConditionFailed as failed:
             return failed.item is not None and _runs(ThreadRow.read(failed.item), run)
         return True
@@ -137,8 +139,9 @@ class Threads:
         return self._release(spot, attempt, change)
 
     async def _release(self, spot: Spot, attempt: str, change: dict[str, Item]) -> None:
+        here = f"{_OURS} AND {_ONWARD}" if change else _OURS
         with suppress(ConditionFailed):  # released before, taken over, or deleted
-            await self._change(spot, change, _OURS, {":attempt": S(attempt)}, drop=("run",))
+            await self._change(spot, change, here, {":attempt": S(attempt)}, drop=("run",))
 
     async def _mark(self, spot: Spot, attempt: str, change: dict[str, Item]) -> ThreadRow | None:
         with suppress(ConditionFailed):

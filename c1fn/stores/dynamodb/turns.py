@@ -103,7 +103,7 @@ class Turns:
             )
         except ConditionFailed as failed:
             stands = TurnRow.read(failed.item or self._tombstone(spot.pk, turn_sk(row.number)))
-            if not stands.same_writing(row):
+            if stands.body.token != row.body.token:
                 await self.discard(spot, row.body)
             return stands
         if "Attributes" in old:
