@@ -92,7 +92,7 @@ async def _emulated(settings: Settings, port: int) -> None:
     alone = settings.store == "memory"  # processes share no memory: then one takes all invocations
     async with Emulator(
         task_root=ROOT,
-        environ={**own, "C1FN_MODEL": settings.model},
+        environ={**own, "C1FN_MODEL": settings.model, "C1FN_AUTH": settings.auth or "none"},
         port=port,
         concurrency=1 if alone else PROCESSES,
         managed=IN_ONE_PROCESS if alone else 1,

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import SecretStr
+
+from c1fn import auth
 from c1fn.converse import Chat, Limits
 from c1fn.log import Log, to_stdout
 from c1fn.models import Model
-from c1fn.settings import API_KEY, Settings, SettingsError
+from c1fn.settings import API_KEY, Settings, SettingsError, variable
 from c1fn.stores import Store
 from c1fn.toolbox import TOOLS
 from c1fn.tools import Tools
@@ -21,29 +24,84 @@ if TYPE_CHECKING:
     from c1fn.site import Site
 
 OFFLINE = "offline"
+KEYS = variable("keys")
+KEY_LENGTH = 16
+"""Characters of a caller's key, at least: what cannot be guessed."""
+
 OFFLINE_PACE = 0.02
 """Seconds between two deltas of the offline model: about as fast as a quick model writes."""
 
 
 def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
-    """Without a key the offline model answers, but never silently on AWS itself.
+    """What depends on where the process runs. On AWS itself callers are asked who they are unless the
+    settings say otherwise, and a missing key is never silently made up for by the offline model.
 
-    :raises SettingsError: a deployed function has no key and was not told to be offline.
+    :raises SettingsError: a deployed function has no key, or the settings do not fit together.
     """
+    deployed = "AWS_LAMBDA_FUNCTION_NAME" in environ and environ.get("AWS_SAM_LOCAL") != "true"
+    if settings.secret is not None and settings.api_key is None:
+        settings = _with_secret(settings, settings.secret)
+    if settings.auth is None:
+        settings = settings.model_copy(update={"auth": "iam" if deployed else "none"})
+    identify(settings)
     if settings.api_key is not None or settings.model == OFFLINE:
         return settings
-    if "AWS_LAMBDA_FUNCTION_NAME" in environ and environ.get("AWS_SAM_LOCAL") != "true":
+    if deployed:
         raise SettingsError(
             f"{API_KEY} is not set. Set the model's key, or C1FN_MODEL=offline to do without."
         )
     return settings.model_copy(update={"model": OFFLINE})
 
 
+def _with_secret(settings: Settings, arn: str) -> Settings:
+    from c1fn.secret import SecretError, read
+
+    try:
+        held = read(arn, API_KEY)
+    except SecretError as error:
+        raise SettingsError(f"C1FN_SECRET: {error}") from None
+    if unknown := held.keys() - {API_KEY, KEYS}:
+        raise SettingsError(f"C1FN_SECRET: it holds {len(unknown)} fields besides {API_KEY} and {KEYS}.")
+    found = {
+        field: SecretStr(held[name]) for field, name in (("api_key", API_KEY), ("keys", KEYS)) if name in held
+    }
+    return settings.model_copy(update=found)
+
+
+def identify(settings: Settings) -> auth.Identify:
+    """How callers are known.
+
+    :raises SettingsError: by keys, and there are none.
+    """
+    match settings.auth:
+        case "iam":
+            return auth.by_iam
+        case "key":
+            return auth.by_key(_keys(settings))
+        case _:
+            return auth.anybody
+
+
+def _keys(settings: Settings) -> dict[str, str]:
+    try:
+        keys = json.loads(settings.keys.get_secret_value() if settings.keys else "{}")
+    except ValueError:
+        keys = None
+    fits = isinstance(keys, dict) and all(isinstance(k, str) and len(k) >= KEY_LENGTH for k in keys.values())
+    if not (keys and fits):
+        raise SettingsError(
+            f"{KEYS}: C1FN_AUTH=key needs a JSON object of keys by name, each of {KEY_LENGTH}+ characters."
+        )
+    return dict(keys)
+
+
 def web_app(settings: Settings, site: "Site | None" = None) -> "FastAPI":
     """The ASGI application. Its parts are made at startup, in the event loop that serves them."""
     from c1fn import web
 
-    return web.build(lambda: chat(settings, to_stdout), max_body=settings.max_body, site=site)
+    return web.build(
+        lambda: chat(settings, to_stdout), max_body=settings.max_body, identify=identify(settings), site=site
+    )
 
 
 def chat(settings: Settings, log: Log) -> Chat:

@@ -2,7 +2,7 @@
 
     C1fnError
     ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: the client's
-    ├── NotFound
+    ├── Unauthorized · NotFound
     ├── Refused ─ Busy · Mismatch                                                the thread says no
     ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
     ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelRejected
@@ -76,6 +76,13 @@ class TooLarge(BadRequest):
     code = "too_large"
     status = 413
     title = "The request is too large"
+
+
+class Unauthorized(C1fnError):
+    code = "unauthorized"
+    status = 401
+    title = "Not signed in"
+    detail = "This service does not know who sent the request. Sign in, or send a key, and try again."
 
 
 class NotFound(C1fnError):

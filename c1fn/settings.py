@@ -24,6 +24,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     api_key: SecretStr | None = Field(None, description="The model's key. Without it: the offline model.")
+    secret: str | None = Field(None, description="ARN of the secret or SSM parameter that holds the keys.")
+    auth: Literal["iam", "key", "none"] | None = Field(None, description="How callers are known.")
+    keys: SecretStr | None = Field(None, description="Callers' keys by name, a JSON object; for `key`.")
+
     base_url: str = Field("https://api.thesys.dev/v1/embed/", description="An OpenAI-compatible API.")
     model: str = Field("c1-nightly", min_length=1, description="A model's name, or `offline`.")
 

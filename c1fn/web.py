@@ -17,7 +17,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from c1fn import __version__, threads
-from c1fn.auth import ANYBODY
+from c1fn.auth import Identify, anybody
 from c1fn.body import ChatBody, read_ask
 from c1fn.converse import Chat
 from c1fn.errors import BadField, BadRequest, C1fnError, Internal, NotFound, TooLarge
@@ -40,11 +40,14 @@ class Refusal(Response):
     media_type = "application/problem+json"
 
 
-def build(open_chat: Callable[[], Chat], *, max_body: int, site: Site | None = None) -> FastAPI:
+def build(
+    open_chat: Callable[[], Chat], *, max_body: int, identify: Identify = anybody, site: Site | None = None
+) -> FastAPI:
     """The application.
 
     :param open_chat: makes the process's Chat, at startup, inside the event loop that will serve it.
     :param max_body: bytes of a request's body, at most.
+    :param identify: who calls; by default nobody is asked.
     :param site: the pages a browser gets; by default the plain one.
     """
     site = site or Site()
@@ -69,17 +72,20 @@ def build(open_chat: Callable[[], Chat], *, max_body: int, site: Site | None = N
     @app.post("/api/chat", tags=["chat"], response_class=Response, openapi_extra=_CHAT_SCHEMA)
     async def chat(request: Request) -> Response:
         """Answer one prompt, streamed as the model writes it."""
-        ask = read_ask(await _body(request, max_body), ANYBODY)
+        caller = identify(request.scope)  # first: a stranger learns nothing, not even a limit
+        ask = read_ask(await _body(request, max_body), caller)
         reply = await _chat(request).begin(ask, seconds=_time_left(request))
         return await _poured(request, reply)
 
     @app.get("/api/threads/{threadId}/turns/{responseId}", tags=["chat"], response_class=Response)
     async def turn(request: Request, thread_id: ThreadId, response_id: ResponseId) -> Response:
         """An answer from its beginning, followed to its end if it is still being written."""
-        reply = await _chat(request).follow(ANYBODY.owner, thread_id, response_id)
+        reply = await _chat(request).follow(identify(request.scope).owner, thread_id, response_id)
         return await _poured(request, reply)
 
-    app.include_router(threads.router(lambda request: _chat(request).store, lambda r: _body(r, max_body)))
+    app.include_router(
+        threads.router(lambda request: _chat(request).store, lambda r: _body(r, max_body), identify)
+    )
     app.add_api_route("/", site.page, include_in_schema=False)
     app.add_api_route("/assets/{name}", site.asset, include_in_schema=False)
     app.add_middleware(threads.AsSent)

@@ -3,7 +3,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from c1fn import compose
 from c1fn.models.c1 import C1Model
@@ -11,6 +13,7 @@ from c1fn.models.offline import OfflineModel
 from c1fn.settings import Settings, SettingsError
 from c1fn.stores.memory import MemoryStore
 from c1fn.turn import Message
+from tests.asgi import client_of
 from tests.upstream import Upstream
 
 ON_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "chat"}
@@ -106,3 +109,60 @@ def test_what_the_settings_do_not_use_is_not_imported(settings: str, unused: lis
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "[]\n"
+
+
+# --- who calls
+
+
+def test_the_local_server_asks_nobody_and_a_deployed_function_asks_aws() -> None:
+    assert compose.settle(Settings.read({}), {}).auth == "none"
+    assert compose.settle(Settings.read({"THESYS_API_KEY": "k"}), ON_LAMBDA).auth == "iam"
+
+
+def test_a_deployed_function_asks_nobody_only_when_it_is_told_so() -> None:
+    settings = Settings.read({"THESYS_API_KEY": "k", "C1FN_AUTH": "none"})
+    assert compose.settle(settings, ON_LAMBDA).auth == "none"
+
+
+@pytest.mark.parametrize("keys", ["", "{}", "[]", "planted", '{"ann": "planted"}', '{"ann": 5}'])
+def test_keys_that_protect_nothing_are_refused_and_not_repeated(keys: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        compose.settle(Settings.read({"C1FN_AUTH": "key", "C1FN_KEYS": keys}), {})
+    assert "planted" not in str(caught.value)
+
+
+async def test_with_keys_each_holder_sees_only_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "OFFLINE_PACE", 0)
+    keys = {"ann": "a-long-key-of-ann", "bob": "a-long-key-of-bob"}
+    settings = compose.settle(Settings.read({"C1FN_AUTH": "key", "C1FN_KEYS": json.dumps(keys)}), {})
+    body = {"prompt": {"role": "user", "content": "hi"}, "threadId": "t", "responseId": "r"}
+    async with client_of(compose.web_app(settings)) as client:
+        assert (await client.post("/api/chat", body)).json["code"] == "unauthorized"
+        ann, bob = ({"headers": {"x-api-key": key}} for key in keys.values())
+        assert (await client.post("/api/chat", body, **ann)).status == 200
+        assert (await client.get("/api/threads/t/messages", **ann)).status == 200
+        for path in ("/api/threads/t/messages", "/api/threads/t/turns/r"):
+            assert (await client.get(path, **bob)).status == 404
+            assert (await client.get(path)).status == 401
+        assert (await client.get("/api/threads", **bob)).json["threads"] == []
+        assert (await client.post("/api/chat", body, **bob)).status == 200
+
+
+def test_the_secret_is_read_when_the_function_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "k")
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    with mock_aws():
+        client = boto3.client("secretsmanager", region_name="eu-west-1")
+        held = {"THESYS_API_KEY": "planted", "C1FN_KEYS": {"ann": "a-long-key-of-ann"}}
+        arn = client.create_secret(Name="c1fn", SecretString=json.dumps(held))["ARN"]
+        settings = compose.settle(Settings.read({"C1FN_SECRET": arn, "C1FN_AUTH": "key"}), ON_LAMBDA)
+        assert settings.api_key
+        assert settings.api_key.get_secret_value() == "planted"
+        assert (
+            compose.identify(settings)({"headers": [(b"x-api-key", b"a-long-key-of-ann")]}).owner == "key:ann"
+        )
+        with pytest.raises(
+            SettingsError, match=r"C1FN_SECRET: The secret .* cannot be read: ResourceNotFound"
+        ):
+            compose.settle(Settings.read({"C1FN_SECRET": arn + "x"}), ON_LAMBDA)

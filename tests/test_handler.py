@@ -20,7 +20,7 @@ from handler import Handler, InvocationFailed
 from tests.rie import MANAGED, WRAPPED, Rie, running
 
 ROOT = Path(__file__).parents[1]
-OFFLINE = {"C1FN_MODEL": "offline"}
+OFFLINE = {"C1FN_MODEL": "offline", "C1FN_AUTH": "none"}
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 300_000)
 NAMES = ("function-url", "rest-api", "http-api", "alb", "direct")
 

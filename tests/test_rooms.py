@@ -19,7 +19,8 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.__main__": {"c1fn", "c1fn.compose", "c1fn.settings", "c1fn.errors", "c1fn.log", "c1fn.terminal"}
     | {"c1fn.runtime", "c1fn.server", "c1fn.site", "c1fn.vite", "c1fn.stores.dynamodb", "dotenv"},
     "c1fn.server": {"uvicorn", "fastapi"},
-    "c1fn.compose": {"c1fn", "fastapi"},
+    "c1fn.compose": {"c1fn", "fastapi", "pydantic"},
+    "c1fn.secret": {"boto3", "botocore"},
     "c1fn.web": {"fastapi", "starlette", "c1fn", "c1fn.converse", "c1fn.reply", "c1fn.pour", "c1fn.body"}
     | {"c1fn.threads", "c1fn.wire", "c1fn.auth", "c1fn.site"}
     | PORTS

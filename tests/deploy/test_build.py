@@ -115,7 +115,7 @@ async def test_the_unpacked_zip_serves_a_turn_with_nothing_else_on_the_path(
     async with (
         Emulator(
             task_root=unpacked,
-            environ={"C1FN_MODEL": "offline", "PYTHONPATH": str(unpacked)},
+            environ={"C1FN_MODEL": "offline", "C1FN_AUTH": "none", "PYTHONPATH": str(unpacked)},
             python=str(python),
             bootstrap=unpacked / "c1fn/bootstrap",
             log=lines.append,
@@ -157,7 +157,7 @@ print(json.dumps([endpoints, files]))
 
 
 def test_the_services_that_are_kept_can_be_spoken_to(unpacked: Path, python: Path) -> None:
-    environ = {"PYTHONPATH": str(unpacked), "C1FN_MODEL": "offline", "PATH": "/usr/bin:/bin"}
+    environ = {"PYTHONPATH": str(unpacked), "C1FN_MODEL": "offline", "C1FN_AUTH": "none", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         [python, "-c", PROBE], env=environ, cwd=unpacked, capture_output=True, text=True, check=False
     )

@@ -1,0 +1,59 @@
+"""The secret of a deployment: read once, when the function starts, from Secrets Manager or from SSM.
+
+It holds the model's key and, if callers are known by keys, theirs: a JSON object of settings, or the model's
+key as plain text. boto3 is imported late: where no secret is named, nothing here costs a cold start.
+
+https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
+https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
+"""A start may take ten seconds in all; the services answer in a tenth of one."""
+
+
+class SecretError(Exception):
+    """The secret cannot be had; the message names it and the reason, and nothing that is in it."""
+
+
+def read(arn: str, plain: str, connect: Any = boto3.client) -> Mapping[str, str]:
+    """The secret's fields.
+
+    :param arn: of a Secrets Manager secret or an SSM parameter.
+    :param plain: the name under which a plain text is returned.
+    :raises SecretError: it is not there, not ours to read, or of another form.
+    """
+    try:
+        text = _from_parameters(arn, connect) if ":ssm:" in arn else _from_secrets(arn, connect)
+    except (ClientError, BotoCoreError) as error:
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        raise SecretError(f"The secret {arn} cannot be read: {code}.") from None
+    if not text.lstrip().startswith("{"):
+        return {plain: text.strip()}
+    try:
+        return {str(k): v if isinstance(v, str) else json.dumps(v) for k, v in json.loads(text).items()}
+    except ValueError:
+        raise SecretError(f"The secret {arn} begins like a JSON object and is none.") from None
+
+
+def _from_secrets(arn: str, connect: Any) -> str:
+    text: str = _client("secretsmanager", arn, connect).get_secret_value(SecretId=arn)["SecretString"]
+    return text
+
+
+def _from_parameters(arn: str, connect: Any) -> str:
+    client = _client("ssm", arn, connect)
+    text: str = client.get_parameter(Name=arn, WithDecryption=True)["Parameter"]["Value"]
+    return text
+
+
+def _client(service: str, arn: str, connect: Any) -> Any:
+    region = arn.split(":")[3] if arn.startswith("arn:") else None
+    return connect(service, region_name=region, config=CONFIG)

@@ -1,0 +1,61 @@
+import json
+from collections.abc import Generator
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from c1fn.secret import SecretError, read
+
+NAME = "THESYS_API_KEY"
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "k")
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    with mock_aws():
+        yield
+
+
+def secret(text: str) -> str:
+    client: Any = boto3.client("secretsmanager", region_name="eu-west-1")
+    arn: str = client.create_secret(Name="c1fn", SecretString=text)["ARN"]
+    return arn
+
+
+def test_a_json_object_is_its_fields() -> None:
+    text = json.dumps({NAME: "planted", "C1FN_KEYS": {"ann": "k"}})
+    assert read(secret(text), NAME) == {NAME: "planted", "C1FN_KEYS": '{"ann": "k"}'}
+
+
+def test_plain_text_is_the_models_key() -> None:
+    assert read(secret("planted\n"), NAME) == {NAME: "planted"}
+
+
+def test_a_parameter_of_ssm_does_as_well() -> None:
+    client: Any = boto3.client("ssm", region_name="eu-west-1")
+    client.put_parameter(Name="/c1fn/key", Value="planted", Type="SecureString")
+    assert read("arn:aws:ssm:eu-west-1:123456789012:parameter/c1fn/key", NAME) == {NAME: "planted"}
+
+
+@pytest.mark.parametrize(
+    ("arn", "code"),
+    [
+        ("arn:aws:secretsmanager:eu-west-1:123456789012:secret:nope", "ResourceNotFoundException"),
+        ("arn:aws:ssm:eu-west-1:123456789012:parameter/nope", "ParameterNotFound"),
+    ],
+)
+def test_a_secret_that_is_not_there_is_one_sentence(arn: str, code: str) -> None:
+    with pytest.raises(SecretError) as caught:
+        read(arn, NAME)
+    assert str(caught.value) == f"The secret {arn} cannot be read: {code}."
+
+
+def test_a_damaged_secret_is_not_repeated() -> None:
+    with pytest.raises(SecretError) as caught:
+        read(secret('{"planted'), NAME)
+    assert "planted" not in f"{caught.value!r}{caught.value.__cause__!r}"
+    assert caught.value.__suppress_context__
