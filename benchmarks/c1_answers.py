@@ -1,10 +1,11 @@
-"""Answers of the size and the shape that C1 gives, made up from a seed: cards with text, charts, tables, forms.
+"""Answers of the size and the shape that C1 gives, from a seed: cards with text, charts, tables, forms.
 
 The English in them is real: sentences from the standard library's docstrings, so that compression has as
 much to do as with a model's prose. Figures are random. Nothing here shares text with the store's dictionary
 but C1's own vocabulary.
 """
 
+import argparse
 import asyncio
 import email.message
 import html
@@ -16,21 +17,23 @@ import re
 import subprocess
 import tarfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
-_SOURCES = (argparse := __import__("argparse"), asyncio, email.message, logging, pathlib, subprocess, tarfile, threading)
+_SOURCES = (argparse, asyncio, email.message, logging, pathlib, subprocess, tarfile, threading)
+
+
+def _docs() -> Iterator[str]:
+    for source in _SOURCES:
+        for _, thing in sorted(vars(source).items()):
+            yield getattr(thing, "__doc__", None) or ""
+            members = sorted(vars(thing).items()) if isinstance(thing, type) else []
+            yield from (getattr(member, "__doc__", None) or "" for _, member in members)
 
 
 def _sentences() -> list[str]:
-    texts = []
-    for source in _SOURCES:
-        for name in sorted(vars(source)):
-            texts.append(getattr(getattr(source, name), "__doc__", None) or "")
-            for member in sorted(vars(getattr(source, name)) if isinstance(getattr(source, name), type) else []):
-                texts.append(getattr(getattr(getattr(source, name), member, None), "__doc__", None) or "")
-    found = re.findall(r"[A-Z][a-z][^.]{30,140}\.", re.sub(r"\s+", " ", " ".join(texts)))
-    return sorted(set(found))
+    text = re.sub(r"\s+", " ", " ".join(_docs()))
+    return sorted(set(re.findall(r"[A-Z][a-z][^.]{30,140}\.", text)))
 
 
 SENTENCES = _sentences()
@@ -55,8 +58,14 @@ def _chart(rng: random.Random) -> dict[str, Any]:
         for _ in range(rng.randint(1, 3))
     ]
     labels = [_words(rng, 1) + f" {i}" for i in range(count)]
-    data = {"header": {"component": "InlineHeader", "props": {"heading": _words(rng, 5)}}, "data": {"labels": labels, "series": series}}
-    return {"component": rng.choice(["BarChartV2", "LineChartV2", "AreaChartV2"]), "props": {"chartData": data}}
+    data = {
+        "header": {"component": "InlineHeader", "props": {"heading": _words(rng, 5)}},
+        "data": {"labels": labels, "series": series},
+    }
+    return {
+        "component": rng.choice(["BarChartV2", "LineChartV2", "AreaChartV2"]),
+        "props": {"chartData": data},
+    }
 
 
 def _table(rng: random.Random) -> dict[str, Any]:
@@ -67,21 +76,55 @@ def _table(rng: random.Random) -> dict[str, Any]:
         return {"component": "TableRow", "props": {"children": cells}}
 
     head = {"component": "TableHeader", "props": {"children": [row("TableHead", lambda: _words(rng, 2))]}}
-    rows = [row("TableCell", lambda: rng.choice([_words(rng, 3), str(rng.randint(1, 99999)), f"{rng.random() * 100:.1f}%"])) for _ in range(rng.randint(3, 8))]
-    return {"component": "Table", "props": {"children": [head, {"component": "TableBody", "props": {"children": rows}}]}}
+    rows = [
+        row(
+            "TableCell",
+            lambda: rng.choice([_words(rng, 3), str(rng.randint(1, 99999)), f"{rng.random() * 100:.1f}%"]),
+        )
+        for _ in range(rng.randint(3, 8))
+    ]
+    return {
+        "component": "Table",
+        "props": {"children": [head, {"component": "TableBody", "props": {"children": rows}}]},
+    }
 
 
 def _form(rng: random.Random) -> dict[str, Any]:
     fields = [
-        {"label": _words(rng, 3), "children": {"component": "Input", "props": {"name": _words(rng, 1).lower(), "placeholder": _words(rng, 4), "rules": {"required": True}}}}
+        {
+            "label": _words(rng, 3),
+            "children": {
+                "component": "Input",
+                "props": {
+                    "name": _words(rng, 1).lower(),
+                    "placeholder": _words(rng, 4),
+                    "rules": {"required": True},
+                },
+            },
+        }
         for _ in range(rng.randint(3, 6))
     ]
-    return {"component": "Form", "props": {"name": _words(rng, 1).lower(), "children": fields, "buttons": {"component": "ButtonGroup", "props": {"children": [_button(rng)]}}}}
+    return {
+        "component": "Form",
+        "props": {
+            "name": _words(rng, 1).lower(),
+            "children": fields,
+            "buttons": {"component": "ButtonGroup", "props": {"children": [_button(rng)]}},
+        },
+    }
 
 
 def _button(rng: random.Random) -> dict[str, Any]:
     action = {"type": "continue_conversation", "props": {}}
-    return {"component": "Button", "props": {"children": _words(rng, 3), "name": _words(rng, 1).lower(), "variant": "primary", "action": action}}
+    return {
+        "component": "Button",
+        "props": {
+            "children": _words(rng, 3),
+            "name": _words(rng, 1).lower(),
+            "variant": "primary",
+            "action": action,
+        },
+    }
 
 
 def answer(rng: random.Random, size: int) -> str:
@@ -95,7 +138,9 @@ def answer(rng: random.Random, size: int) -> str:
         text = f'<content thesys="true">{html.escape(json.dumps(card, separators=(",", ":")))}</content>'
         if len(text) >= size:
             break
-    children.append({"component": "FollowUpBlock", "props": {"followUpText": [_words(rng, 6) for _ in range(3)]}})
+    children.append(
+        {"component": "FollowUpBlock", "props": {"followUpText": [_words(rng, 6) for _ in range(3)]}}
+    )
     return f'<content thesys="true">{html.escape(json.dumps(card, separators=(",", ":")))}</content>'
 
 

@@ -1,0 +1,177 @@
+"""What a turn costs: calls, write and read units of the DynamoDB store, beside LangChain's DynamoDB history.
+
+The same 30 turns, of C1's size and shape, go through both; `meter.py` counts as DynamoDB bills. Then ours
+alone: threads of up to 1,000 turns, and owners of up to 100,000 threads (``--large``). LangChain gets a
+virtual environment of its own under ``.cache``. Prices are those of on-demand tables in us-east-1:
+https://aws.amazon.com/dynamodb/pricing/on-demand/
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.c1_answers import answer, prompt  # noqa: E402 - the path comes first
+from benchmarks.meter import Meter  # noqa: E402
+from c1fn.stores import Claim  # noqa: E402
+from c1fn.stores.dynamodb import DynamoStore, connect, table  # noqa: E402
+from c1fn.turn import Ask, Message, State, Turn, Usage  # noqa: E402
+from tests.stores.servers import Ministack  # noqa: E402
+
+TURNS = 30
+HISTORY = 20
+WRITE, READ = 0.625, 0.125  # dollars for a million units
+CONVERSATION = 60.0  # seconds from one prompt to the next, as the store's clock sees them
+
+PEER = ROOT / ".cache" / "langchain-venv"
+PEER_PACKAGES = ["langchain-community==0.4.2", "boto3"]
+
+
+async def say(store: DynamoStore, number: int, text: str, said: str, clock: list[float]) -> None:
+    """One turn, as converse does it: open, commit, settle."""
+    ask = Ask(
+        "owner-of-a-usual-length", "d251ea5b-0f81-472f-9d2a-8c4272e62821", uuid4(number), _user(text, number)
+    )
+    claim = await store.open(ask, history=HISTORY)
+    if not isinstance(claim, Claim):
+        raise TypeError(type(claim))
+    reply = (Message("assistant", said),)
+    usage = Usage(2000, 1500)
+    await store.commit(
+        claim, Turn(claim.number, ask.response_id, State.DONE, ask.prompt, claim.started, reply, usage)
+    )
+    await store.settle()
+    clock[0] += CONVERSATION
+
+
+def uuid4(number: int) -> str:
+    digits = f"{random.Random(number).getrandbits(128):032x}"
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-8{digits[17:20]}-{digits[20:]}"
+
+
+def _user(text: str, number: int) -> Message:
+    return Message("user", text, id=uuid4(-1 - number))
+
+
+async def ours(url: str, turns: list[tuple[str, str]], name: str) -> list[dict[str, float]]:
+    """What each of the turns used."""
+    client = connect(url)
+    table.create(client, name)
+    meter, clock = Meter(client.meta.events), [time.time()]
+    store = DynamoStore(client, name, clock=lambda: clock[0])
+    used = []
+    for number, (text, said) in enumerate(turns):
+        await say(store, number, text, said, clock)
+        used.append(meter.take())
+    await store.aclose()
+    return used
+
+
+def peer(url: str, turns: list[tuple[str, str]]) -> list[dict[str, float]]:
+    python = PEER / "bin" / "python"
+    if not (PEER / "ready").exists():
+        venv.create(PEER, with_pip=True, clear=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "--quiet", *PEER_PACKAGES], check=True)
+        (PEER / "ready").touch()
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(turns, file)
+        file.flush()
+        run = subprocess.run(
+            [python, ROOT / "benchmarks" / "langchain_peer.py", url, file.name],
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    used: list[dict[str, float]] = json.loads(run.stdout)
+    return used
+
+
+def show(name: str, used: list[dict[str, float]]) -> None:
+    middle = {kind: statistics.median(one[kind] for one in used) for kind in ("calls", "WCU", "RCU")}
+    mean = {kind: statistics.fmean(one[kind] for one in used) for kind in ("WCU", "RCU")}
+    dollars = mean["WCU"] * WRITE + mean["RCU"] * READ
+    print(
+        f"{name:34} median: {middle['calls']:4.0f} calls {middle['WCU']:6.1f} WCU {middle['RCU']:5.1f} RCU"
+        f" | mean: {mean['WCU']:6.2f} WCU {mean['RCU']:5.2f} RCU  ${dollars:6.2f} a million turns"
+    )
+
+
+async def owner_of(url: str, counts: list[int]) -> None:
+    """A page of an owner's list, and a turn, with more and more threads."""
+    client = connect(url)
+    table.create(client, "many")
+    meter, made, clock = Meter(client.meta.events), 0, [time.time()]
+    store = DynamoStore(client, "many", clock=lambda: clock[0])
+    for count in counts:
+        while made < count:
+            batch = [_thread(made + i) for i in range(min(25, count - made))]
+            client.batch_write_item(RequestItems={"many": [{"PutRequest": {"Item": one}} for one in batch]})
+            made += len(batch)
+        meter.take()
+        rounds = []
+        for _ in range(9):
+            began = time.perf_counter()
+            page = await store.threads("ann", cursor=None, limit=20)
+            rounds.append(time.perf_counter() - began)
+        if len(page.threads) != min(20, count):
+            raise ValueError(len(page.threads))
+        used = meter.take()
+        listed = f"{statistics.median(rounds) * 1000:6.1f} ms, {used['RCU'] / 9:4.1f} RCU"
+        print(f"  {count:7} threads: a page of 20 in {listed}", flush=True)
+    await store.aclose()
+
+
+def _thread(number: int) -> dict[str, Any]:
+    now = 1_700_000_000 + number * 60
+    row = {"created": now, "updated": now, "n": 3, "slot": now // 900}
+    key = {"pk": {"S": "U#ann"}, "sk": {"S": uuid4(number)}, "title": {"S": f"Thread {number}"}}
+    return key | {name: {"N": str(value)} for name, value in row.items()}
+
+
+def turns_of(count: int, make: Callable[[random.Random], int]) -> list[tuple[str, str]]:
+    rng = random.Random(7)
+    return [(prompt(rng), answer(rng, make(rng))) for _ in range(count)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--large", action="store_true", help="also 1,000 turns and 100,000 threads")
+    parser.add_argument("--alone", action="store_true", help="without LangChain")
+    args = parser.parse_args()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        os.environ[name] = "testing"
+    os.environ["AWS_DEFAULT_REGION"] = "us-east-1"
+    turns = turns_of(TURNS, lambda rng: rng.randint(3000, 5500))
+    sizes = sorted(len(said.encode()) for _, said in turns)
+    print(f"{TURNS} turns, answers of {sizes[0]} to {sizes[-1]} bytes, median {sizes[len(sizes) // 2]}")
+    with tempfile.TemporaryDirectory() as folder, Ministack(Path(folder)) as server:
+        used = asyncio.run(ours(server.url, turns, "ours"))
+        show(f"c1fn, turns 1 to {TURNS}", used)
+        show(f"c1fn, turns {HISTORY + 1} to {TURNS}", used[HISTORY:])
+        if not args.alone:
+            theirs = peer(server.url, turns)
+            show(f"LangChain, turns 1 to {TURNS}", theirs)
+            show(f"LangChain, turns {HISTORY + 1} to {TURNS}", theirs[HISTORY:])
+        if args.large:
+            many = turns_of(1000, lambda rng: rng.randint(3000, 5500))
+            used = asyncio.run(ours(server.url, many, "long"))
+            for end in (10, 100, 300, 1000):
+                show(f"c1fn, the 10 turns before {end}", used[end - 10 : end])
+            asyncio.run(owner_of(server.url, [10, 100, 1000, 10_000, 100_000]))
+
+
+if __name__ == "__main__":
+    main()
