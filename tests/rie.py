@@ -26,6 +26,7 @@ ENVIRON = {
     "LAMBDA_TASK_ROOT": str(ROOT),
     "_HANDLER": "handler.handler",
     "C1FN_MODEL": "offline",
+    "C1FN_AUTH": "none",
 }
 
 WRAPPED = (str(ROOT / "c1fn" / "bootstrap"), sys.executable, "/var/runtime/bootstrap.py")

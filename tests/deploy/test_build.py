@@ -153,11 +153,16 @@ for service in {package.SERVICES!r}:
 files = [module.__file__ for module in sys.modules.values() if getattr(module, "__file__", None)]
 print(json.dumps([endpoints, files]))
 """
-"""Speaks to each service, where nobody listens: a client, its endpoint, and the request are made all the same."""
+"""Speaks to each service where nobody listens: its client, endpoint and request are made all the same."""
 
 
 def test_the_services_that_are_kept_can_be_spoken_to(unpacked: Path, python: Path) -> None:
-    environ = {"PYTHONPATH": str(unpacked), "C1FN_MODEL": "offline", "C1FN_AUTH": "none", "PATH": "/usr/bin:/bin"}
+    environ = {
+        "PYTHONPATH": str(unpacked),
+        "C1FN_MODEL": "offline",
+        "C1FN_AUTH": "none",
+        "PATH": "/usr/bin:/bin",
+    }
     done = subprocess.run(
         [python, "-c", PROBE], env=environ, cwd=unpacked, capture_output=True, text=True, check=False
     )
