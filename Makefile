@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cover fix pins clean package function-tree
+.PHONY: help run test lint cover chaos mutants fix pins clean package function-tree
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -25,6 +25,12 @@ cover: $(VENV)/ready ## run the tests and tell how far each room is covered by i
 	rm -f .coverage .coverage.*
 	$(BIN)/pytest --cov --cov-context=test --cov-report=
 	$(BIN)/python scripts/room_coverage.py
+
+chaos: $(VENV)/ready ## long storms on the DynamoDB store, about a quarter of an hour; see docs/store.md
+	$(BIN)/python scripts/chaos.py
+
+mutants: $(VENV)/ready ## take the store's conditions out one by one: each must be noticed
+	$(BIN)/python scripts/mutants.py
 
 fix: $(VENV)/ready ## format, and mend what can be mended by machine
 	$(BIN)/ruff check --fix
