@@ -64,10 +64,24 @@ export function Chat() {
     return () => left.abort();
   }, [met, following, thread.isLoadingMessages]);
 
-  const stopping = () => {
+  const shown = { ...thread, isRunning: thread.isRunning || following, processMessage, onCancel };
+
+  async function processMessage(message: Parameters<typeof thread.processMessage>[0]): Promise<void> {
+    await thread.processMessage(message).catch((error: Error) => {
+      if (error.name !== "AbortError") throw error; // its reader has gone to another thread
+    });
+  }
+
+  function onCancel(): void {
     const running = following ? met : asked.current;
-    if (running) api.stop(running.threadId, running.responseId).catch(thread.onCancel);
-  };
+    if (running) api.stop(running.threadId, running.responseId).then((heard) => heard || leave(), leave);
+  }
+
+  /** The server ends the answer it is asked to stop; without it, at least this page stops waiting. */
+  function leave(): void {
+    thread.onCancel();
+    meet(undefined);
+  }
 
   return (
     <ThemeProvider mode={useTheme()}>
@@ -76,7 +90,7 @@ export function Chat() {
         logoUrl={logo}
         disableThemeProvider
         threadListManager={threads}
-        threadManager={{ ...thread, isRunning: thread.isRunning || following, onCancel: stopping }}
+        threadManager={shown}
         welcomeMessage={{ title: "What would you like to see?", description: "Ask for a chart, a table or a form.", image: { url: logo } }}
         conversationStarters={{ variant: "short", options: STARTERS.map((text) => ({ displayText: text, prompt: text })) }}
       />

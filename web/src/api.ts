@@ -67,8 +67,9 @@ export async function saveAnswer(threadId: string, { id, content }: Message): Pr
   await call("PUT", `${at(threadId)}/messages/${encodeURIComponent(id)}`, { content });
 }
 
-export async function stop(threadId: string, responseId: string): Promise<void> {
-  await call("POST", `${at(threadId)}/stop`, { responseId });
+/** Ask for the end of an answer; false when it is not being written. */
+export async function stop(threadId: string, responseId: string): Promise<boolean> {
+  return (await (await call("POST", `${at(threadId)}/stop`, { responseId })).json()).stopping;
 }
 
 /** A prompt's answer. Asking again is safe: the server answers a responseId once. */

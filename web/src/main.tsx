@@ -2,9 +2,12 @@ import "@crayonai/react-ui/styles/index.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { Chat } from "./Chat";
+import { name } from "./names";
 import "./page.css";
 
-createRoot(document.getElementById("root")!).render(
+const root = document.getElementById("root")!;
+name(root);
+createRoot(root).render(
   <StrictMode>
     <Chat />
   </StrictMode>,

@@ -1,0 +1,355 @@
+// The page as a person meets it: in Chromium, on the local server and on the emulated function, with a model
+// that says what each test tells it to. Screenshots are kept in .cache/e2e to be looked at.
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { BREAK, card, cut, gate, Model, text } from "./model.mjs";
+import { Browser, PATIENCE, Service } from "./stage.mjs";
+
+const action = { type: "continue_conversation", props: {} };
+const FORM = {
+  component: "Form",
+  props: {
+    name: "contact",
+    children: [{ label: "Your name", children: { component: "Input", props: { name: "fullname", placeholder: "Jane Doe" } } }],
+    buttons: {
+      component: "ButtonGroup",
+      props: { children: [{ component: "Button", props: { children: "Submit", name: "submit", variant: "primary", action } }] },
+    },
+  },
+};
+const CHIPS = { component: "FollowUpBlock", props: { followUpText: ["Compare with last year", "Show as a table"] } };
+
+const model = await new Model().start();
+const browser = await new Browser().start();
+const environment = { THESYS_API_KEY: "e2e", C1FN_BASE_URL: model.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
+const server = await new Service("serve", environment).start();
+const emulator = await new Service("lambda", environment).start();
+after(async () => {
+  await browser.stop();
+  await Promise.all([server.stop(), emulator.stop(), model.stop()]);
+});
+
+for (const service of [server, emulator]) {
+  describe(`on c1fn ${service.command}`, { timeout: PATIENCE * 3 }, () => {
+    let person;
+    before(async () => (person = await browser.person(service.url, { site: server.url })));
+    beforeEach(async () => {
+      model.forget();
+      await person.tab();
+    });
+    afterEach(async () => {
+      await person.closes();
+      assert.deepEqual(person.complaints.splice(0), []);
+    });
+    after(() => person.leaves());
+
+    test("the first prompt's answer grows on the screen before the model has ended", async () => {
+      const ended = gate();
+      const [begin, rest] = cut(card(text("Revenue rose sharply."), text("Costs fell.")), "Revenue rose");
+      model.next(begin, ended, rest);
+      await person.send("How was the year?");
+      await person.sees("Revenue rose");
+      assert.equal(await person.page.getByText("Costs fell.").count(), 0);
+      ended.open();
+      await person.sees("Costs fell.");
+      await person.answered();
+      await person.shot(`${service.command}-answer`);
+    });
+
+    test("a follow-up chip sends its words", async () => {
+      model.next(card(text("Here you are."), CHIPS));
+      await person.send("Show revenue");
+      await person.page.getByText("Compare with last year").click();
+      await person.sees("You said: Compare with last year");
+      assert.match(model.requests[1].messages.at(-1).content, /Compare with last year/);
+      assert.equal(model.requests[1].messages.length, 3);
+    });
+
+    test("a form keeps its values over a reload and sends them", async () => {
+      model.next(card(FORM));
+      await person.send("A contact form, please");
+      await person.answered();
+      const saved = person.page.waitForResponse((response) => response.request().method() === "PUT");
+      await person.page.getByPlaceholder("Jane Doe").fill("Ada Lovelace");
+      await person.page.getByPlaceholder("Jane Doe").blur();
+      assert.equal((await saved).status(), 204);
+      await person.reload();
+      const field = person.page.getByPlaceholder("Jane Doe");
+      await field.waitFor();
+      assert.equal(await field.inputValue(), "Ada Lovelace");
+      await person.shot(`${service.command}-form`);
+      await person.page.getByRole("button", { name: "Submit" }).click();
+      await person.sees("You said:");
+      assert.match(model.requests[1].messages.at(-1).content, /Ada Lovelace/);
+    });
+
+    test("threads are listed after a reload, and open with their messages", async () => {
+      await person.send("First thoughts");
+      await person.sees("You said: First thoughts");
+      await person.page.getByRole("button", { name: "New Chat" }).click();
+      await person.sees("What would you like to see?");
+      await person.send("Second thoughts");
+      await person.sees("You said: Second thoughts");
+      await person.reload();
+      await person.sees("You said: Second thoughts");
+      await person.thread("First thoughts").click();
+      await person.sees("You said: First thoughts");
+      await person.page.goBack();
+      await person.sees("You said: Second thoughts");
+    });
+
+    test("a thread shows its new name", async () => {
+      await person.send("Old name");
+      await person.answered();
+      const threadId = new URL(person.page.url()).searchParams.get("thread");
+      const renamed = await person.context.request.put(`${service.url}api/threads/${threadId}`, { data: { title: "New name" } });
+      assert.equal(renamed.status(), 200);
+      await person.reload();
+      await person.thread("New name").waitFor();
+    });
+
+    test("a deleted thread is gone, also after a reload", async () => {
+      await person.send("Throw me away");
+      await person.answered();
+      const address = person.page.url();
+      await person.thread("Throw me away").hover();
+      await person.page.getByRole("button", { name: "Options of this conversation" }).first().click();
+      await person.page.getByRole("menuitem", { name: "Delete" }).click();
+      await person.thread("Throw me away").waitFor({ state: "detached" });
+      await person.sees("What would you like to see?");
+      await person.page.goto(address);
+      await person.sees("Not found");
+      assert.equal(await person.thread("Throw me away").count(), 0);
+    });
+
+    test("stop ends the answer, keeps what was said, and the next prompt is answered", async () => {
+      model.next(cut(card(text("Half an answer"), text("never said")), "Half an answer")[0], gate());
+      await person.send("Go on for ever");
+      await person.sees("Half an answer");
+      await person.page.getByRole("button", { name: "Stop" }).click();
+      await person.answered();
+      await person.shot(`${service.command}-stopped`);
+      await person.reload();
+      await person.sees("Half an answer");
+      await person.send("And now?");
+      await person.sees("You said: And now?");
+    });
+
+    test("an answer that is being written goes on after a reload, and can be stopped there", async () => {
+      const ended = gate();
+      const [begin, rest] = cut(card(text("It begins"), text("It ends")), "It begins");
+      model.next(begin, ended, rest);
+      await person.send("Take your time");
+      await person.sees("It begins");
+      await person.reload();
+      await person.sees("Take your time");
+      await person.page.getByRole("button", { name: "Stop" }).waitFor();
+      ended.open();
+      await person.sees("It ends");
+      await person.answered();
+      model.next(begin, gate());
+      await person.send("Once more");
+      await person.page.getByText("It begins").nth(1).waitFor();
+      await person.reload();
+      await person.page.getByRole("button", { name: "Stop" }).click();
+      await person.answered();
+      assert.equal(model.requests.length, 2);
+    });
+
+    test("an answer whose reader has left is finished and kept", async () => {
+      const ended = gate();
+      const [begin, rest] = cut(card(text("Written"), text("to the end")), "Written");
+      model.next(begin, ended, rest);
+      await person.send("I will be back");
+      await person.sees("Written");
+      const address = person.page.url();
+      await person.page.close();
+      ended.open();
+      await person.tab(address);
+      await person.sees("to the end");
+      assert.equal(model.requests.length, 1);
+    });
+
+    test("switching threads is no stop", async () => {
+      const ended = gate();
+      const [begin, rest] = cut(card(text("Slow words"), text("all there")), "Slow words");
+      model.next(begin, ended, rest);
+      await person.send("Slowly");
+      await person.sees("Slow words");
+      await person.page.getByRole("button", { name: "New Chat" }).click();
+      await person.sees("What would you like to see?");
+      await person.send("Quickly");
+      await person.sees("You said: Quickly");
+      await person.thread("Slowly").click();
+      await person.sees("Slow words");
+      ended.open();
+      await person.sees("all there");
+      await person.answered();
+      assert.equal(model.requests.length, 2);
+    });
+
+    test("a model that refuses, or breaks off midway, is shown as a card, also after a reload", async () => {
+      model.refuseNext(403, "bad key");
+      await person.send("Are you there?");
+      await person.sees("The model rejected this service's key");
+      model.next(cut(card(text("I was about to"), text("say this")), "I was about")[0], BREAK);
+      await person.send("And now?");
+      await person.sees("The answer was cut off");
+      await person.answered();
+      await person.shot(`${service.command}-failures`);
+      await person.reload();
+      await person.sees("The model rejected this service's key");
+      await person.sees("The answer was cut off");
+      await person.send("Better?");
+      await person.sees("You said: Better?");
+      const shown = model.requests.at(-1).messages.map((message) => message.role);
+      assert.deepEqual(shown, ["user"]); // failed turns are not shown to the model
+    });
+
+    test("a second tab on a thread learns that it is busy", async () => {
+      const ended = gate();
+      await person.send("Hello");
+      await person.answered();
+      const first = person.page;
+      const second = await person.tab(first.url());
+      await person.sees("You said: Hello");
+      const [begin, rest] = cut(card(text("The first"), text("tab's answer")), "The first");
+      model.next(begin, ended, rest);
+      person.page = first;
+      await person.send("From the first tab");
+      await person.sees("The first");
+      person.page = second;
+      await person.send("From the second tab");
+      await person.sees("Another answer is being written");
+      await person.shot(`${service.command}-busy`);
+      person.page = first;
+      ended.open();
+      await person.sees("tab's answer");
+      assert.equal(model.requests.length, 2);
+    });
+  });
+}
+
+describe("when the server goes away", { timeout: PATIENCE * 3 }, () => {
+  let person;
+  beforeEach(async () => {
+    model.forget();
+    person = await browser.person(server.url);
+    await person.tab();
+  });
+  afterEach(() => person.leaves());
+
+  test("an answer that it takes with it is asked for again, and replaces the half one", async () => {
+    model.next(cut(card(text("Before the end"), text("of the world")), "Before the end")[0], gate());
+    await person.send("Tell me");
+    await person.sees("Before the end");
+    await server.stop("SIGKILL");
+    await server.start();
+    await person.sees("You said: Tell me");
+    await person.sees_no("Before the end");
+    await person.answered();
+    await person.reload();
+    await person.sees("You said: Tell me");
+  });
+
+  test("a prompt that it did not hear is answered once it is back", async () => {
+    await person.send("Hello");
+    await person.answered();
+    await server.stop();
+    await person.send("Anybody there?");
+    await person.page.getByRole("button", { name: "Stop" }).waitFor();
+    await server.start();
+    await person.sees("You said: Anybody there?");
+    assert.equal(model.requests.length, 2);
+  });
+});
+
+describe("how it looks and handles", { timeout: PATIENCE * 3 }, () => {
+  const CHART = {
+    component: "BarChartV2",
+    props: {
+      chartData: {
+        header: { component: "InlineHeader", props: { heading: "Revenue by quarter" } },
+        data: { labels: ["Q1", "Q2", "Q3", "Q4"], series: [{ category: "Revenue", values: [120, 132, 141, 153] }] },
+      },
+    },
+  };
+  const ANSWER = card({ component: "Header", props: { title: "Quarterly revenue", subtitle: "2026" } }, text("Revenue rose **8.4%**."), CHART, FORM, CHIPS);
+  const PHONE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+  beforeEach(() => model.forget());
+
+  for (const colorScheme of ["light", "dark"]) {
+    for (const [width, screen] of Object.entries({ desk: {}, phone: PHONE })) {
+      test(`in the ${colorScheme} theme on a ${width}`, async () => {
+        const person = await browser.person(server.url, { colorScheme, ...screen });
+        await person.tab();
+        await person.shot(`${width}-${colorScheme}-welcome`);
+        model.next(ANSWER);
+        await person.send("How was the year?");
+        await person.sees("Show as a table");
+        await person.answered();
+        const bright = await person.page.evaluate(() => {
+          const box = document.querySelector(".crayon-shell-container");
+          const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d");
+          canvas.fillStyle = getComputedStyle(box).backgroundColor;
+          canvas.fillRect(0, 0, 1, 1);
+          return canvas.getImageData(0, 0, 1, 1).data[0];
+        });
+        assert.equal(bright > 128, colorScheme === "light");
+        const [wide, seen] = await person.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+        assert.ok(wide <= seen, `${wide} > ${seen}`);
+        await person.shot(`${width}-${colorScheme}-answer`);
+        await person.leaves();
+        assert.deepEqual(person.complaints, []);
+      });
+    }
+  }
+
+  test("on a phone the list of threads opens, chooses and closes", async () => {
+    const person = await browser.person(server.url, PHONE);
+    await person.tab();
+    await person.send("On the train");
+    await person.sees("You said: On the train");
+    await person.page.getByRole("button", { name: "New conversation" }).tap();
+    await person.sees("What would you like to see?");
+    await person.page.getByRole("button", { name: "Show conversations" }).tap();
+    await person.thread("On the train").waitFor();
+    await person.shot("phone-list");
+    await person.page.getByRole("button", { name: "On the train" }).tap();
+    await person.sees("You said: On the train");
+    await person.leaves();
+  });
+
+  test("by keyboard alone", async () => {
+    const person = await browser.person(server.url);
+    await person.tab();
+    const { keyboard } = person.page;
+    const focus = async (matches) => {
+      for (let tabs = 0; tabs < 40; tabs += 1) {
+        await keyboard.press("Tab");
+        if (await person.page.evaluate(matches)) return;
+      }
+      assert.fail(`no tab stop ${matches}`);
+    };
+    await focus(() => document.activeElement.matches("textarea"));
+    model.next(card(text("Here."), FORM, CHIPS));
+    await keyboard.type("No mouse today");
+    await keyboard.press("Enter");
+    await person.sees("Show as a table");
+    await person.answered();
+    await focus(() => document.activeElement.matches("input"));
+    await keyboard.type("Ada");
+    await focus(() => document.activeElement.textContent.includes("Show as a table"));
+    await person.shot("keyboard-focus");
+    await keyboard.press("Enter");
+    await person.sees("You said: Show as a table");
+    await person.answered();
+    await focus(() => document.activeElement.textContent === "No mouse today");
+    await focus(() => document.activeElement.getAttribute("aria-label") === "Options of this conversation");
+    await keyboard.press("Enter");
+    await person.page.getByRole("menuitem", { name: "Delete" }).waitFor();
+    await keyboard.press("Enter");
+    await person.sees("What would you like to see?");
+    await person.leaves();
+  });
+});

@@ -1,0 +1,156 @@
+// What the tests stand on: c1fn's own processes, a browser, and a person's view of the page.
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+
+export const ROOT = new URL("../../", import.meta.url).pathname;
+const PYTHON = process.env.C1FN_E2E_PYTHON ?? join(ROOT, ".venv/bin/python");
+const CHROMIUM = process.env.C1FN_E2E_CHROMIUM ?? "/usr/bin/chromium";
+const SHOTS = join(ROOT, ".cache/e2e");
+
+/** Milliseconds that a person would wait for anything here; a busy machine needs many of them. */
+export const PATIENCE = 30_000;
+
+const children = new Set();
+process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
+
+/** A `c1fn` command that serves; `url` is where. */
+export class Service {
+  constructor(command, environment) {
+    this.command = command;
+    this.environment = environment;
+    this.port = 0;
+  }
+
+  async start() {
+    const argv = ["-m", "c1fn", this.command, "--port", `${this.port}`];
+    const env = { ...process.env, ...this.environment };
+    const child = spawn(PYTHON, argv, { cwd: ROOT, env, stdio: ["ignore", "pipe", "inherit"] });
+    this.child = child;
+    children.add(child);
+    this.exited = new Promise((resolve) => child.on("exit", resolve)).then(() => children.delete(child));
+    const lines = child.stdout.setEncoding("utf8");
+    const address = await new Promise((resolve, reject) => {
+      let said = "";
+      lines.on("data", (piece) => {
+        said += piece;
+        const found = /http:\/\/127\.0\.0\.1:(\d+)\//.exec(said);
+        if (found) resolve(found);
+      });
+      child.on("exit", (code) => reject(new Error(`c1fn ${this.command} ended with ${code}: ${said}`)));
+    });
+    [this.url, this.port] = [address[0], Number(address[1])];
+    return this;
+  }
+
+  async stop(signal = "SIGTERM") {
+    this.child.kill(signal);
+    await this.exited;
+  }
+}
+
+export class Browser {
+  async start() {
+    if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is missing: apt-get install chromium`);
+    mkdirSync(SHOTS, { recursive: true });
+    const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
+    args.push("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage");
+    this.chromium = await chromium.launch({ executablePath: CHROMIUM, args });
+    return this;
+  }
+
+  async stop() {
+    await this.chromium.close();
+  }
+
+  /** A new person at the page: nothing is remembered of the ones before. */
+  async person(url, { site = url, ...options } = {}) {
+    const context = await this.chromium.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    context.setDefaultTimeout(PATIENCE);
+    if (site !== url) await lend(context, url, site);
+    return new Person(context, url);
+  }
+}
+
+const lent = new Map();
+
+/** The page's files from another server, so that it runs on the origin of an API that has no page. */
+async function lend(context, url, site) {
+  const fetched = async (route) => {
+    const from = site + new URL(route.request().url()).pathname.slice(1);
+    if (!lent.has(from)) {
+      const response = await fetch(from);
+      const body = Buffer.from(await response.arrayBuffer());
+      lent.set(from, { status: response.status, contentType: response.headers.get("content-type"), body });
+    }
+    await route.fulfill(lent.get(from)).catch(() => undefined); // its person has left
+  };
+  await context.route((address) => address.href.split("?")[0] === url, fetched);
+  await context.route(`${url}assets/**`, fetched);
+}
+
+export class Person {
+  complaints = []; // what the page did that it must not
+
+  constructor(context, url) {
+    this.context = context;
+    this.url = url;
+    context.on("request", (request) => {
+      if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) this.complaints.push(`asked ${request.url()}`);
+    });
+    context.on("weberror", (error) => this.complaints.push(`threw ${error.error()}`));
+  }
+
+  /** Opens a tab; the newest one is looked at. */
+  async tab(url = this.url) {
+    this.page = await this.context.newPage();
+    await this.page.goto(url);
+    await this.composer.waitFor();
+    return this.page;
+  }
+
+  get composer() {
+    return this.page.locator("textarea:visible").last();
+  }
+
+  async send(prompt) {
+    await this.answered();
+    await this.composer.fill(prompt);
+    await this.composer.press("Enter");
+  }
+
+  async sees(words, where = this.page) {
+    await where.getByText(words).first().waitFor();
+  }
+
+  async sees_no(words) {
+    await this.page.getByText(words).first().waitFor({ state: "hidden" });
+  }
+
+  /** Until the answer has ended: the button sends again instead of stopping. */
+  async answered() {
+    await this.page.locator("button[aria-label='Send']:visible").last().waitFor();
+  }
+
+  thread(title) {
+    return this.page.locator(".crayon-shell-thread-button", { hasText: title });
+  }
+
+  async reload() {
+    await this.page.reload();
+    await this.composer.waitFor();
+  }
+
+  async shot(name) {
+    await this.page.screenshot({ path: join(SHOTS, `${name}.png`) });
+  }
+
+  async closes() {
+    await Promise.all(this.context.pages().map((page) => page.close()));
+  }
+
+  async leaves() {
+    await this.context.close();
+  }
+}
