@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cover chaos mutants fix pins clean package function-tree
+.PHONY: help run test lint cover chaos survive mutants fix pins clean package function-tree
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -28,6 +28,10 @@ cover: $(VENV)/ready ## run the tests and tell how far each room is covered by i
 
 chaos: $(VENV)/ready ## long storms on the DynamoDB store, about a quarter of an hour; see docs/store.md
 	$(BIN)/python scripts/chaos.py
+
+survive: $(VENV)/ready ## kill 50 machines midway, and post one responseId from 16 clients 1,000 times
+	$(BIN)/python scripts/survive.py kills
+	$(BIN)/python scripts/survive.py once
 
 mutants: $(VENV)/ready ## take the store's conditions out one by one: each must be noticed
 	$(BIN)/python scripts/mutants.py
