@@ -137,7 +137,7 @@ async def kills(count: int, seed: int) -> Books:
 async def killed(
     function: Emulator, client: AsyncClient, name: str, after: float, *, from_first_byte: bool
 ) -> str:
-    """Post, and kill the process so many seconds after that, or after the first byte. What came until then."""
+    """Post, and kill the process so long after that or after the first byte. What came until then."""
     seen, begun = bytearray(), asyncio.Event()
 
     async def post() -> None:
