@@ -120,12 +120,12 @@ async def serve(address: Address, handler: Handler, app: App, *, concurrency: in
     waiting = asyncio.create_task(terminated.wait())
     done, _ = await asyncio.wait({waiting, *tasks}, return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()
-    await _leave(tasks, GRACE if terminated.is_set() else LONGEST)
+    await leave(tasks, GRACE if terminated.is_set() else LONGEST)
     for task in done - {waiting}:
         task.result()  # raises what ended the worker
 
 
-async def _leave(tasks: dict["asyncio.Task[None]", Worker], grace: float) -> None:
+async def leave(tasks: dict["asyncio.Task[None]", Worker], grace: float) -> None:
     """Let the busy workers finish within ``grace`` seconds; end the idle ones at once."""
     for task, worker in tasks.items():
         worker.leaving = True

@@ -78,7 +78,7 @@ async def test_an_idle_connection_may_end_unnoticed_and_a_request_on_it_is_told(
         writer.write(NEXT)
         assert await link.answer() == Invocation("i", b"{}")
         writer.transport.abort()
-        while link.usable:  # until the loop has seen the end  # noqa: ASYNC110 - it is the loop that is awaited
+        while link._transport is not None:  # noqa: ASYNC110 - it is the loop that is awaited
             await asyncio.sleep(0)
         link.expect()
         with pytest.raises(Broken):

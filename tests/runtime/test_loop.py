@@ -13,7 +13,7 @@ from c1fn.runtime.emulator.http import Exchange, Server
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.handler import Door, Plain
 from c1fn.runtime.link import Fatal
-from c1fn.runtime.loop import Worker
+from c1fn.runtime.loop import LONGEST, Worker, leave
 from c1fn.runtime.protocol import Address
 from tests.runtime.bench import answer, event, get, runtime_api, submit, working
 from tests.runtime.functions.plain import app as plain
@@ -318,6 +318,52 @@ async def test_the_trace_id_is_in_the_environment_of_a_lone_worker_only() -> Non
 async def test_the_api_may_lie_below_a_path_prefix() -> None:
     async with working(plain, prefix="/.rt/my-fn") as (api, _):
         assert (await answer(submit(api, get("/echo")))).fault is None
+
+
+async def until(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+async def idle_and_busy(finish: asyncio.Event) -> dict["asyncio.Task[None]", Worker]:
+    """Two workers' tasks that have begun; the second is busy until it may finish."""
+    workers = [Worker(Address("h", 1, ""), Plain(plain), plain, alone=False) for _ in range(2)]
+    workers[1].busy = True
+    tasks = [asyncio.create_task(until(event)) for event in (asyncio.Event(), finish)]
+    await asyncio.sleep(0)
+    return dict(zip(tasks, workers, strict=True))
+
+
+async def test_at_the_end_idle_workers_go_at_once_and_busy_ones_finish() -> None:
+    finish = asyncio.Event()
+    tasks = await idle_and_busy(finish)
+    leaving = asyncio.create_task(leave(tasks, LONGEST))
+    idle, busy = tasks
+    await asyncio.wait([idle])
+    assert (idle.cancelled(), busy.done()) == (True, False)
+    assert all(worker.leaving for worker in tasks.values()), "they ask for no more"
+    finish.set()
+    await leaving
+    assert not busy.cancelled()
+
+
+async def test_a_worker_that_is_not_done_in_time_is_ended() -> None:
+    tasks = await idle_and_busy(asyncio.Event())
+    await leave(tasks, 0)
+    assert all(task.cancelled() for task in tasks)
+
+
+async def test_a_worker_that_is_leaving_asks_for_no_more() -> None:
+    async with runtime_api() as (api, address, notes):
+        app = Gated()
+        worker = Worker(address, Plain(app), app, alone=True)
+        task = asyncio.create_task(worker.run())
+        call = submit(api, get("/"))
+        await app.entered.wait()
+        worker.leaving = True
+        app.gate.set()
+        assert (await answer(call)).fault is None
+        await task
+    assert notes.asks == 1
 
 
 @pytest.mark.parametrize("refusal", [403, 500])
