@@ -4,7 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import boto3
 import pytest
@@ -240,6 +240,17 @@ def test_a_public_url_needs_another_way_to_know_its_callers() -> None:
     rule = TEMPLATE["Rules"]["PublicUrlNeedsCallers"]
     assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "UrlAuth"}, "NONE"]}
     assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Auth"}, "iam"]}]}
+
+
+def test_every_way_to_know_callers_can_be_chosen() -> None:
+    known = [word for part in get_args(Settings.model_fields["auth"].annotation) for word in get_args(part)]
+    assert PARAMETERS["Auth"]["AllowedValues"] == known
+
+
+def test_keys_of_callers_need_a_secret_that_holds_them() -> None:
+    rule = TEMPLATE["Rules"]["KeysNeedSecret"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Auth"}, "key"]}
+    assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "SecretArn"}, ""]}]}
 
 
 def test_by_default_the_url_asks_for_iam_and_the_api_for_a_key() -> None:
