@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cover chaos survive mutants fix pins clean package function-tree
+.PHONY: help run test lint cover chaos survive mutants web e2e e2e-clients fix pins clean package function-tree
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
 
 run: $(VENV)/ready ## set everything up and serve on http://127.0.0.1:8000
 	$(BIN)/c1fn serve --page
@@ -35,6 +35,20 @@ survive: $(VENV)/ready ## kill 50 machines midway, and post one responseId from 
 
 mutants: $(VENV)/ready ## take the store's conditions out one by one: each must be noticed
 	$(BIN)/python scripts/mutants.py
+
+web: $(VENV)/ready ## build the official client's page; needs Node and npm
+	$(BIN)/python -m c1fn.vite
+
+e2e: web tests/e2e/node_modules/ready ## drive the page in Chromium; screenshots go to .cache/e2e
+	@command -v chromium >/dev/null || { echo "chromium is missing: apt-get install chromium"; exit 1; }
+	C1FN_E2E_PYTHON=$(abspath $(BIN)/python) node --test --test-reporter=spec tests/e2e/page.test.mjs
+
+e2e-clients: $(VENV)/ready tests/e2e/node_modules/ready ## the same endpoint with four versions of the official client
+	C1FN_E2E_PYTHON=$(abspath $(BIN)/python) node --test --test-reporter=spec tests/e2e/clients.test.mjs
+
+tests/e2e/node_modules/ready: tests/e2e/package-lock.json
+	npm ci --prefix tests/e2e --no-audit --no-fund
+	@touch $@
 
 fix: $(VENV)/ready ## format, and mend what can be mended by machine
 	$(BIN)/ruff check --fix

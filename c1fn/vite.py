@@ -14,7 +14,6 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -45,7 +44,7 @@ NOT_ASKED = (
 )
 NO_NODE = (
     f"This is the plain page, because Node.js {NODE} or later is not installed here: "
-    "install it with npm and start the server again to get the page of the official client."
+    "install it together with npm and start the server again to get the page of the official client."
 )
 BUILDING = "The page of the official client is being built: reload in a minute or two."
 FAILED = "The page of the official client could not be built: the server's output says why."
@@ -84,7 +83,8 @@ class Beside:
             await self._app(scope, receive, send)
         finally:
             making.cancel()
-            await asyncio.gather(making, return_exceptions=True)
+            with contextlib.suppress(asyncio.CancelledError):
+                await making
 
 
 async def make(
@@ -100,26 +100,31 @@ async def make(
         return False  # installed without its sources, as in a function
     folder = web.parent / ".cache" / "web" / fingerprint(web)
     if not (folder / "index.html").exists():
-        if not build:
-            site.note = NOT_ASKED
+        site.note = BUILDING if build else NOT_ASKED
+        if build:
+            site.note = await _made(web, folder, say, environ)
+        if site.note:
             return False
-        if not await _node(environ):
-            site.note = NO_NODE
-            return False
-        site.note = BUILDING
-        say("page: building it once, this server answers meanwhile …")
-        started = time.monotonic()
-        try:
-            async with _alone(folder.parent):
-                await _build(web, folder, environ)
-        except _CommandFailed as failure:
-            site.note = FAILED
-            say(f"page: the build failed\n{failure}")
-            return False
-        say(f"page: built in {time.monotonic() - started:.0f} s")
     site.show(folder)
     say("page: ready")
     return True
+
+
+async def _made(web: Path, folder: Path, say: Callable[[str], None], environ: Mapping[str, str]) -> str:
+    """Nothing, or why there is no build."""
+    if not await _node(environ):
+        say(f"page: {NO_NODE}")
+        return NO_NODE
+    say("page: building it once, which takes a minute or two …")
+    started = time.monotonic()
+    try:
+        async with _alone(folder.parent):
+            await _build(web, folder, environ)
+    except (_CommandFailed, OSError) as failure:
+        say(f"page: the build failed\n{failure}")
+        return FAILED
+    say(f"page: built in {time.monotonic() - started:.0f} s")
+    return ""
 
 
 def fingerprint(web: Path) -> str:

@@ -1,5 +1,5 @@
 // An OpenAI-compatible model on loopback that says what a test tells it to, step by step.
-// A step is a text (one delta), a promise (a gate the test holds) or BREAK (the connection is reset).
+// A step is a text (one delta), a promise (a gate the test holds) or BREAK (the connection ends).
 import { createServer } from "node:http";
 
 export const BREAK = Symbol("break");
@@ -70,7 +70,7 @@ export class Model {
     }
     response.writeHead(200, { "content-type": "text/event-stream" });
     for (const step of steps) {
-      if (step === BREAK) return response.destroy();
+      if (step === BREAK) return response.socket.end(); // after all that was written
       if (typeof step === "string") response.write(chunk({ content: step }));
       else await step;
     }

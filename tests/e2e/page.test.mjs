@@ -313,9 +313,10 @@ describe("how it looks and handles", { timeout: PATIENCE * 3 }, () => {
     await person.page.getByRole("button", { name: "New conversation" }).tap();
     await person.sees("What would you like to see?");
     await person.page.getByRole("button", { name: "Show conversations" }).tap();
-    await person.thread("On the train").waitFor();
+    const name = person.page.getByRole("button", { name: "On the train" });
+    await name.click({ trial: true }); // waits until the list has slid in
     await person.shot("phone-list");
-    await person.page.getByRole("button", { name: "On the train" }).tap();
+    await name.tap();
     await person.sees("You said: On the train");
     await person.leaves();
   });

@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from c1fn import web
+from c1fn.converse import Chat, Limits
+from c1fn.site import ASK_AGAIN, FOR_EVER, Site
+from c1fn.stores.memory import MemoryStore
+from c1fn.tools import Tools
+from tests.asgi import client_of
+from tests.scripted import ScriptedModel
+
+LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=3)
+
+
+def build(folder: Path) -> Path:
+    """As Vite leaves it."""
+    (folder / "assets").mkdir()
+    (folder / "index.html").write_text('<script src="./assets/index-1a2b.js"></script>')
+    (folder / "assets/index-1a2b.js").write_text("run()")
+    (folder / "secret.txt").write_text("not an asset")
+    return folder
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+def app(site: Site) -> FastAPI:
+    chat = Chat(MemoryStore(), ScriptedModel(), Tools(), LIMITS, lambda _: None)
+    return web.build(lambda: chat, max_body=1000, site=site)
+
+
+async def test_without_a_build_the_plain_page_is_served_and_says_how_to_get_the_other_one(site: Site) -> None:
+    site.note = "Install <Node>."
+    async with client_of(app(site)) as client:
+        page = await client.get("/")
+        assert (page.status, page.headers["cache-control"]) == (200, ASK_AGAIN)
+        assert b'<p id="note">Install &lt;Node&gt;.</p>' in page.body
+        assert (await client.get("/assets/index-1a2b.js")).status == 404
+
+
+async def test_a_site_without_a_note_shows_none(site: Site) -> None:
+    async with client_of(app(site)) as client:
+        assert b"note" not in (await client.get("/")).body
+
+
+async def test_a_build_is_served_from_the_moment_it_is_shown(site: Site, tmp_path: Path) -> None:
+    async with client_of(app(site)) as client:
+        site.show(build(tmp_path))
+        page = await client.get("/")
+        assert page.body == (tmp_path / "index.html").read_bytes()
+        assert page.headers["content-type"].startswith("text/html")
+        assert page.headers["cache-control"] == ASK_AGAIN
+
+
+async def test_a_hashed_file_may_be_kept_for_ever(site: Site, tmp_path: Path) -> None:
+    site.show(build(tmp_path))
+    async with client_of(app(site)) as client:
+        asset = await client.get("/assets/index-1a2b.js")
+        assert (asset.body, asset.headers["cache-control"]) == (b"run()", FOR_EVER)
+        assert asset.headers["content-type"].startswith("text/javascript")
+
+
+@pytest.mark.parametrize(
+    "name", ["index-old.js", "", ".", "..", "../secret.txt", "..%2Fsecret.txt", "%2e%2e/secret.txt", "a%00b"]
+)
+async def test_only_a_file_of_the_build_is_ever_opened(site: Site, tmp_path: Path, name: str) -> None:
+    site.show(build(tmp_path))
+    async with client_of(app(site)) as client:
+        answer = await client.get(f"/assets/{name}")
+        assert answer.status == 404
+        assert answer.headers["content-type"] == "application/problem+json"
