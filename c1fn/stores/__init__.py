@@ -19,8 +19,9 @@ from typing import Protocol
 
 from c1fn.turn import Ask, Page, Thread, Turn
 
-LEASE = 30.0
-"""Seconds after its last renewal at which a running turn counts as dead."""
+LEASE = 25.0
+"""Seconds after its last renewal at which a running turn counts as dead: so that a follower has noticed, and
+the answer has begun anew, within 30 seconds of a machine's death."""
 
 RENEWAL = 1.0
 """Seconds between two calls of ``renew``; a stop is heard within this time and one round trip."""
