@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import time
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import AsyncGenerator, Callable, Mapping
