@@ -94,22 +94,21 @@ class Following:
 
     async def ended(self, spot: Spot, run: Run, number: int) -> Turn:
         """A run whose end nobody wrote, as an interrupted turn."""
+        return await self._drafted(spot, run, number, State.INTERRUPTED)
+
+    async def shown(self, spot: Spot, run: Run, thread: ThreadRow) -> Turn:
+        """The turn that runs, or that died and was not buried yet."""
+        state = State.RUNNING if thread.alive(self._clock()) else State.INTERRUPTED
+        return await self._drafted(spot, run, thread.running_number, state)
+
+    async def _drafted(self, spot: Spot, run: Run, number: int, state: State) -> Turn:
+        """A turn without a row, with what its checkpoints hold of the answer."""
         prompt = await self._prompt(spot, run)
         if prompt is None:
             return _unreadable(run, number)
         said = await self._said(spot, run)
         reply = (Message("assistant", said, id=run.response_id),) if said else ()
-        return Turn(number, run.response_id, State.INTERRUPTED, prompt, run.started, reply)
-
-    async def shown(self, spot: Spot, run: Run, thread: ThreadRow) -> Turn:
-        """The turn that runs, or that died and was not buried yet."""
-        number = thread.running_number
-        if not thread.alive(self._clock()):
-            return await self.ended(spot, run, number)
-        prompt = await self._prompt(spot, run)
-        if prompt is None:
-            return _unreadable(run, number)
-        return Turn(number, run.response_id, State.RUNNING, prompt, run.started)
+        return Turn(number, run.response_id, state, prompt, run.started, reply)
 
     async def _prompt(self, spot: Spot, run: Run) -> Message | None:
         try:
