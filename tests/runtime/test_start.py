@@ -117,17 +117,18 @@ async def test_after_a_restore_everything_is_made_anew(marks: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "message"), [("FAIL_SNAPSHOT", "no snapshot"), ("FAIL_RESTORE", "no restore")]
+    ("variable", "phase", "message"),
+    [("FAIL_SNAPSHOT", "init", "no snapshot"), ("FAIL_RESTORE", "restore", "no restore")],
 )
 async def test_a_hook_that_fails_is_reported(
-    variable: str, message: str, monkeypatch: pytest.MonkeyPatch
+    variable: str, phase: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, "1")
     async with running(DOORS, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start") as (api, task):
         api.restored.set()
         assert await task == 1
         assert api.init_fault
-        assert (api.init_fault.type, api.init_fault.message) == ("Function.RuntimeError", message)
+        assert (api.failed, api.init_fault.message) == (phase, message)
 
 
 async def test_a_platform_that_is_gone_ends_the_process() -> None:

@@ -51,6 +51,7 @@ class RuntimeApi:
         self.restored = asyncio.Event()
         self.snapshot_ready = asyncio.Event()
         self.init_fault: Fault | None = None
+        self.failed = ""  # the phase that the fault belongs to: init or restore
 
     async def listen(self) -> str:
         """Begin to serve; returns the value for AWS_LAMBDA_RUNTIME_API."""
@@ -82,7 +83,8 @@ class RuntimeApi:
                 await self._post(exchange, request_id, self._error)
             case "GET", ["restore", "next"]:
                 await self._restore_next(exchange)
-            case "POST", ["init" | "restore", "error"]:
+            case "POST", [("init" | "restore") as phase, "error"]:
+                self.failed = phase
                 self.init_fault = _fault(exchange.headers, await exchange.body(MAX_BUFFERED))
                 await exchange.respond(202)
             case _:
