@@ -157,10 +157,12 @@ class Opening:
         bid.spot = replace(spot, generation=thread.generation)
         if bid.spot != spot:
             await self._turns.stow(bid.spot, bid.run.prompt)
-        if bid.spot != spot or not _fits(thread, rows) or clock() - began > SWIFT:
+        if bid.spot != spot or not _fits(thread, rows):
             view = await self._view(bid, thread)
         else:
-            view = View(thread, rows, await self._known(spot, rows, number))
+            if number is None and clock() - began > SWIFT:
+                number = await self._turns.find(spot, bid.ask.response_id)
+            view = View(thread, rows, await self._known(bid.spot, rows, number))
         return await (self._won(bid, view) if bid.holds else self._contest(bid, view))
 
     async def _view(self, bid: Bid, thread: ThreadRow) -> View:
