@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import sys
@@ -21,6 +22,8 @@ IN_ONE_PROCESS = 16
 
 PROCESSES = 10
 """At once, otherwise: each takes one invocation, as on Lambda."""
+
+MAX_PORT = 65_535
 
 _FOR_THE_FUNCTION = ("C1FN_", API_KEY, "AWS_", "HOME")
 """Of this environment, what an emulated function gets: its settings, and the way to AWS credentials."""
@@ -80,7 +83,9 @@ def emulate(options: argparse.Namespace) -> int:
     settings = compose.settle(Settings.read(_environ()), {})
     try:
         asyncio.run(_emulated(settings, options.port))
-    except OSError:
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
         return _taken(options.port, "lambda")
     return 0
 
@@ -162,18 +167,24 @@ def _listen(port: int) -> socket.socket | None:
     return None
 
 
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= MAX_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a port is a number from 0 to {MAX_PORT}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("c1fn", description="A chat backend for generative UI.")
     parser.add_argument("--version", action="version", version=f"c1fn {__version__}")
     commands = parser.add_subparsers(title="commands", required=True)
 
     command = commands.add_parser("serve", help="serve on this machine")
-    command.add_argument("--port", type=int, default=8000, help="0 lets the system choose (default: 8000)")
+    command.add_argument("--port", type=_port, default=8000, help="0 lets the system choose (default: 8000)")
     command.add_argument("--page", action="store_true", help="build the official client's page, with Node")
     command.set_defaults(run=serve)
 
     command = commands.add_parser("lambda", help="serve through an emulated Lambda function")
-    command.add_argument("--port", type=int, default=9000, help="of the function URL (default: 9000)")
+    command.add_argument("--port", type=_port, default=9000, help="of the function URL (default: 9000)")
     command.set_defaults(run=emulate)
 
     command = commands.add_parser("table", help="the DynamoDB table that C1FN_TABLE names")

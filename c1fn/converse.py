@@ -62,19 +62,23 @@ class _Draft:
     reply: list[Message] = field(default_factory=list)
     text: list[str] = field(default_factory=list)  # of this round
     said: list[str] = field(default_factory=list)  # of all rounds
-    size: int = 0
+    size: int = 0  # of all rounds, in bytes
     rounds: int = 0
     usage: Usage = field(default_factory=Usage)
     first: float | None = None
     cut: C1fnError | None = None  # why it was ended early; None: the time was over
     stopped: bool = False
 
-    def hear(self, text: str, now: float) -> None:
+    def hear(self, text: str, now: float, limit: int) -> None:
+        """:raises AnswerTooLong: it would be more than ``limit`` bytes. What was heard before stays."""
+        size = self.size + len(text.encode("utf-8", "replace"))
+        if size > limit:
+            raise AnswerTooLong
         if self.first is None:
             self.first = now
         self.text.append(text)
         self.said.append(text)
-        self.size += len(text)
+        self.size = size
 
     def close_round(self, calls: tuple[ToolCall, ...], results: Sequence[Message]) -> None:
         self.reply += (Message("assistant", "".join(self.text), tool_calls=calls), *results)
@@ -181,36 +185,46 @@ class Chat:
             reply.say(Failed(error))
         except asyncio.CancelledError:
             reply.say(Failed(Interrupted()))
+        except Exception:
+            reply.say(Failed(Internal()))
+            raise
 
     async def _run(self, claim: Claim, reply: Reply, seconds: float) -> None:
         draft = _Draft(claim, self._clock())
         state, error, bug = State.DONE, None, None
+        limit = asyncio.timeout(seconds)
         try:
-            async with asyncio.timeout(seconds) as limit, self._kept_alive(draft, limit):
+            async with limit, self._kept_alive(draft, limit):
                 await self._answer(draft, reply)
         except C1fnError as failure:
             state, error = State.FAILED, failure
-        except TimeoutError:
-            if draft.stopped:
-                state = State.STOPPED
-            else:
-                state, error = State.FAILED, draft.cut or OutOfTime()
         except asyncio.CancelledError:
             state, error = State.INTERRUPTED, Interrupted()
         except Exception as exception:  # noqa: BLE001 - stored and told first, then raised to the platform
-            state, error, bug = State.FAILED, Internal(), exception
-        await self._end(draft, reply, state, error)
+            # Only an expired limit makes a TimeoutError ours; any other is a bug like the rest.
+            if not (isinstance(exception, TimeoutError) and limit.expired()):
+                state, error, bug = State.FAILED, Internal(), exception
+            elif draft.stopped:
+                state = State.STOPPED
+            else:
+                state, error = State.FAILED, draft.cut or OutOfTime()
+        await self._end(draft, reply, state, error, bug)
+
+    async def _end(
+        self, draft: _Draft, reply: Reply, state: State, error: C1fnError | None, bug: Exception | None
+    ) -> None:
+        """Commit, then say so. Whatever happens here, the reader hears an end."""
+        try:
+            if not isinstance(error, LeaseLost):
+                await _to_its_end(self.store.commit(draft.claim, draft.turn(state, error)))
+        except StoreError as failure:
+            state, error = State.FAILED, failure
+        except Exception as exception:  # noqa: BLE001 - told first, then raised to the platform
+            state, error, bug = State.FAILED, Internal(), bug or exception
+        reply.say(Failed(error) if error else Finished(state))
+        self._log(self._line(draft, state, error))
         if bug is not None:
             raise bug
-
-    async def _end(self, draft: _Draft, reply: Reply, state: State, error: C1fnError | None) -> None:
-        if not isinstance(error, LeaseLost):
-            try:
-                await self.store.commit(draft.claim, draft.turn(state, error))
-            except StoreError as failure:
-                state, error = State.FAILED, failure
-        self._log(self._line(draft, state, error))
-        reply.say(Failed(error) if error else Finished(state))
 
     @asynccontextmanager
     async def _kept_alive(self, draft: _Draft, limit: asyncio.Timeout) -> AsyncGenerator[None, None]:
@@ -232,7 +246,8 @@ class Chat:
                 draft.cut = lost
             except StoreError:
                 continue  # the lease outlives several failed renewals, and the commit has the last word
-        limit.reschedule(asyncio.get_running_loop().time())
+        if not limit.expired():  # else it is ending the turn already
+            limit.reschedule(asyncio.get_running_loop().time())
 
     async def _answer(self, draft: _Draft, reply: Reply) -> None:
         history = self._within_budget(draft.claim.history)
@@ -260,9 +275,7 @@ class Chat:
             async for event in events:
                 match event:
                     case Delta(text):
-                        draft.hear(text, self._clock())
-                        if draft.size > self._limits.max_answer:
-                            raise AnswerTooLong
+                        draft.hear(text, self._clock(), self._limits.max_answer)
                         reply.say(event)
                     case Called():
                         calls = event.calls
@@ -300,6 +313,17 @@ class Chat:
             input_tokens=draft.usage.input_tokens,
             output_tokens=draft.usage.output_tokens,
         )
+
+
+async def _to_its_end(commit: Coroutine[None, None, None]) -> None:
+    """Wait for the store's word even when this task is cancelled meanwhile: the answer is there already, and
+    nobody could say whether it was stored. The store bounds the wait.
+    """
+    storing = asyncio.ensure_future(commit)
+    try:
+        await asyncio.shield(storing)
+    except asyncio.CancelledError:
+        await storing
 
 
 _BAD_ENDINGS: dict[str, type[C1fnError]] = {"length": AnswerTooLong, "content_filter": AnswerWithheld}

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from c1fn.turn import State
@@ -33,6 +34,7 @@ def to_nobody(line: TurnLine) -> None:
 
 
 def to_stdout(line: TurnLine) -> None:
-    """Write the line where Lambda collects it."""
-    sys.stdout.write(json.dumps({"event": "turn", **asdict(line)}, separators=(",", ":")) + "\n")
-    sys.stdout.flush()
+    """Write the line where Lambda collects it. A log that cannot be written is no reason to fail a turn."""
+    with suppress(OSError):  # whoever read it has gone
+        sys.stdout.write(json.dumps({"event": "turn", **asdict(line)}, separators=(",", ":")) + "\n")
+        sys.stdout.flush()

@@ -7,23 +7,32 @@ run again. So the turns are drained first; then no response is left to wait for.
 https://www.uvicorn.org/settings/
 """
 
+import asyncio
 import socket
+from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import Message, Receive, Scope, Send
 
-GRACEFUL = 2
-"""Seconds for what is still open after the turns have ended: slow readers of their last bytes."""
+READING = 2
+"""Seconds for slow readers of their last bytes, once the turns have ended. Then their connections are cut."""
+
+GRACEFUL = READING + 1
+"""Seconds for all responses. One that a cut connection did not end would be cancelled, with a traceback."""
 
 
 class Server(uvicorn.Server):
-    """Serves one application until SIGINT or SIGTERM."""
+    """Serves one application until SIGINT or SIGTERM. ``failure`` is why it could not even start."""
+
+    failure: Exception | None = None
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
         super().__init__(
             uvicorn.Config(
-                app,
+                self._watched,
+                interface="asgi3",  # uvicorn cannot tell from a method
                 log_level="warning",
                 lifespan="on",
                 server_header=False,
@@ -32,6 +41,40 @@ class Server(uvicorn.Server):
             )
         )
 
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """:raises Exception: what made the startup fail."""
+        try:
+            super().run(sockets)
+        except SystemExit:
+            if self.failure is None:
+                raise
+            raise self.failure from None
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await self._app.state.chat.drain()
+        cutting = asyncio.get_running_loop().call_later(READING, self._cut)
         await super().shutdown(sockets)
+        cutting.cancel()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A second Ctrl-C changes nothing: the end is near, and without it the store would not be closed."""
+        super().handle_exit(sig, frame)
+        self.force_exit = False
+
+    def _cut(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    async def _watched(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application; why its startup fails is kept for whoever started us, and not printed here."""
+        if scope["type"] != "lifespan":
+            return await self._app(scope, receive, send)
+
+        async def without_traceback(message: Message) -> None:
+            await send({"type": message["type"]})
+
+        try:
+            await self._app(scope, receive, without_traceback)
+        except Exception as error:
+            self.failure = error
+            raise

@@ -6,9 +6,9 @@ otherwise silently leave a default in force. `docs/settings.md` lists them all; 
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Json, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretStr, ValidationError
 
 PREFIX = "C1FN_"
 API_KEY = "THESYS_API_KEY"
@@ -18,12 +18,21 @@ class SettingsError(Exception):
     """A setting is wrong; the message names it and says what it takes, without its value."""
 
 
+def _sendable(key: SecretStr) -> SecretStr:
+    text = key.get_secret_value()
+    if not (text.isascii() and text.isprintable() and text.strip()):
+        raise ValueError("must be printable ASCII, without a line's end")
+    return key
+
+
 class Settings(BaseModel):
     """How this process is set up. Sizes are in bytes and times in seconds, unless a field says otherwise."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    api_key: SecretStr | None = Field(None, description="The model's key. Without it: the offline model.")
+    api_key: Annotated[SecretStr, AfterValidator(_sendable)] | None = Field(
+        None, description="The model's key. Without it: the offline model."
+    )
     secret: str | None = Field(None, description="ARN of the secret or SSM parameter that holds the keys.")
     auth: Literal["iam", "key", "none"] | None = Field(None, description="How callers are known.")
     keys: SecretStr | None = Field(None, description="Callers' keys by name, a JSON object; for `key`.")

@@ -8,6 +8,7 @@ https://platform.openai.com/docs/guides/function-calling
 """
 
 import asyncio
+import functools
 import inspect
 import json
 from collections.abc import Callable, Iterable
@@ -53,31 +54,62 @@ class Tools:
                 f"There is no tool named {call.name!r}. There are: {', '.join(self._tools) or 'none'}."
             )
         try:
-            async with asyncio.timeout(self._seconds):
-                return await tool(call.arguments)
-        except TimeoutError:
-            return _problem(f"The tool took longer than {self._seconds:g} seconds and was ended.")
+            bound = tool.bind(call.arguments)
         except ValidationError as error:
             return _problem(f"The arguments do not fit: {_places(error)}")
+        return await self._called(tool, bound)
+
+    async def _called(self, tool: "_Tool", bound: Callable[[], Any]) -> str:
+        limit = asyncio.timeout(self._seconds)
+        try:
+            async with limit:
+                return await tool.call(bound)
         except PydanticSerializationError:
             return _problem("The tool returned something that cannot be written as JSON.")
-        except Exception as error:  # noqa: BLE001 - a tool is a user's code: whatever it raises, the turn goes on
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+            return _problem("The tool failed with CancelledError.")  # its own: the turn was not ended
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's code: whatever it raises, the turn goes on
+            if isinstance(error, TimeoutError) and limit.expired():
+                return _problem(f"The tool took longer than {self._seconds:g} seconds and was ended.")
             return _problem(f"The tool failed with {type(error).__name__}.")
 
 
 class _Tool:
     def __init__(self, function: Function) -> None:
-        self._function = function
-        self._adapter = TypeAdapter[Any](cast("Any", function))  # a function is a form the stubs do not know
+        @functools.wraps(function)
+        def bound(*args: Any, **kwargs: Any) -> Callable[[], Any]:
+            return functools.partial(function, *args, **kwargs)
+
+        self._adapter = TypeAdapter[Any](cast("Any", bound))  # a function is a form the stubs do not know
         self._is_async = inspect.iscoroutinefunction(function)
         self.spec = ToolSpec(function.__name__, inspect.getdoc(function) or "", self._adapter.json_schema())
 
-    async def __call__(self, arguments: str) -> str:
-        if self._is_async:
-            value = await self._adapter.validate_json(arguments or "{}")
-        else:
-            value = await asyncio.to_thread(self._adapter.validate_json, arguments or "{}")
+    def bind(self, arguments: str) -> Callable[[], Any]:
+        """The function with these arguments, ready to call.
+
+        :raises ValidationError: they do not fit. One that the function itself raises is another matter.
+        """
+        bound: Callable[[], Any] = self._adapter.validate_json(arguments or "{}")
+        return bound
+
+    async def call(self, bound: Callable[[], Any]) -> str:
+        value = await (bound() if self._is_async else asyncio.to_thread(_in_thread, bound))
         return value if isinstance(value, str) else to_json(value).decode()
+
+
+def _in_thread(bound: Callable[[], Any]) -> Any:
+    try:
+        return bound()
+    except StopIteration as error:  # no future can carry it; before Python 3.12 its waiter is never woken
+        raise RuntimeError("StopIteration") from error
+
+
+def _is_cancelled() -> bool:
+    """Somebody asked this task to end."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _problem(detail: str) -> str:

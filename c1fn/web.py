@@ -9,12 +9,14 @@ https://www.rfc-editor.org/rfc/rfc9457
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from c1fn import __version__, threads
 from c1fn.auth import Identify, anybody
@@ -30,6 +32,12 @@ from c1fn.wire import HEADERS, error_card
 
 DEADLINE_MARGIN = 4.0
 """Seconds before the platform's deadline at which an answer ends: time to store it and to say so."""
+
+DIGITS = 20
+"""Of a declared length; HTTP libraries read no longer ones, and Python refuses to above a few thousand."""
+
+LONGEST_WAIT = 86_400
+"""Seconds that a client is told to wait, at most: a model's provider may ask for anything."""
 
 ERROR_HEADER = "c1fn-error"
 
@@ -110,13 +118,16 @@ async def _poured(request: Request, reply: Reply) -> Response:
 
 async def _body(request: Request, limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
+    if declared.isdecimal() and (len(declared) > DIGITS or int(declared) > limit):
         raise _too_large(limit)
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > limit:
-            raise _too_large(limit)
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > limit:
+                raise _too_large(limit)
+    except ClientDisconnect:
+        raise BadRequest("The connection was closed in the middle of the body.") from None
     return bytes(body)
 
 
@@ -154,7 +165,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
 def _refusal(request: Request, error: C1fnError) -> Response:
     headers = {ERROR_HEADER: error.code}
     if error.retry_after is not None:
-        headers["retry-after"] = f"{max(1, round(error.retry_after))}"
+        headers["retry-after"] = f"{min(max(1, ceil(error.retry_after)), LONGEST_WAIT)}"
     if _shows_cards(request) and not isinstance(error, BadRequest):
         return Response(error_card(error), headers=headers | HEADERS)
     problem: dict[str, Any] = {

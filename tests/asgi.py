@@ -96,6 +96,8 @@ class Client:
         path: str,
         body: bytes | object = b"",
         headers: Mapping[str, str] = {},
+        *,
+        whole: bool = True,
         **scope: Any,
     ) -> Exchange:
         exchange = Exchange()
@@ -115,7 +117,7 @@ class Client:
             "state": dict(self._state),
             **scope,
         }
-        request: list[Message] = [{"type": "http.request", "body": payload, "more_body": False}]
+        request: list[Message] = [{"type": "http.request", "body": payload, "more_body": not whole}]
 
         async def receive() -> Message:
             if request:

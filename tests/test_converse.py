@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -23,8 +23,9 @@ from c1fn.errors import (
     StoreUnavailable,
     TooManyRounds,
 )
-from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, Working
+from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, ModelEvent, Working
 from c1fn.log import TurnLine
+from c1fn.models import ToolSpec
 from c1fn.reply import Reply
 from c1fn.stores import Claim
 from c1fn.stores.memory import MemoryStore
@@ -237,6 +238,25 @@ async def test_a_bug_is_stored_and_told_and_then_raised(stage: Stage) -> None:
         await reply.over()
 
 
+async def test_an_answer_is_measured_in_bytes_and_nothing_is_stored_that_was_not_said(stage: Stage) -> None:
+    scene = stage([Delta("漢" * 300), Delta("漢" * 40), STOP])
+    said = await heard(await scene.chat.begin(ask()))
+    assert isinstance(said[-1], Failed)
+    assert type(said[-1].error) is AnswerTooLong
+    assert (await scene.turn()).answer == text(said) == "漢" * 300
+    assert scene.lines[0].bytes == 900
+
+
+async def test_a_timeout_that_is_not_ours_is_a_bug(stage: Stage) -> None:
+    scene = stage([TimeoutError("somebody else's")])
+    reply = await scene.chat.begin(ask())
+    (told,) = await reply.take(60)
+    assert isinstance(told, Failed)
+    assert type(told.error) is Internal
+    with pytest.raises(TimeoutError):
+        await reply.over()
+
+
 async def test_a_context_too_long_is_tried_once_more_with_half(stage: Stage) -> None:
     scene = stage(*(says(f"a{n}") for n in range(4)), [ContextTooLong()], says("well"))
     for n in range(4):
@@ -298,6 +318,42 @@ async def test_a_deleted_thread_ends_its_turn_and_stays_deleted(stage: Stage) ->
     (told,) = await heard(reply)
     assert isinstance(told, Failed)
     assert type(told.error) is LeaseLost
+
+
+@dataclass
+class Reluctant:
+    """A model that takes its time to close."""
+
+    name = "reluctant"
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    closes: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[ModelEvent, None]:
+        try:
+            yield Delta(f"{len(messages)}{len(tools)}")
+            await asyncio.Event().wait()
+        finally:
+            self.closing.set()
+            await self.closes.wait()
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+async def test_a_stop_that_meets_the_deadline_is_no_bug() -> None:
+    store, model, pulse = MemoryStore(), Reluctant(), Pulse()
+    chat = Chat(store, model, Tools(), LIMITS, lambda _: None, sleep=pulse)
+    reply = await chat.begin(ask(), seconds=0.01)
+    await model.closing.wait()
+    await store.stop("o", "t", "r1")
+    await pulse.asleep.acquire()
+    pulse.beat()
+    await asyncio.sleep(0)  # the beat hears of the stop
+    await asyncio.sleep(0)
+    model.closes.set()
+    assert (await heard(reply))[-1] == Finished(State.STOPPED)
 
 
 async def test_followers_hear_the_answer_grow(stage: Stage) -> None:
@@ -381,6 +437,65 @@ async def test_a_renewal_that_fails_does_not_end_the_turn(stage: Stage) -> None:
     await scene.pulse.asleep.acquire()
     gate.set()
     assert await heard(reply) == [Delta("b"), Finished(State.DONE)]
+
+
+class Slow(MemoryStore):
+    """A memory store whose commit waits for a gate, or fails as no store should."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committing, self.gate = asyncio.Event(), asyncio.Event()
+        self.bug: Exception | None = None
+
+    async def commit(self, claim: Claim, turn: Turn) -> None:
+        self.committing.set()
+        await self.gate.wait()
+        if self.bug:
+            raise self.bug
+        await super().commit(claim, turn)
+
+
+async def test_an_end_of_the_process_during_the_commit_waits_for_the_stores_word(stage: Stage) -> None:
+    store = Slow()
+    reply = await stage(says("a"), store=store).chat.begin(ask())
+    await store.committing.wait()
+    assert reply._turn  # the task that drain cancels
+    reply._turn.cancel()
+    await asyncio.sleep(0)
+    store.gate.set()
+    assert await heard(reply) == [Delta("a"), Finished(State.DONE)]
+    assert (await store.load("o", "t"))[0].state is State.DONE
+
+
+async def test_a_bug_of_the_store_is_told_and_then_raised(stage: Stage) -> None:
+    store = Slow()
+    store.bug = ZeroDivisionError()
+    store.gate.set()
+    reply = await stage(says("a"), store=store).chat.begin(ask())
+    events: list[Event] = []
+    while not reply.ended:
+        events += await reply.take(60)
+    assert isinstance(events[-1], Failed)
+    assert type(events[-1].error) is Internal
+    with pytest.raises(ZeroDivisionError):
+        await reply.over()
+
+
+class Unreadable(MemoryStore):
+    async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
+        yield f"{owner}{thread_id}{response_id}"
+        raise ZeroDivisionError
+
+
+async def test_a_follower_is_told_of_a_bug_and_then_it_is_raised(stage: Stage) -> None:
+    reply = await stage(says("a"), store=Unreadable()).chat.follow("o", "t", "r1")
+    events: list[Event] = []
+    while not reply.ended:
+        events += await reply.take(60)
+    assert isinstance(events[-1], Failed)
+    assert type(events[-1].error) is Internal
+    with pytest.raises(ZeroDivisionError):
+        await reply.over()
 
 
 # --- tools

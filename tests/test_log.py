@@ -1,4 +1,7 @@
 import json
+import os
+import sys
+from io import FileIO, TextIOWrapper
 
 import pytest
 
@@ -24,3 +27,12 @@ def test_a_turn_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
         "input_tokens": 10,
         "output_tokens": 5,
     }
+
+
+def test_a_log_that_nobody_reads_any_more_fails_no_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    pipe = FileIO(writing, "w")
+    with TextIOWrapper(pipe, write_through=True) as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        to_stdout(TurnLine("t", "r", State.DONE, None, "m", None, 1.5, 1, 3, 10, 5))

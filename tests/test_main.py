@@ -1,15 +1,17 @@
 """The command line, as a person uses it: real processes, a real client, the real openai package upstream."""
 
 import asyncio
+import json
 import os
 import signal
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from html import escape
 from pathlib import Path
 
 import pytest
-from httpx2 import AsyncClient
+from httpx2 import URL, AsyncClient
 
 from c1fn import __version__
 from c1fn.__main__ import main
@@ -201,6 +203,42 @@ async def test_ctrl_c_interrupts_a_turn_visibly(
     assert '"state":"interrupted"' in printed
 
 
+async def test_a_second_ctrl_c_changes_nothing(
+    client: AsyncClient, server: Command, upstream: Upstream
+) -> None:
+    upstream.queue(held(asyncio.Event()))
+    async with client.stream("POST", "/api/chat", json=chat_body("hi")) as answer:
+        pieces = answer.aiter_bytes()
+        assert await anext(pieces) == b"Hel"
+        server.process.send_signal(signal.SIGINT)
+        while (await client.post("/api/chat", json=chat_body("?", "r2", "t2"))).status_code != 503:
+            pass
+        status, printed = await server.end()
+        assert b"was interrupted" in b"".join([piece async for piece in pieces])
+    assert (status, "Traceback" in printed) == (0, False)
+
+
+async def test_ctrl_c_does_not_wait_for_a_client_that_never_reads(upstream: Upstream, tmp_path: Path) -> None:
+    settings = key(upstream) | {"C1FN_MAX_ANSWER": "100000000"}
+    upstream.queue(Answer((ROLE, *[delta("x" * 100_000)] * 100, *END)))  # more than any socket's buffers hold
+    with socket.socket() as never:
+        async with (
+            serving("serve", "--port", "0", folder=tmp_path, **settings) as command,
+            AsyncClient(base_url=command.url, timeout=30) as client,
+        ):
+            never.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            never.connect(("127.0.0.1", URL(command.url).port))
+            body = json.dumps(chat_body("hi")).encode()
+            never.sendall(
+                b"POST /api/chat HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body) + body
+            )
+            while not (await client.get("/api/threads")).json()["threads"]:
+                pass
+            assert len((await until_stored(client))[1]["content"]) == 10_000_000
+            status, printed = await command.end()
+    assert (status, "Traceback" in printed) == (0, False)
+
+
 async def test_the_key_and_the_prompt_are_in_nothing_that_is_printed(
     client: AsyncClient, server: Command, upstream: Upstream
 ) -> None:
@@ -239,6 +277,20 @@ async def test_chat_ends_with_a_status_that_tells_a_failure(upstream: Upstream, 
 async def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:
     status, out, err = await run("serve", folder=tmp_path, C1FN_STORE="redis")
     assert (status, out, err) == (2, "", "c1fn: C1FN_STORE: Input should be 'memory' or 'dynamodb'.\n")
+
+
+async def test_what_only_the_start_finds_wrong_is_one_sentence_too(tmp_path: Path) -> None:
+    wrong = {"THESYS_API_KEY": "sk-x", "C1FN_SYSTEM_PROMPT_FILE": "missing"}
+    status, _, err = await run("serve", "--port", "0", folder=tmp_path, **wrong)
+    assert (status, "Traceback" in err) == (2, False)
+    assert err.endswith("c1fn: C1FN_SYSTEM_PROMPT_FILE: FileNotFoundError while it was read.\n")
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "x"])
+async def test_a_port_that_cannot_be_is_refused(tmp_path: Path, port: str) -> None:
+    status, out, err = await run("serve", f"--port={port}", folder=tmp_path)
+    assert (status, out) == (2, "")
+    assert err.endswith("a port is a number from 0 to 65535\n")
 
 
 async def test_a_taken_port_is_told_with_a_way_out(server: Command, tmp_path: Path) -> None:

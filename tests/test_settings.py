@@ -57,3 +57,10 @@ def test_every_setting_is_documented_with_its_default(field: str) -> None:
     default = Settings.model_fields[field].default
     shown = "unset" if default is None else str(default).lower() if isinstance(default, bool) else default
     assert f"| `{variable(field)}` | {shown} | {Settings.model_fields[field].description}" in told
+
+
+@pytest.mark.parametrize("key", ["sk-planted\n", "sk-plänted", " "])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(key: str) -> None:
+    with pytest.raises(SettingsError, match=r"^THESYS_API_KEY: .*must be printable ASCII") as caught:
+        Settings.read({"THESYS_API_KEY": key})
+    assert "pl" not in str(caught.value)

@@ -1,9 +1,11 @@
 import asyncio
 import json
+import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import pytest
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from c1fn.tools import RESULT_CHARACTERS, Tools
 from c1fn.turn import ToolCall
@@ -107,3 +109,53 @@ async def test_a_result_at_the_limit_is_whole() -> None:
 
     (message,) = await Tools([full]).run([ToolCall("1", "full", "")])
     assert len(message.content) == RESULT_CHARACTERS
+
+
+async def cancels() -> None:
+    """Raise what asyncio raises in whom it ends."""
+    raise asyncio.CancelledError
+
+
+def leaves() -> None:
+    """End the process."""
+    sys.exit(3)
+
+
+def too_late() -> None:
+    """Wait for something else in vain."""
+    raise TimeoutError
+
+
+def misreads() -> None:
+    """Check something of its own."""
+    TypeAdapter(int).validate_python("planted-secret")
+
+
+def runs_out() -> None:
+    """Take from what is empty."""
+    next(iter([]))
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (cancels, "CancelledError"),
+        (leaves, "SystemExit"),
+        (too_late, "TimeoutError"),
+        (misreads, "ValidationError"),
+        (runs_out, "RuntimeError"),
+    ],
+)
+async def test_an_error_of_the_tools_own_is_not_taken_for_ours(
+    function: Callable[[], object], told: str
+) -> None:
+    (message,) = await Tools([function]).run([ToolCall("c1", function.__name__, "{}")])
+    assert json.loads(message.content) == {"error": f"The tool failed with {told}."}
+
+
+async def test_a_turn_that_is_ended_ends_its_tools() -> None:
+    running = asyncio.create_task(Tools([never]).run([ToolCall("c1", "never", "{}")]))
+    await asyncio.wait([running], timeout=0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running

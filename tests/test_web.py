@@ -167,7 +167,7 @@ async def test_a_model_that_fails_before_its_first_word_has_a_true_status(stage:
     assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (
         429,
         "model_rate_limited",
-        "31",
+        "32",  # never earlier than was asked for
     )
     assert (await scene.store.load("anybody", "t"))[0].state is State.FAILED
 
@@ -243,3 +243,22 @@ async def test_health_and_openapi_answer(stage: Stage) -> None:
     schema = (await scene.client.get("/openapi.json")).json
     assert schema["paths"]["/api/chat"]["post"]["requestBody"]["required"]
     assert (await scene.client.get("/docs")).status == 200
+
+
+async def test_a_wait_without_measure_is_cut_to_a_day(stage: Stage) -> None:
+    answer = await (await stage([ModelBusy(retry_after=1e300)])).ask()
+    assert answer.headers["retry-after"] == "86400"
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_bug(stage: Stage) -> None:
+    scene = await stage(says("a"))
+    exchange = scene.client.request("POST", "/api/chat", b'{"pro', whole=False)
+    exchange.leave()
+    assert (await exchange.whole()).json["code"] == "bad_request"
+    assert scene.model.asked == []
+
+
+async def test_a_length_that_is_no_number_any_more_is_too_large(stage: Stage) -> None:
+    scene = await stage(says("a"))
+    answer = await scene.client.post("/api/chat", b"{}", headers={"content-length": "9" * 5000})
+    assert answer.status == 413
