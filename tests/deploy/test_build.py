@@ -16,7 +16,7 @@ from c1fn.runtime.emulator import Emulator
 from scripts import package
 from tests.deploy.conftest import ARCHITECTURE, ROOT, TOOLS, build, run
 
-pytestmark = pytest.mark.timeout(300)  # seconds: a build compiles some three thousand modules
+pytestmark = pytest.mark.timeout(600)  # seconds: a build compiles some three thousand modules
 
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 """How an ELF file names its machine: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html"""
