@@ -41,10 +41,10 @@ web: $(VENV)/ready ## build the official client's page; needs Node and npm
 
 e2e: web tests/e2e/node_modules/ready ## drive the page in Chromium; screenshots go to .cache/e2e
 	@command -v chromium >/dev/null || { echo "chromium is missing: apt-get install chromium"; exit 1; }
-	C1FN_E2E_PYTHON=$(abspath $(BIN)/python) node --test --test-reporter=spec tests/e2e/page.test.mjs
+	E2E_PYTHON=$(abspath $(BIN)/python) node --test --test-reporter=spec tests/e2e/page.test.mjs
 
 e2e-clients: $(VENV)/ready tests/e2e/node_modules/ready ## the same endpoint with four versions of the official client
-	C1FN_E2E_PYTHON=$(abspath $(BIN)/python) node --test --test-reporter=spec tests/e2e/clients.test.mjs
+	E2E_PYTHON=$(abspath $(BIN)/python) node --test --test-reporter=spec tests/e2e/clients.test.mjs
 
 tests/e2e/node_modules/ready: tests/e2e/package-lock.json
 	npm ci --prefix tests/e2e --no-audit --no-fund

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { BREAK, card, cut, gate, Model, text } from "./model.mjs";
-import { Browser, PATIENCE, Service } from "./stage.mjs";
+import { Browser, filesOf, Service } from "./stage.mjs";
 
 const action = { type: "continue_conversation", props: {} };
 const FORM = {
@@ -19,6 +19,9 @@ const FORM = {
 };
 const CHIPS = { component: "FollowUpBlock", props: { followUpText: ["Compare with last year", "Show as a table"] } };
 
+/** Milliseconds for a suite; they end a test that hangs without a locator. */
+const SUITE = 600_000;
+
 const model = await new Model().start();
 const browser = await new Browser().start();
 const environment = { THESYS_API_KEY: "e2e", C1FN_BASE_URL: model.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
@@ -30,9 +33,9 @@ after(async () => {
 });
 
 for (const service of [server, emulator]) {
-  describe(`on c1fn ${service.command}`, { timeout: PATIENCE * 3 }, () => {
+  describe(`on c1fn ${service.command}`, { timeout: SUITE }, () => {
     let person;
-    before(async () => (person = await browser.person(service.url, { site: server.url })));
+    before(async () => (person = await browser.person(service.url, { files: filesOf(server.url) })));
     beforeEach(async () => {
       model.forget();
       await person.tab();
@@ -230,7 +233,7 @@ for (const service of [server, emulator]) {
   });
 }
 
-describe("when the server goes away", { timeout: PATIENCE * 3 }, () => {
+describe("when the server goes away", { timeout: SUITE }, () => {
   let person;
   beforeEach(async () => {
     model.forget();
@@ -264,7 +267,7 @@ describe("when the server goes away", { timeout: PATIENCE * 3 }, () => {
   });
 });
 
-describe("how it looks and handles", { timeout: PATIENCE * 3 }, () => {
+describe("how it looks and handles", { timeout: SUITE }, () => {
   const CHART = {
     component: "BarChartV2",
     props: {

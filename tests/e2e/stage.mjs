@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { chromium } from "playwright-core";
 
 export const ROOT = new URL("../../", import.meta.url).pathname;
-const PYTHON = process.env.C1FN_E2E_PYTHON ?? join(ROOT, ".venv/bin/python");
-const CHROMIUM = process.env.C1FN_E2E_CHROMIUM ?? "/usr/bin/chromium";
+const PYTHON = process.env.E2E_PYTHON ?? join(ROOT, ".venv/bin/python");
+const CHROMIUM = process.env.E2E_CHROMIUM ?? "/usr/bin/chromium";
 const SHOTS = join(ROOT, ".cache/e2e");
 
 /** Milliseconds that a person would wait for anything here; a busy machine needs many of them. */
@@ -64,30 +64,33 @@ export class Browser {
     await this.chromium.close();
   }
 
-  /** A new person at the page: nothing is remembered of the ones before. */
-  async person(url, { site = url, ...options } = {}) {
+  /** A new person at the page: nothing is remembered of the ones before. `files` has the page, where the server has none. */
+  async person(url, { files, ...options } = {}) {
     const context = await this.chromium.newContext({ viewport: { width: 1280, height: 800 }, ...options });
     context.setDefaultTimeout(PATIENCE);
-    if (site !== url) await lend(context, url, site);
+    if (files) {
+      const lent = async (route) => {
+        const name = new URL(route.request().url()).pathname.slice(1) || "index.html";
+        await route.fulfill(await files(name)).catch(() => undefined); // its person has left
+      };
+      await context.route((address) => address.href.split("?")[0] === url, lent);
+      await context.route(`${url}assets/**`, lent);
+    }
     return new Person(context, url);
   }
 }
 
-const lent = new Map();
-
-/** The page's files from another server, so that it runs on the origin of an API that has no page. */
-async function lend(context, url, site) {
-  const fetched = async (route) => {
-    const from = site + new URL(route.request().url()).pathname.slice(1);
-    if (!lent.has(from)) {
-      const response = await fetch(from);
+/** The page's files as another server has them. */
+export function filesOf(site) {
+  const kept = new Map();
+  return async (name) => {
+    if (!kept.has(name)) {
+      const response = await fetch(site + name.replace("index.html", ""));
       const body = Buffer.from(await response.arrayBuffer());
-      lent.set(from, { status: response.status, contentType: response.headers.get("content-type"), body });
+      kept.set(name, { status: response.status, contentType: response.headers.get("content-type"), body });
     }
-    await route.fulfill(lent.get(from)).catch(() => undefined); // its person has left
+    return kept.get(name);
   };
-  await context.route((address) => address.href.split("?")[0] === url, fetched);
-  await context.route(`${url}assets/**`, fetched);
 }
 
 export class Person {
