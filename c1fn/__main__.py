@@ -25,6 +25,9 @@ PROCESSES = 10
 
 MAX_PORT = 65_535
 
+CHAT_KEY = "C1FN_CHAT_KEY"
+"""The key `c1fn chat` sends: a caller's, not a setting of the service."""
+
 _FOR_THE_FUNCTION = ("C1FN_", API_KEY, "AWS_", "HOME")
 """Of this environment, what an emulated function gets: its settings, and the way to AWS credentials."""
 
@@ -64,18 +67,31 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def chat(options: argparse.Namespace) -> int:  # noqa: ARG001 - the shape of every command
-    """A conversation in the terminal, in this process."""
+def chat(options: argparse.Namespace) -> int:
+    """A conversation in the terminal, with a service elsewhere or with one of its own."""
     from c1fn import log, terminal
+    from c1fn.terminal.endpoint import Endpoint, EndpointError, is_function_url
+    from c1fn.terminal.local import serving
 
-    settings = compose.settle(Settings.read(_environ()), {})
-    if sys.stdin.isatty():
-        print(f"{_summary(settings)} · Ctrl-D ends", flush=True)
-
-    async def converse() -> int:
-        return await terminal.converse(compose.chat(settings, log.to_nobody))
-
-    return asyncio.run(converse())
+    environ = _everything()
+    key = options.key or environ.get(CHAT_KEY)
+    aloud = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
+    with contextlib.ExitStack() as stack:
+        if options.url is None:
+            settings = compose.settle(Settings.read(_environ()), {})
+            what = _summary(settings)
+            url = stack.enter_context(serving(compose.web_app(settings, log=log.to_nobody)))
+        else:
+            url = what = options.url
+        try:
+            signed = options.sigv4 or (key is None and is_function_url(url))
+            endpoint = stack.enter_context(Endpoint(url, key=key, signed=signed))
+        except EndpointError as error:
+            print(f"c1fn: {error}", file=sys.stderr)
+            return 2
+        if aloud:
+            print(f"{what} · /help · Ctrl-D ends", flush=True)
+        return terminal.converse(endpoint, as_json=options.json, thread_id=options.thread)
 
 
 def emulate(options: argparse.Namespace) -> int:
@@ -136,6 +152,10 @@ def table(options: argparse.Namespace) -> int:
 
 def _environ() -> Mapping[str, str]:
     """The environment over `.env.local` over `.env`, both in the working directory."""
+    return {name: value for name, value in _everything().items() if name != CHAT_KEY}
+
+
+def _everything() -> Mapping[str, str]:
     from dotenv import dotenv_values
 
     files = {**dotenv_values(Path(".env")), **dotenv_values(Path(".env.local"))}
@@ -193,6 +213,11 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(run=table)
 
     command = commands.add_parser("chat", help="talk in the terminal, or answer what is piped in")
+    command.add_argument("--url", help="of a service; without it, one of its own is started")
+    command.add_argument("--key", help=f"the caller's key (or set {CHAT_KEY})")
+    command.add_argument("--sigv4", action="store_true", help="sign with AWS credentials")
+    command.add_argument("--thread", metavar="ID", help="go on with this conversation")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(run=chat)
     return parser
 

@@ -95,12 +95,12 @@ def _keys(settings: Settings) -> dict[str, str]:
     return dict(keys)
 
 
-def web_app(settings: Settings, site: "Site | None" = None) -> "FastAPI":
+def web_app(settings: Settings, site: "Site | None" = None, log: Log = to_stdout) -> "FastAPI":
     """The ASGI application. Its parts are made at startup, in the event loop that serves them."""
     from c1fn import web
 
     return web.build(
-        lambda: chat(settings, to_stdout), max_body=settings.max_body, identify=identify(settings), site=site
+        lambda: chat(settings, log), max_body=settings.max_body, identify=identify(settings), site=site
     )
 
 

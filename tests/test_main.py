@@ -270,8 +270,8 @@ async def test_what_is_piped_into_chat_is_answered(upstream: Upstream, tmp_path:
 
 async def test_chat_ends_with_a_status_that_tells_a_failure(upstream: Upstream, tmp_path: Path) -> None:
     upstream.queue(*[refuse(401)] * 3)
-    status, out, _ = await run("chat", folder=tmp_path, typed="hi\n", **key(upstream))
-    assert (status, "model key was rejected" in out) == (1, True)
+    status, out, err = await run("chat", folder=tmp_path, typed="hi\n", **key(upstream))
+    assert (status, out, "model key was rejected" in err) == (1, "", True)
 
 
 async def test_a_wrong_setting_is_one_sentence(tmp_path: Path) -> None:

@@ -16,9 +16,17 @@ PORTS = {"c1fn.stores", "c1fn.models", "c1fn.log"}
 
 ARROWS: dict[str, set[str]] = {
     "handler": {"c1fn.compose", "c1fn.settings", "c1fn.runtime", "mangum"},
-    "c1fn.__main__": {"c1fn", "c1fn.compose", "c1fn.settings", "c1fn.errors", "c1fn.log", "c1fn.terminal"}
+    "c1fn.__main__": {
+        "c1fn",
+        "c1fn.compose",
+        "c1fn.settings",
+        "c1fn.errors",
+        "c1fn.log",
+        "c1fn.terminal",
+        "c1fn.terminal.local",
+    }
     | {"c1fn.runtime", "c1fn.server", "c1fn.site", "c1fn.vite", "c1fn.stores.dynamodb", "dotenv"},
-    "c1fn.server": {"uvicorn", "fastapi"},
+    "c1fn.server": {"uvicorn", "fastapi", "starlette"},
     "c1fn.compose": {"c1fn", "fastapi", "pydantic"},
     "c1fn.secret": {"boto3", "botocore"},
     "c1fn.web": {"fastapi", "starlette", "c1fn", "c1fn.converse", "c1fn.reply", "c1fn.pour", "c1fn.body"}
@@ -32,7 +40,8 @@ ARROWS: dict[str, set[str]] = {
     | NOUNS,
     "c1fn.body": {"pydantic", "c1fn.auth"} | NOUNS,
     "c1fn.pour": {"starlette", "c1fn.reply", "c1fn.wire"} | NOUNS,
-    "c1fn.terminal": {"c1fn.converse", "c1fn.auth", "c1fn.pour", "c1fn.wire"} | NOUNS,
+    "c1fn.terminal": {"httpx2", "botocore", "prompt_toolkit", "rich", "pydantic_core"},
+    "c1fn.terminal.local": {"fastapi", "c1fn.server"},
     "c1fn.converse": {"c1fn.reply", "c1fn.tools"} | PORTS | NOUNS,
     "c1fn.reply": NOUNS,
     "c1fn.wire": NOUNS,

@@ -1,0 +1,180 @@
+"""The service's HTTP side, as the terminal uses it: a server, an emulated function, a function URL, an API.
+
+:class:`EndpointError` is all that goes wrong here, one sentence each. It is told for which address it
+happened, never with which key.
+
+https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html · docs/http.md
+"""
+
+import re
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import httpx2
+
+CONNECT = 10.0
+"""Seconds to connect: a cold start happens after that."""
+
+SILENCE = 120.0
+"""Seconds of silence. A streaming service sends a comment each 10; one that buffers needs 30 at most."""
+
+SHOWN = 300
+"""Characters of a foreign refusal that are shown."""
+
+PAGE = 20
+"""Threads that are listed."""
+
+
+class EndpointError(Exception):
+    """It could not be asked, or it refused; the message is for a person."""
+
+
+class Signed(httpx2.Auth):
+    """Signs requests as AWS asks a caller of a function URL to."""
+
+    requires_request_body = True
+
+    def __init__(self, url: str) -> None:
+        """:raises EndpointError: there are no credentials, or no region."""
+        from botocore.auth import SigV4Auth
+        from botocore.session import Session
+
+        session = Session()
+        found = re.search(r"\.lambda-url\.([a-z0-9-]+)\.on\.aws$", urlsplit(url).hostname or "")
+        region = found[1] if found else session.get_config_variable("region")
+        credentials = session.get_credentials()
+        if credentials is None or not region:
+            raise EndpointError(
+                "There are no AWS credentials to sign with, or no region: set AWS_PROFILE or AWS_REGION."
+            )
+        self._signer = SigV4Auth(credentials, "lambda", region)
+
+    def auth_flow(self, request: httpx2.Request) -> Generator[httpx2.Request, httpx2.Response, None]:
+        from botocore.awsrequest import AWSRequest
+
+        plain = AWSRequest(
+            request.method,
+            str(request.url),
+            headers={"host": request.url.netloc.decode()},
+            data=request.content,
+        )
+        self._signer.add_auth(plain)
+        request.headers.update(dict(plain.headers.items()))
+        yield request
+
+
+def is_function_url(url: str) -> bool:
+    return (urlsplit(url).hostname or "").endswith(".on.aws")
+
+
+class Endpoint:
+    """One service, open while the context is.
+
+    :param url: its root, or that of its stage; `/api/chat` at the end does no harm.
+    :param key: sent as `x-api-key`.
+    :param signed: sign with this machine's AWS credentials.
+    :raises EndpointError: the URL, the key or the credentials cannot be used.
+    """
+
+    def __init__(self, url: str, *, key: str | None = None, signed: bool = False) -> None:
+        self.url = _root(url)
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise EndpointError("The key has characters that no header can carry.")
+        self._client = httpx2.Client(
+            headers={"accept": "text/event-stream, application/json", **({"x-api-key": key} if key else {})},
+            auth=Signed(self.url) if signed else None,
+            timeout=httpx2.Timeout(SILENCE, connect=CONNECT),
+            trust_env=urlsplit(self.url).hostname
+            not in ("127.0.0.1", "localhost", "::1"),  # no proxy stands between
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def answer(self, thread_id: str, response_id: str, prompt: str) -> Iterator[str]:
+        """Ask, and give the answer's text as it arrives."""
+        message = {"role": "user", "content": prompt}
+        return self._texts(
+            "POST", "/api/chat", {"prompt": message, "threadId": thread_id, "responseId": response_id}
+        )
+
+    def follow(self, thread_id: str, response_id: str) -> Iterator[str]:
+        """An answer from its beginning to its end, which may be still to come."""
+        return self._texts("GET", f"{_thread(thread_id)}/turns/{quote(response_id, safe='')}")
+
+    def threads(self) -> list[dict[str, Any]]:
+        """The newest first."""
+        listed = self._json("GET", f"/api/threads?limit={PAGE}")
+        return [thread for thread in listed.get("threads", []) if isinstance(thread, dict)]
+
+    def messages(self, thread_id: str) -> list[dict[str, Any]]:
+        """The oldest first."""
+        return list(self._json("GET", f"{_thread(thread_id)}/messages"))
+
+    def stop(self, thread_id: str, response_id: str | None = None) -> bool:
+        """Whether an answer was being written."""
+        body = {"responseId": response_id} if response_id else {}
+        return bool(self._json("POST", f"{_thread(thread_id)}/stop", body).get("stopping"))
+
+    def _texts(self, method: str, path: str, body: object = None) -> Iterator[str]:
+        with self._sent(method, path, body) as response:
+            if "text/event-stream" not in response.headers.get("content-type", ""):
+                raise EndpointError(f"{self.url} is not a chat service.")
+            yield from response.iter_text()
+
+    def _json(self, method: str, path: str, body: object = None) -> Any:
+        with self._sent(method, path, body) as response:
+            response.read()
+            try:
+                return response.json()
+            except ValueError:
+                raise EndpointError(f"{self.url} is not a chat service.") from None
+
+    @contextmanager
+    def _sent(self, method: str, path: str, body: object) -> Iterator[httpx2.Response]:
+        try:
+            with self._client.stream(method, self.url + path, json=body) as response:
+                if not response.is_success:
+                    response.read()
+                    raise EndpointError(_refusal(response))
+                response.encoding = "utf-8"
+                yield response
+        except httpx2.ConnectError:
+            raise EndpointError(f"Nothing answers at {self.url}.") from None
+        except httpx2.TimeoutException:
+            raise EndpointError(f"{self.url} did not answer in time.") from None
+        except (httpx2.HTTPError, httpx2.InvalidURL):
+            raise EndpointError(f"The connection to {self.url} was lost.") from None
+
+
+def _root(url: str) -> str:
+    root = url.strip().rstrip("/").removesuffix("/api/chat")
+    try:
+        parts = urlsplit(root)
+        if parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port):
+            return root
+    except ValueError:
+        pass
+    raise EndpointError("The URL must begin with http:// or https:// and name a host.")
+
+
+def _thread(thread_id: str) -> str:
+    return f"/api/threads/{quote(thread_id, safe='')}"
+
+
+def _refusal(response: httpx2.Response) -> str:
+    """The service's own words, or those of whatever stands before it."""
+    try:
+        told = response.json()
+    except ValueError:
+        told = None
+    told = told if isinstance(told, dict) else {}
+    if isinstance(told.get("title"), str):
+        return f"{told['title']}. {told.get('detail', '')}".strip()[:SHOWN]
+    reason = told.get("message") or told.get("Message") or response.reason_phrase
+    return f"The endpoint refused with status {response.status_code}: {reason}"[:SHOWN]
