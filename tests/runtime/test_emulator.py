@@ -104,6 +104,25 @@ async def test_a_client_that_leaves_midway_does_not_end_the_invocation(marks: Pa
         assert "finished" in told(marks)
 
 
+async def test_a_client_that_leaves_a_long_answer_holds_nobody_up(marks: Path) -> None:
+    """More is written than lies between the function and its client."""
+    async with emulated(environ={"MARKS": str(marks)}, rate=1e9) as lab:
+        async with lab.client.stream("GET", lab.emulator.url + "/big?mb=8") as got:
+            assert await anext(got.aiter_raw())
+        while not lab.logged("REPORT"):  # noqa: ASYNC110 - it is the invocation that is awaited
+            await asyncio.sleep(0)
+        assert "big is out" in told(marks)
+    assert not lab.logged("Status: error")
+
+
+async def test_beyond_its_burst_a_stream_is_slow() -> None:
+    """A megabyte at a byte a second: the deadline comes first."""
+    async with emulated(burst=1024, rate=1, timeout=0.5) as lab:
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await lab.get("/big?mb=1")
+    assert lab.logged("Sandbox.Timedout")
+
+
 async def test_a_slow_client_of_8_megabytes_leaves_another_turn_undisturbed() -> None:
     async with (
         emulated(managed=2, concurrency=1, rate=1e9) as lab,

@@ -1,5 +1,6 @@
 """One process of the function, and the log of it."""
 
+import signal
 from typing import Any
 
 import pytest
@@ -51,12 +52,18 @@ async def test_a_fault_is_in_the_log_with_its_type(path: str, kind: str) -> None
 
 
 async def test_the_deadline_ends_the_call_and_the_process() -> None:
-    lines: list[str] = []
+    sandbox = Sandbox(Options(task_root=ROOT, handler=PLAIN, log=print, timeout=0.3))
     async with Gate() as gate:
-        sandbox, _, got = await once(get("/gated", f"gate={gate.port}"), lines, timeout=0.3)
+        call = Call(get("/gated", f"gate={gate.port}"))
+        sandbox.submit(call)
+        await sandbox.start()
+        got = await answer(call)
     assert got.body == b"first "
     assert got.fault
     assert (got.fault.type, sandbox.alive, sandbox.free) == ("Sandbox.Timedout", False, False)
+    assert sandbox._process
+    assert await sandbox._process.wait() == -signal.SIGKILL
+    await sandbox.stop()
 
 
 async def test_with_several_invocations_at_once_the_deadline_ends_only_its_own() -> None:
