@@ -58,8 +58,8 @@ class Readable:
             return answer
         with self.console.status("…", spinner_style="dim") as status:
             for answer in grown(pieces):
-                printed = self._print(answer, printed)
                 status.update(self._line(answer))
+                printed = self._print(answer, printed)
         return answer
 
     def fail(self, sentence: str) -> None:
