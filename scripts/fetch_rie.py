@@ -4,7 +4,6 @@ It is the emulator that Lambda's container images carry; alone, it needs neither
 https://github.com/aws/aws-lambda-runtime-interface-emulator
 """
 
-
 import platform
 import subprocess
 import sys
