@@ -112,7 +112,7 @@ MUTANTS = [
         "return row.attempt",
     ),
     Mutant("phantom", "opening", "return number is not None and number <= thread.n", "return False"),
-    Mutant("stale", "opening", "not _fits(thread, rows) or", ""),
+    Mutant("stale", "opening", " or not _fits(thread, rows)", ""),
     Mutant(
         "give-back",
         "opening",
