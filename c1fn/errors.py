@@ -132,6 +132,7 @@ class LeaseLost(StoreError):
     code = "lease_lost"
     status = 409
     title = "This answer was taken over or its conversation was deleted"
+    detail = "The answer could not be kept here. Load the conversation again, if it still exists."
 
 
 class DamagedRow(StoreError):

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretS
 
 PREFIX = "C1FN_"
 API_KEY = "THESYS_API_KEY"
+URL = r"^https?://[^\s/:]+(:\d{1,5})?(/\S*)?$"
 
 
 class SettingsError(Exception):
@@ -37,7 +38,9 @@ class Settings(BaseModel):
     auth: Literal["iam", "key", "none"] | None = Field(None, description="How callers are known.")
     keys: SecretStr | None = Field(None, description="Callers' keys by name, a JSON object; for `key`.")
 
-    base_url: str = Field("https://api.thesys.dev/v1/embed/", description="An OpenAI-compatible API.")
+    base_url: str = Field(
+        "https://api.thesys.dev/v1/embed/", pattern=URL, description="An OpenAI-compatible API."
+    )
     model: str = Field("c1-nightly", min_length=1, description="A model's name, or `offline`.")
 
     system_prompt: str | None = Field(None, description="What the model is told before every conversation.")
@@ -51,7 +54,9 @@ class Settings(BaseModel):
 
     store: Literal["memory", "dynamodb"] = Field("memory", description="Where threads are kept.")
     table: str = Field("c1fn", min_length=3, max_length=255, description="The DynamoDB table's name.")
-    dynamodb_endpoint: str | None = Field(None, description="Another DynamoDB endpoint: an emulator's URL.")
+    dynamodb_endpoint: str | None = Field(
+        None, pattern=URL, description="Another DynamoDB endpoint: an emulator's URL."
+    )
     retention_days: int = Field(0, ge=0, le=36500, description="Days a thread is kept; 0 is for ever.")
     checkpoints: bool = Field(False, description="Store a running answer as it grows, for followers.")
 

@@ -119,7 +119,8 @@ def visible(turns: Iterable[Turn]) -> list[dict[str, str]]:
         prompt_id = turn.prompt.id or f"{turn.response_id}-prompt"
         running = {"running": turn.response_id} if turn.state is State.RUNNING else {}
         messages.append({"id": prompt_id, "role": "user", "content": turn.prompt.content, **running})
-        failed = turn.state in (State.FAILED, State.INTERRUPTED)
+        # An answer that its reader saved was saved as it was seen, card and all.
+        failed = turn.state in (State.FAILED, State.INTERRUPTED) and turn.revised is None
         answer = turn.visible + (error_card(by_code(turn.error)) if failed else "")
         if answer:
             messages.append({"id": turn.response_id, "role": "assistant", "content": answer})

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from c1fn.settings import Settings, SettingsError, variable
+from c1fn.settings import URL, Settings, SettingsError, variable
 
 
 def test_the_defaults_are_the_quickstarts() -> None:
@@ -31,6 +31,11 @@ def test_variables_of_others_are_let_be() -> None:
             {"C1FN_HISTORY_TURNS": "many"},
             "C1FN_HISTORY_TURNS: Input should be a valid integer, unable to parse string as an integer.",
         ),
+        (
+            {"C1FN_DYNAMODB_ENDPOINT": "nonsense"},
+            f"C1FN_DYNAMODB_ENDPOINT: String should match pattern '{URL}'.",
+        ),
+        ({"C1FN_BASE_URL": "api.thesys.dev"}, f"C1FN_BASE_URL: String should match pattern '{URL}'."),
         ({"C1FN_STORE": "redis"}, "C1FN_STORE: Input should be 'memory' or 'dynamodb'."),
     ],
 )

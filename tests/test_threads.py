@@ -114,6 +114,13 @@ async def test_a_failed_turn_shows_its_partial_answer_and_its_card(stage: Stage)
     )
 
 
+async def test_a_failed_answer_that_was_saved_shows_its_card_once(stage: Stage) -> None:
+    scene = await stage([Delta("par"), AnswerCut()])
+    shown = (await scene.say("hi")).body.decode()
+    assert (await scene.call("PUT", "/t/messages/r1", {"content": shown})).status == 204
+    assert (await scene.call("GET", "/t/messages")).json[1]["content"] == shown
+
+
 async def test_a_running_turn_shows_its_prompt_and_marks_its_thread(stage: Stage) -> None:
     gate = asyncio.Event()
     scene = await stage([Delta("a"), gate, *says("b")])
