@@ -119,6 +119,18 @@ for (const version of Object.keys(VERSIONS)) {
       assert.equal(await rendered(ANSWER, KEEP_ALIVE.repeat(3)), plain);
     });
 
+    test("a keep-alive within the content changes nothing, but within an entity it does", { timeout: PATIENCE * 6 }, async () => {
+      const plain = await rendered(ANSWER);
+      for (const words of ['thesys="true">', "&quot;compo", "Revenue r", "&quot;2026"]) {
+        assert.equal(await rendered(...cut(ANSWER, words).flatMap((half) => [half, KEEP_ALIVE])), plain, words);
+      }
+      await open(rawUrl);
+      const [begin, rest] = cut(ANSWER, "&quo");
+      bytes = [begin, KEEP_ALIVE, rest];
+      await ask("Show it");
+      await person.sees("Error while generating response");
+    });
+
     test("a second content that streams replaces the first, partial one", { timeout: PATIENCE * 3 }, async () => {
       const half = gate();
       const ended = gate();
