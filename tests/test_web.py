@@ -1,8 +1,10 @@
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -262,3 +264,12 @@ async def test_a_length_that_is_no_number_any_more_is_too_large(stage: Stage) ->
     scene = await stage(says("a"))
     answer = await scene.client.post("/api/chat", b"{}", headers={"content-length": "9" * 5000})
     assert answer.status == 413
+
+
+async def test_every_endpoint_is_documented_and_no_other(stage: Stage) -> None:
+    schema = (await (await stage(says("a"))).client.get("/openapi.json")).json
+    told = (Path(__file__).parent.parent / "docs/http.md").read_text("utf-8")
+    served = {f"{verb.upper()} {path}" for path, verbs in schema["paths"].items() for verb in verbs}
+    assert {
+        found.partition("?")[0] for found in re.findall(r"^\| `([A-Z]+ /[^`]*)`", told, re.MULTILINE)
+    } == served
