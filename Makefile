@@ -41,6 +41,7 @@ web: $(VENV)/ready ## build the official client's page; needs Node and npm
 
 e2e: web tests/e2e/node_modules/ready ## drive the page in Chromium; screenshots go to .cache/e2e
 	@command -v chromium >/dev/null || { echo "chromium is missing: apt-get install chromium"; exit 1; }
+	npm --prefix web run check
 	E2E_PYTHON=$(abspath $(BIN)/python) node --test --test-reporter=spec tests/e2e/page.test.mjs
 
 e2e-clients: $(VENV)/ready tests/e2e/node_modules/ready ## the same endpoint with four versions of the official client
