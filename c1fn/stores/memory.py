@@ -2,7 +2,8 @@
 
 Strategy: between two awaits nothing else runs, so each method is one uninterrupted step and no lock is
 needed. A turn that runs is kept beside the thread's turns and joins them when it is committed; one whose
-lease is over is moved there as INTERRUPTED by the next open. Followers sleep until something changes.
+lease is over is moved there as INTERRUPTED by the next open that needs its place. Followers sleep until
+something changes.
 """
 
 import asyncio
@@ -82,17 +83,20 @@ class MemoryStore:
         thread = self._find(ask.owner, ask.thread_id)
         if thread is None:
             return self._claim(self._new(ask.owner, ask.thread_id, title_of(ask.prompt)), ask, history)
-        self._bury(thread)
-        known, run = thread.find(ask.response_id), thread.run
-        running = run if run and run.ask.response_id == ask.response_id else None
-        asked = running.ask.prompt if running else known.prompt if known else ask.prompt
+        known = thread.find(ask.response_id)
+        own = thread.run if thread.run and thread.run.ask.response_id == ask.response_id else None
+        asked = own.ask.prompt if own else known.prompt if known else ask.prompt
         if (asked.role, asked.content) != (ask.prompt.role, ask.prompt.content):
             raise Mismatch
-        if running:
-            return Running(running.claim.number)
-        if known and (known.state in _ANSWERED or run or known.number < len(thread.turns)):
+        if own and self._alive(thread):
+            return Running(own.claim.number)
+        if known and known.state in _ANSWERED:
             return Replay(known)
-        if run:
+        self._bury(thread)
+        known = thread.find(ask.response_id)
+        if known and (thread.run or known.number < len(thread.turns)):
+            return Replay(known)
+        if thread.run:
             raise Busy
         return self._claim(thread, ask, history, again=known)
 

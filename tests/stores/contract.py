@@ -384,6 +384,20 @@ class Contract:
         await store.commit(claim, turn)
         assert await store.load("ann", "t") == (turn,)
 
+    async def test_late_and_passed_over(self, store: Store, time: Clockwork) -> None:
+        """An open that is refused or replayed takes nothing over: the late machine still commits."""
+        first = await self.say(store, "r1", "one")
+        claim = claimed(await store.open(ask("r2"), history=20))
+        time.advance(LEASE)
+        with pytest.raises(Mismatch):
+            await store.open(ask("r1", "two"), history=20)
+        with pytest.raises(Mismatch):
+            await store.open(ask("r2", "two"), history=20)
+        assert await store.open(ask("r1", "one"), history=20) == Replay(first)
+        turn = answered(claim, "late")
+        await store.commit(claim, turn)
+        assert await store.load("ann", "t") == (first, turn)
+
     async def test_seen_as_interrupted(self, store: Store, time: Clockwork) -> None:
         """A turn whose lease is over is shown as interrupted, before anybody takes it over."""
         await store.open(ask("r1"), history=20)

@@ -51,21 +51,27 @@ class Model:
             self.turns[number - 1 :] = [[ask.response_id, ask.prompt.content, State.INTERRUPTED, self.said]]
             self.run = None
 
-    def open(self, response: str, prompt: str) -> Any:
+    def open(self, response: str, prompt: str, now: float) -> Any:
         """What must come: an error's type, Running, Replay, or the number of a claim."""
-        running = self.run if self.run and self.run.ask.response_id == response else None
-        known = next((i for i, turn in enumerate(self.turns) if turn[0] == response), None)
-        asked = running.ask.prompt.content if running else prompt if known is None else self.turns[known][1]
+        own = self.run if self.run and self.run.ask.response_id == response else None
+        known = self.find(response)
+        asked = own.ask.prompt.content if own else prompt if known is None else self.turns[known][1]
         if asked != prompt:
             return Mismatch
-        if running:
+        if own and now < self.until:
             return Running
-        final = known is not None and self.turns[known][2] in (State.DONE, State.STOPPED)
-        if known is not None and (final or self.run or known + 1 < len(self.turns)):
+        if known is not None and self.turns[known][2] in (State.DONE, State.STOPPED):
+            return Replay
+        self.bury(now)
+        known = self.find(response)
+        if known is not None and (self.run or known + 1 < len(self.turns)):
             return Replay
         if self.run:
             return Busy
         return len(self.turns) + 1 if known is None else known + 1
+
+    def find(self, response: str) -> int | None:
+        return next((i for i, turn in enumerate(self.turns) if turn[0] == response), None)
 
 
 class Sequences(RuleBasedStateMachine):
@@ -103,8 +109,7 @@ class Sequences(RuleBasedStateMachine):
     @rule(response=RESPONSES, prompt=PROMPTS)
     def open(self, response: str, prompt: str) -> None:
         self.model = self.model or Model()
-        self.model.bury(self.time.now)
-        expected = self.model.open(response, prompt)
+        expected = self.model.open(response, prompt, self.time.now)
         try:
             opened = self.do(self.store.open(ask(response, prompt, owner=self.owner), history=3))
         except (Busy, Mismatch) as refused:
