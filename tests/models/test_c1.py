@@ -55,7 +55,7 @@ from tests.upstream import (
 
 KEY = "sk-planted-key"
 SECRET = "planted prompt"
-SOON = Timeouts(connect=1.0, read=0.2, total=60.0)
+SOON = Timeouts(connect=1.0, read=0.5, total=60.0)
 """For servers that hang: nothing else than the read timeout can end them."""
 
 
@@ -335,17 +335,21 @@ ENDINGS: dict[str, tuple[str, type[ModelError] | str]] = {
 }
 """What is heard before the end, and the end: an error or a reason."""
 
+SILENT = {"hang", "hang-early"}
+"""Only these end by the read timeout: the others may take their time on a busy machine."""
+
 
 def test_every_fault_of_the_server_has_its_ending() -> None:
     assert ENDINGS.keys() == FAULTS.keys()
 
 
 @pytest.mark.parametrize("fault", ENDINGS)
-async def test_a_fault_ends_as_told(hasty: C1Model, fault: str) -> None:
+async def test_a_fault_ends_as_told(hasty: C1Model, model: C1Model, fault: str) -> None:
+    asked = hasty if fault in SILENT else model
     said, reason = "", ""
     kind: object = None
     try:
-        async with aclosing(hasty.reply([user(f"fault:{fault}")])) as events:
+        async with aclosing(asked.reply([user(f"fault:{fault}")])) as events:
             async for event in events:
                 if isinstance(event, Delta):
                     said += event.text
@@ -357,10 +361,11 @@ async def test_a_fault_ends_as_told(hasty: C1Model, fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", ENDINGS)
-async def test_after_a_fault_the_next_answer_is_whole(hasty: C1Model, fault: str) -> None:
+async def test_after_a_fault_the_next_answer_is_whole(hasty: C1Model, model: C1Model, fault: str) -> None:
+    asked = hasty if fault in SILENT else model
     with suppress(ModelError):
-        await heard(hasty, user(f"fault:{fault}"))
-    text, _ = await heard(hasty, user("hello"))
+        await heard(asked, user(f"fault:{fault}"))
+    text, _ = await heard(asked, user("hello"))
     assert "You said: hello" in text
 
 
