@@ -9,11 +9,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from tests.processes import Command, chat_body, serving, until_stored
-from tests.upstream import END, ROLE, Answer, Upstream, delta, refuse, say
-
-
-def held(gate: asyncio.Event) -> Answer:
-    return Answer((ROLE, delta("Hel"), gate, delta("lo"), *END))
+from tests.upstream import Upstream, held, refuse, say
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from c1fn.__main__ import main
 from c1fn.errors import by_code
 from c1fn.wire import error_card
 from tests.processes import Command, chat_body, serving, start, until_stored
-from tests.upstream import END, FAULTS, ROLE, Answer, Upstream, delta, refuse, say
+from tests.upstream import END, FAULTS, ROLE, Answer, Upstream, delta, held, refuse, say
 
 
 @pytest.fixture
@@ -41,11 +41,6 @@ async def client(server: Command) -> AsyncGenerator[AsyncClient, None]:
 
 def key(upstream: Upstream) -> dict[str, str]:
     return {"THESYS_API_KEY": "sk-planted", "C1FN_BASE_URL": upstream.url}
-
-
-def held(gate: asyncio.Event) -> Answer:
-    """Says "Hel", waits for the gate, and says "lo"."""
-    return Answer((ROLE, delta("Hel"), gate, delta("lo"), *END))
 
 
 async def test_serve_says_in_one_line_what_it_uses_and_where_to_look(server: Command) -> None:

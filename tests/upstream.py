@@ -129,6 +129,11 @@ def say(*texts: str) -> Answer:
     return Answer((ROLE, *map(delta, texts), *END))
 
 
+def held(gate: asyncio.Event) -> Answer:
+    """Says "Hel", waits for the gate, and says "lo"."""
+    return Answer((ROLE, delta("Hel"), gate, delta("lo"), *END))
+
+
 def call(*calls: tuple[str, str, str], before: str = "") -> Answer:
     """Tool calls as (id, name, arguments), the arguments cut in two, after the text ``before``."""
     steps: list[bytes] = [ROLE, *([delta(before)] if before else [])]
@@ -316,7 +321,7 @@ class Upstream:
 
     def _chosen(self, request: Request) -> Answer:
         if self.respond is by_prompt and "fault:gate" in request.prompt:
-            return Answer((ROLE, delta("Hel"), self.gate, delta("lo"), *END))
+            return held(self.gate)
         return self.respond(request)
 
     def _control(self, request: Request) -> Answer | None:
