@@ -1,11 +1,12 @@
 """Who calls: a request's ASGI scope in, a Caller out. Pure: nothing here does I/O.
 
 The caller is the owner in every key of the store, so another owner's thread cannot even be named. Each mode
-is one function; `compose` chooses. An owner's name carries its kind, so that no two kinds can meet.
+is one function; `compose` chooses, and passes in what a mode has to wait for: the verifying of a token, the
+reading of a secret. An owner's name carries its kind, so that no two kinds can meet.
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -21,19 +22,19 @@ class Caller:
 
 
 Scope = Mapping[str, Any]
-Identify = Callable[[Scope], Caller]
+Identify = Callable[[Scope], Awaitable[Caller]]
 """:raises Unauthorized: nobody it knows."""
 
 ANYBODY = Caller("anybody")
 """The one caller of a service that asks nobody who they are: the local server."""
 
 
-def anybody(scope: Scope) -> Caller:  # noqa: ARG001 - the shape of every mode
+async def anybody(scope: Scope) -> Caller:  # noqa: ARG001 - the shape of every mode
     """Mode `none`: all requests are one owner's."""
     return ANYBODY
 
 
-def by_iam(scope: Scope) -> Caller:
+async def by_iam(scope: Scope) -> Caller:
     """Mode `iam`: the identity that AWS verified before it invoked the function.
 
     A function URL and an HTTP API tell it in ``authorizer.iam``, a REST API in ``identity``: a signed
@@ -69,7 +70,7 @@ def by_key(keys: Mapping[str, str]) -> Identify:
     """
     digests = [(name, sha256(key.encode()).digest()) for name, key in keys.items()]
 
-    def identify(scope: Scope) -> Caller:
+    async def identify(scope: Scope) -> Caller:
         given = sha256(_token(scope)).digest()
         # Every key is compared, in constant time: how long it takes tells nothing.
         found = [name for name, digest in digests if hmac.compare_digest(digest, given)]

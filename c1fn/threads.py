@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -53,58 +53,64 @@ def router(
     :param identify: who calls, and so whose threads these are.
     """
 
-    def owner(request: Request) -> str:
-        return identify(request.scope).owner
+    async def known(request: Request) -> str:
+        return (await identify(request.scope)).owner
+
+    # Asked before anything else is looked at: a stranger learns nothing, not even a limit.
+    Owner = Annotated[str, Depends(known)]  # noqa: N806 - a type
 
     routes = APIRouter(prefix="/api/threads", tags=["threads"])
 
     @routes.get("")
     async def list_threads(
         request: Request,
+        owner: Owner,
         cursor: Annotated[str | None, Query(max_length=2048)] = None,
         limit: Annotated[int, Query(ge=1, le=100)] = PAGE,
     ) -> Response:
         """A page of the caller's threads, newest first; `cursor` asks for the page after it."""
-        page = await store(request).threads(owner(request), cursor=cursor, limit=limit)
+        page = await store(request).threads(owner, cursor=cursor, limit=limit)
         return JSONResponse({"threads": [_thread(t) for t in page.threads], "cursor": page.cursor})
 
     @routes.post("", status_code=201, openapi_extra=_takes(ThreadBody))
-    async def create_thread(request: Request) -> Response:
+    async def create_thread(request: Request, owner: Owner) -> Response:
         """Create a thread; one that exists is left as it is."""
         wanted = read(ThreadBody, await body(request) or b"{}")
         title = wanted.title or (title_of(read_prompt(wanted.prompt)) if wanted.prompt else UNTITLED)
-        thread = await store(request).create(owner(request), wanted.threadId or str(uuid4()), title)
+        thread = await store(request).create(owner, wanted.threadId or str(uuid4()), title)
         return JSONResponse(_thread(thread), 201)
 
     @routes.get("/{threadId}/messages")
-    async def load_messages(request: Request, thread_id: ThreadId) -> Response:
+    async def load_messages(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
         """The messages that people see, oldest first."""
-        return JSONResponse(visible(await store(request).load(owner(request), thread_id)))
+        return JSONResponse(visible(await store(request).load(owner, thread_id)))
 
     @routes.put("/{threadId}", openapi_extra=_takes(TitleBody))
-    async def rename_thread(request: Request, thread_id: ThreadId) -> Response:
+    async def rename_thread(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
         """Give the thread another title."""
         title = read(TitleBody, await body(request)).title
-        return JSONResponse(_thread(await store(request).rename(owner(request), thread_id, title)))
+        return JSONResponse(_thread(await store(request).rename(owner, thread_id, title)))
 
     @routes.delete("/{threadId}", status_code=204)
-    async def delete_thread(request: Request, thread_id: ThreadId) -> Response:
+    async def delete_thread(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
         """Delete the thread; an answer that is being written to it ends."""
-        await store(request).delete(owner(request), thread_id)
+        await store(request).delete(owner, thread_id)
         return Response(status_code=204)
 
     @routes.put("/{threadId}/messages/{responseId}", status_code=204, openapi_extra=_takes(AnswerBody))
-    async def save_answer(request: Request, thread_id: ThreadId, response_id: ResponseId) -> Response:
+    async def save_answer(
+        request: Request, owner: Owner, thread_id: ThreadId, response_id: ResponseId
+    ) -> Response:
         """Keep an answer as its reader left it: the state of its form."""
         content = read(AnswerBody, await body(request)).content
-        await store(request).revise(owner(request), thread_id, response_id, content)
+        await store(request).revise(owner, thread_id, response_id, content)
         return Response(status_code=204)
 
     @routes.post("/{threadId}/stop", openapi_extra=_takes(StopBody, required=False))
-    async def stop_answer(request: Request, thread_id: ThreadId) -> Response:
+    async def stop_answer(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
         """End the answer that is being written; what was said so far is kept."""
         response_id = read(StopBody, await body(request) or b"{}").responseId
-        return JSONResponse({"stopping": await store(request).stop(owner(request), thread_id, response_id)})
+        return JSONResponse({"stopping": await store(request).stop(owner, thread_id, response_id)})
 
     return routes
 

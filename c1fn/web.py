@@ -10,16 +10,16 @@ https://www.rfc-editor.org/rfc/rfc9457
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from math import ceil
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from c1fn import __version__, threads
-from c1fn.auth import Identify, anybody
+from c1fn.auth import Caller, Identify, anybody
 from c1fn.body import ChatBody, read_ask
 from c1fn.converse import Chat
 from c1fn.errors import BadField, BadRequest, C1fnError, Internal, NotFound, TooLarge
@@ -72,23 +72,28 @@ def build(
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(Exception, _refused)  # a bug: told here, and then raised to the server as well
 
+    async def known(request: Request) -> Caller:
+        return await identify(request.scope)
+
+    # Asked before anything else is looked at: a stranger learns nothing, not even a limit.
+    Known = Annotated[Caller, Depends(known)]  # noqa: N806 - a type
+
     @app.get("/healthz", tags=["service"])
     async def healthz() -> dict[str, str]:
         """Whether the process serves. It asks neither the store nor the model."""
         return {"status": "ok", "version": __version__}
 
     @app.post("/api/chat", tags=["chat"], response_class=Response, openapi_extra=_CHAT_SCHEMA)
-    async def chat(request: Request) -> Response:
+    async def chat(request: Request, caller: Known) -> Response:
         """Answer one prompt, streamed as the model writes it."""
-        caller = identify(request.scope)  # first: a stranger learns nothing, not even a limit
         ask = read_ask(await _body(request, max_body), caller)
         reply = await _chat(request).begin(ask, seconds=_time_left(request))
         return await _poured(request, reply)
 
     @app.get("/api/threads/{threadId}/turns/{responseId}", tags=["chat"], response_class=Response)
-    async def turn(request: Request, thread_id: ThreadId, response_id: ResponseId) -> Response:
+    async def turn(request: Request, caller: Known, thread_id: ThreadId, response_id: ResponseId) -> Response:
         """An answer from its beginning, followed to its end if it is still being written."""
-        reply = await _chat(request).follow(identify(request.scope).owner, thread_id, response_id)
+        reply = await _chat(request).follow(caller.owner, thread_id, response_id)
         return await _poured(request, reply)
 
     app.include_router(

@@ -21,8 +21,8 @@ def with_headers(**headers: str) -> dict[str, Any]:
     return {"headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()]}
 
 
-def test_where_nobody_is_asked_all_are_one_owner() -> None:
-    assert anybody({}) == ANYBODY
+async def test_where_nobody_is_asked_all_are_one_owner() -> None:
+    assert await anybody({}) == ANYBODY
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,8 @@ def test_where_nobody_is_asked_all_are_one_owner() -> None:
         ({"aws.event": {"prompt": {}}}, "lambda:invoke"),
     ],
 )
-def test_aws_tells_who_it_let_in(scope: dict[str, Any], owner: str) -> None:
-    assert by_iam(scope) == Caller(owner)
+async def test_aws_tells_who_it_let_in(scope: dict[str, Any], owner: str) -> None:
+    assert await by_iam(scope) == Caller(owner)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +55,9 @@ def test_aws_tells_who_it_let_in(scope: dict[str, Any], owner: str) -> None:
         {**with_headers(x_amzn_iam_user_arn=ARN), "aws.event": {"requestContext": {}}},
     ],
 )
-def test_without_an_identity_of_awss_nobody_gets_in(scope: dict[str, Any]) -> None:
+async def test_without_an_identity_of_awss_nobody_gets_in(scope: dict[str, Any]) -> None:
     with pytest.raises(Unauthorized):
-        by_iam(scope)
+        await by_iam(scope)
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_without_an_identity_of_awss_nobody_gets_in(scope: dict[str, Any]) -> No
         {"x_api_key": "key-of-ann"},
     ],
 )
-def test_a_key_is_its_holder(headers: dict[str, str]) -> None:
-    assert KEYS(with_headers(**headers)) == Caller("key:ann")
+async def test_a_key_is_its_holder(headers: dict[str, str]) -> None:
+    assert await KEYS(with_headers(**headers)) == Caller("key:ann")
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,15 @@ def test_a_key_is_its_holder(headers: dict[str, str]) -> None:
         {"x_api_key": "x" * 1_000_000},
     ],
 )
-def test_no_other_key_gets_in(headers: dict[str, str]) -> None:
+async def test_no_other_key_gets_in(headers: dict[str, str]) -> None:
     with pytest.raises(Unauthorized):
-        KEYS(with_headers(**headers))
+        await KEYS(with_headers(**headers))
 
 
-def test_owners_of_different_kinds_never_meet() -> None:
+async def test_owners_of_different_kinds_never_meet() -> None:
     names = {
-        by_iam(url({"userArn": "ann"})),
-        by_iam(rest({"apiKeyId": "ann"})),
-        by_key({"ann": "k"})(with_headers(x_api_key="k")),
+        await by_iam(url({"userArn": "ann"})),
+        await by_iam(rest({"apiKeyId": "ann"})),
+        await by_key({"ann": "k"})(with_headers(x_api_key="k")),
     }
     assert len(names) == 3

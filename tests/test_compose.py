@@ -148,7 +148,7 @@ async def test_with_keys_each_holder_sees_only_their_own(monkeypatch: pytest.Mon
         assert (await client.post("/api/chat", body, **bob)).status == 200
 
 
-def test_the_secret_is_read_when_the_function_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_secret_is_read_when_the_function_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "k")
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
@@ -160,8 +160,8 @@ def test_the_secret_is_read_when_the_function_starts(monkeypatch: pytest.MonkeyP
         assert settings.api_key
         assert settings.api_key.get_secret_value() == "planted"
         assert (
-            compose.identify(settings)({"headers": [(b"x-api-key", b"a-long-key-of-ann")]}).owner == "key:ann"
-        )
+            await compose.identify(settings)({"headers": [(b"x-api-key", b"a-long-key-of-ann")]})
+        ).owner == "key:ann"
         with pytest.raises(
             SettingsError, match=r"C1FN_SECRET: The secret .* cannot be read: ResourceNotFound"
         ):

@@ -220,7 +220,7 @@ def signed_with(secret: str) -> Identify:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
     """
 
-    def identify(scope: Scope) -> Caller:
+    async def identify(scope: Scope) -> Caller:
         headers = {name.decode(): value.decode() for name, value in scope["headers"]}
         found = re.fullmatch(
             r"AWS4-HMAC-SHA256 Credential=([^,]+), SignedHeaders=([^,]+), Signature=(\w+)",

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from c1fn import web
+from c1fn.auth import by_key
 from c1fn.converse import Chat, Limits
 from c1fn.errors import AnswerCut, Busy, ModelBusy, ModelUnavailable
 from c1fn.events import Delta
@@ -273,3 +274,18 @@ async def test_every_endpoint_is_documented_and_no_other(stage: Stage) -> None:
     assert {
         found.partition("?")[0] for found in re.findall(r"^\| `([A-Z]+ /[^`]*)`", told, re.MULTILINE)
     } == served
+
+
+# --- strangers
+
+
+async def test_a_stranger_learns_nothing_from_any_endpoint() -> None:
+    """Whatever is wrong with the request besides, it is told 401: no limit, no field, no id."""
+    chat = Chat(MemoryStore(), ScriptedModel(says("a")), Tools(), LIMITS, lambda _: None)
+    app = web.build(lambda: chat, max_body=1024, identify=by_key({"ann": "k"}))
+    async with client_of(app) as client:
+        for path, methods in app.openapi()["paths"].items():
+            for method in methods if path != "/healthz" else ():
+                url = f"{path.replace('{threadId}', '%00').replace('{responseId}', '%00')}?limit=none"
+                answer = await client.request(method.upper(), url, b"x" * 2000).whole()
+                assert (answer.status, answer.json["code"]) == (401, "unauthorized"), (method, path)
