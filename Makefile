@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cover chaos survive mutants web e2e e2e-clients fix pins clean package function-tree
+.PHONY: help run test lint cover chaos survive soak mutants web e2e e2e-clients fix pins clean package function-tree
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -32,6 +32,9 @@ chaos: $(VENV)/ready ## long storms on the DynamoDB store, about a quarter of an
 survive: $(VENV)/ready ## kill 50 machines midway, and post one responseId from 16 clients 1,000 times
 	$(BIN)/python scripts/survive.py kills
 	$(BIN)/python scripts/survive.py once
+
+soak: $(VENV)/ready ## half an hour of mixed turns and faults: nothing grows, every turn is accounted for
+	$(BIN)/python scripts/soak.py
 
 mutants: $(VENV)/ready ## take the store's conditions out one by one: each must be noticed
 	$(BIN)/python scripts/mutants.py
