@@ -4,14 +4,20 @@ A Python function with type hints and a docstring becomes a tool: pydantic makes
 arguments. Whatever goes wrong in a call becomes a result that the model can read, so a turn goes on and a
 call never stands without its result. Time and size of a result are bounded.
 
+A function that is not async runs in a daemon thread of its own. The event loop's executor would be the wrong
+place for it: the store's calls wait there, and the process waits at its end for all that hang in it.
+
 https://platform.openai.com/docs/guides/function-calling
 """
 
 import asyncio
+import contextvars
 import functools
 import inspect
 import json
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -26,26 +32,34 @@ SECONDS = 30.0
 RESULT_CHARACTERS = 100_000
 """Of one result: about 25,000 tokens, which a model can still read."""
 
+ROUND_CHARACTERS = 4 * RESULT_CHARACTERS
+"""Of all results of a round: as many tokens as a model's context has, and eight rounds are a turn of 3 MB."""
+
+THREADS = 64
+"""Calls in threads at once, with those that nobody waits for any more: hanging ones cannot take all memory.
+A round has one to a few calls, so this is room for every turn of a process."""
+
 Function = Callable[..., Any]
 
 
 class Tools:
     """The tools of one deployment, by name."""
 
-    def __init__(self, functions: Iterable[Function] = (), *, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, functions: Iterable[Function] = (), *, seconds: float = SECONDS, threads: int = THREADS
+    ) -> None:
         self._tools = {function.__name__: _Tool(function) for function in functions}
         self._seconds = seconds
+        self._threads = _Threads(threads)
 
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         return tuple(tool.spec for tool in self._tools.values())
 
-    async def run(self, calls: Iterable[ToolCall]) -> list[Message]:
+    async def run(self, calls: Sequence[ToolCall]) -> list[Message]:
         """All calls of a round at once; their results in the calls' order."""
-        return list(await asyncio.gather(*map(self._result, calls)))
-
-    async def _result(self, call: ToolCall) -> Message:
-        return Message("tool", _bounded(await self._text(call)), tool_call_id=call.id)
+        texts = _within_a_round(await asyncio.gather(*map(self._text, calls)))
+        return [Message("tool", text, tool_call_id=call.id) for call, text in zip(calls, texts, strict=True)]
 
     async def _text(self, call: ToolCall) -> str:
         tool = self._tools.get(call.name)
@@ -63,7 +77,9 @@ class Tools:
         limit = asyncio.timeout(self._seconds)
         try:
             async with limit:
-                return await tool.call(bound)
+                return await tool.call(bound, self._threads)
+        except _NoThread:
+            return _problem("Too many tools are running already. Try again later, or do without.")
         except PydanticSerializationError:
             return _problem("The tool returned something that cannot be written as JSON.")
         except asyncio.CancelledError:
@@ -94,16 +110,62 @@ class _Tool:
         bound: Callable[[], Any] = self._adapter.validate_json(arguments or "{}")
         return bound
 
-    async def call(self, bound: Callable[[], Any]) -> str:
-        value = await (bound() if self._is_async else asyncio.to_thread(_in_thread, bound))
-        return value if isinstance(value, str) else to_json(value).decode()
+    async def call(self, bound: Callable[[], Any], threads: "_Threads") -> str:
+        value = await (bound() if self._is_async else threads.run(bound))
+        if isinstance(value, str):
+            return value
+        if isinstance(value, Iterator):  # it would be written as a list, and may never end
+            raise PydanticSerializationError("an iterator")
+        return to_json(value).decode()
 
 
-def _in_thread(bound: Callable[[], Any]) -> Any:
-    try:
-        return bound()
-    except StopIteration as error:  # no future can carry it; before Python 3.12 its waiter is never woken
-        raise RuntimeError("StopIteration") from error
+class _Threads:
+    """Runs functions in daemon threads, one each, up to a number of them."""
+
+    def __init__(self, most: int) -> None:
+        self._free = threading.Semaphore(most)
+
+    async def run(self, function: Callable[[], Any]) -> Any:
+        """What it returns. It cannot be ended from here: who is cancelled leaves it behind.
+
+        :raises _NoThread: too many run.
+        """
+        if not self._free.acquire(blocking=False):
+            raise _NoThread
+        result = asyncio.get_running_loop().create_future()
+        work = functools.partial(contextvars.copy_context().run, self._work, function, result)
+        try:
+            threading.Thread(target=work, name="tool", daemon=True).start()
+        except BaseException:
+            self._free.release()
+            raise
+        return await result
+
+    def _work(self, function: Callable[[], Any], result: "asyncio.Future[Any]") -> None:
+        try:
+            tell = functools.partial(_set_result, result, function())
+        except BaseException as error:  # noqa: BLE001 - it belongs to who waits, also an exit
+            tell = functools.partial(_set_error, result, error)
+        finally:
+            self._free.release()
+        with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
+            result.get_loop().call_soon_threadsafe(tell)
+
+
+class _NoThread(Exception):
+    """All threads for tools are taken."""
+
+
+def _set_result(result: "asyncio.Future[Any]", value: Any) -> None:
+    if not result.done():  # else its waiter was cancelled
+        result.set_result(value)
+
+
+def _set_error(result: "asyncio.Future[Any]", error: BaseException) -> None:
+    if isinstance(error, StopIteration):  # which no future can carry
+        error = RuntimeError("StopIteration")
+    if not result.done():
+        result.set_exception(error)
 
 
 def _is_cancelled() -> bool:
@@ -120,9 +182,16 @@ def _places(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, e['loc'])) or 'all'}: {e['msg']}" for e in error.errors())
 
 
-def _bounded(text: str) -> str:
-    if len(text) <= RESULT_CHARACTERS:
-        return text
-    return _problem(
-        f"The result has {len(text)} characters; at most {RESULT_CHARACTERS} can be used. Ask for less."
-    )
+def _within_a_round(texts: Iterable[str]) -> list[str]:
+    """The results, with those that are too long, or beyond the round's room, told of instead."""
+    room, kept = ROUND_CHARACTERS, []
+    for text in texts:
+        limit = min(RESULT_CHARACTERS, room)
+        told = text if len(text) <= limit else _too_long(len(text), limit)
+        room -= min(room, len(told))
+        kept.append(told)
+    return kept
+
+
+def _too_long(characters: int, limit: int) -> str:
+    return _problem(f"The result has {characters} characters; at most {limit} can be used. Ask for less.")

@@ -1,13 +1,17 @@
 import asyncio
+import itertools
 import json
+import subprocess
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from typing import Annotated, Any
 
 import pytest
 from pydantic import Field, TypeAdapter
 
-from c1fn.tools import RESULT_CHARACTERS, Tools
+from c1fn.tools import RESULT_CHARACTERS, ROUND_CHARACTERS, Tools
 from c1fn.turn import ToolCall
 
 
@@ -31,6 +35,11 @@ def strange() -> object:
     return object()
 
 
+async def endless() -> Iterator[int]:
+    """Return what has no end."""
+    return itertools.count()
+
+
 def huge() -> str:
     """Return too much."""
     return "x" * 10_000_000
@@ -42,7 +51,7 @@ async def never() -> None:
 
 
 async def result(call_name: str, arguments: str = "{}", **options: Any) -> Any:
-    tools = Tools([add, greet, boom, strange, huge, never], **options)
+    tools = Tools([add, greet, boom, strange, endless, huge, never], **options)
     (message,) = await tools.run([ToolCall("c1", call_name, arguments)])
     assert (message.role, message.tool_call_id) == ("tool", "c1")
     return json.loads(message.content)
@@ -67,7 +76,8 @@ async def test_no_arguments_may_be_an_empty_text() -> None:
 @pytest.mark.parametrize(
     ("name", "arguments", "told"),
     [
-        ("nope", "{}", "There is no tool named 'nope'. There are: add, greet, boom, strange, huge, never."),
+        ("nope", "{}", "There is no tool named 'nope'. There are: add, greet, boom, "),
+        ("endless", "{}", "The tool returned something that cannot be written as JSON."),
         ("add", "{}", "The arguments do not fit: a: Missing required argument"),
         ("add", '{"a": "x"}', "The arguments do not fit: a: Input should be a valid integer"),
         ("add", "{bad", "The arguments do not fit: all: Invalid JSON"),
@@ -159,3 +169,68 @@ async def test_a_turn_that_is_ended_ends_its_tools() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
+
+
+# --- functions that are not async
+
+
+async def test_a_function_that_hangs_is_left_behind_and_its_place_is_free_once_it_ends() -> None:
+    gate, ended = threading.Event(), threading.Event()
+
+    def hangs(wait: bool) -> str:  # noqa: FBT001 - the model's choice
+        """Hang."""
+        if wait:
+            gate.wait()
+        ended.set()
+        return "done"
+
+    tools = Tools([hangs], seconds=0.01, threads=1)
+    call, other = (ToolCall("c1", "hangs", f'{{"wait": {wait}}}') for wait in ("true", "false"))
+    assert "took longer" in (await tools.run([call]))[0].content
+    assert "Too many tools" in (await tools.run([other]))[0].content
+    gate.set()
+    await asyncio.to_thread(ended.wait)
+    while (await tools.run([other]))[0].content != "done":
+        pass
+
+
+HANGING = """
+import asyncio, threading
+from c1fn.tools import Tools
+from c1fn.turn import ToolCall
+
+def hangs() -> None:
+    threading.Event().wait()
+
+print(asyncio.run(Tools([hangs], seconds=0.01).run([ToolCall("c1", "hangs", "{}")]))[0].content)
+"""
+
+
+def test_a_function_that_hangs_does_not_hold_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, check=True)
+    assert ("took longer" in done.stdout, done.stderr) == (True, "")
+
+
+trace = ContextVar("trace", default="")
+
+
+async def test_a_function_runs_beside_the_event_loop_in_the_context_of_its_turn() -> None:
+    def where() -> tuple[bool, str]:
+        """Tell."""
+        return threading.current_thread() is threading.main_thread(), trace.get()
+
+    trace.set("mine")
+    (message,) = await Tools([where]).run([ToolCall("c1", "where", "{}")])
+    assert message.content == '[false,"mine"]'
+
+
+async def test_all_results_of_a_round_have_a_limit_of_their_own() -> None:
+    def full() -> str:
+        """Return just enough."""
+        return "x" * RESULT_CHARACTERS
+
+    most = ROUND_CHARACTERS // RESULT_CHARACTERS
+    messages = await Tools([full]).run([ToolCall(f"{n}", "full", "") for n in range(most + 2)])
+    assert [len(m.content) for m in messages[:most]] == [RESULT_CHARACTERS] * most
+    assert ["at most 0 can be used" in m.content for m in messages[most:]] == [True, True]
+    assert [m.tool_call_id for m in messages] == [f"{n}" for n in range(most + 2)]
