@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cover chaos survive soak mutants web e2e e2e-clients fix pins clean package function-tree
+.PHONY: help run test lint cover chaos survive soak mutants bench bench-short web e2e e2e-clients fix pins clean package function-tree
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -39,6 +39,26 @@ soak: $(VENV)/ready ## half an hour of mixed turns and faults: nothing grows, ev
 mutants: $(VENV)/ready ## take the store's conditions out one by one: each must be noticed
 	$(BIN)/python scripts/mutants.py
 
+BENCH := .cache/bench
+
+bench: $(BENCH)/ready bench-function ## measure everything against its peers and write docs/performance.md; Linux, python3.13
+	$(BENCH)/bench/bin/python -m benchmarks
+
+bench-short: $(BENCH)/ready bench-function ## the same once, for breakage only
+	$(BENCH)/bench/bin/python -m benchmarks --short
+
+.PHONY: bench-function
+bench-function: # the tree that is measured: as it is deployed, for this machine
+	$(FUNCTION_PYTHON) scripts/package.py $$(uname -m | sed s/aarch64/arm64/) --tree $(BENCH)/function
+
+$(BENCH)/ready: requirements-bench.txt requirements-peers.txt $(VENV)/ready
+	for name in bench peers; do \
+	  $(FUNCTION_PYTHON) -m venv --clear $(BENCH)/$$name && \
+	  $(BENCH)/$$name/bin/pip install --progress-bar off --require-hashes -r requirements-$$name.txt || exit 1; \
+	done
+	$(FUNCTION_PYTHON) -m venv --clear --without-pip $(BENCH)/bare
+	@touch $@
+
 web: $(VENV)/ready ## build the official client's page; needs Node and npm
 	$(BIN)/python -m c1fn.vite
 
@@ -63,6 +83,10 @@ pins: $(VENV)/ready ## pin requirements*.in with hashes, for every supported Pyt
 	  --custom-compile-command "make pins" requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --custom-compile-command "make pins" requirements-dev.in -o requirements-dev.txt
+	for name in bench peers; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --custom-compile-command "make pins" requirements-$$name.in -o requirements-$$name.txt || exit 1; \
+	done
 
 ARCH ?= arm64
 FUNCTION_PYTHON ?= python3.13

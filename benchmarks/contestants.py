@@ -1,0 +1,203 @@
+"""Who runs: c1fn as it is packaged, its peers, and the floor. One table: a name, a command, an environment.
+
+Everything runs on the same interpreter, with bytecode made beforehand, the same versions of the packages that
+are common, the same certificates and the same upstream. Ours is the very tree that is deployed
+(scripts/package.py); a peer has a virtual environment of its own with nothing else in it.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.sandbox import Sandbox
+from benchmarks.upstream import Asked, Way
+
+ROOT = Path(__file__).parents[1]
+HOME = ROOT / ".cache" / "bench"
+"""Made by `make bench`: the function's tree, the peers' virtual environment, a bare one, certificates."""
+
+FUNCTION = HOME / "function"
+PEERS = Path(__file__).parent / "peers"
+BARE_PYTHON = HOME / "bare" / "bin" / "python"
+PEER_PYTHON = HOME / "peers" / "bin" / "python"
+CERTIFICATES = HOME / "certificates"
+
+CORES = sorted(os.sched_getaffinity(0))
+OURS = {CORES[-1]}
+"""The core of whatever is measured. The rest of the machine has the clock and the upstream."""
+
+OTHERS = set(CORES[:-1]) or OURS
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """A running one."""
+
+    port: int
+    process: "subprocess.Popen[str]"
+
+    def model(self, way: Way) -> str:
+        return f"https://localhost:{self.port}/{way.path()}/v1/"
+
+    @property
+    def database(self) -> str:
+        return f"https://localhost:{self.port}"
+
+    def log(self) -> list[Asked]:
+        """What was asked since the last time."""
+        import ssl
+        import urllib.request
+
+        context = ssl.create_default_context(cafile=CERTIFICATES / "ca.pem")
+        request = urllib.request.Request(f"{self.database}/log", method="POST")  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, context=context) as answer:  # noqa: S310 - as above
+            return [Asked(*one) for one in json.load(answer)]
+
+
+@contextmanager
+def upstream(store_wait: float = 5, handshake_wait: float = 0) -> Iterator[Upstream]:
+    """Waits are in milliseconds: of each DynamoDB call, and before each TLS handshake."""
+    options = ["--store-wait", str(store_wait), "--handshake-wait", str(handshake_wait)]
+    command = [sys.executable, "-m", "benchmarks.upstream", "--certificates", str(CERTIFICATES), *options]
+    process = subprocess.Popen(
+        ["taskset", "-c", ",".join(map(str, OTHERS)), *command], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    with process:
+        assert process.stdout  # noqa: S101 - a pipe was asked for
+        try:
+            yield Upstream(int(process.stdout.readline()), process)
+        finally:
+            process.terminate()
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """:param environment: from the URLs of the model and of DynamoDB."""
+
+    name: str
+    command: list[str]
+    environment: Callable[[str, str], Mapping[str, str]]
+    folder: Path
+
+    def start(self, upstream: Upstream, way: Way, **more: str) -> Sandbox:
+        environment = {
+            **COMMON,
+            **self.environment(upstream.model(way), upstream.database),
+            **more,
+        }
+        return Sandbox(self.command, environment, self.folder, cores=OURS)
+
+
+COMMON = {
+    "PATH": os.environ["PATH"],
+    "LANG": "C.UTF-8",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "SSL_CERT_FILE": str(CERTIFICATES / "ca.pem"),
+    "AWS_CA_BUNDLE": str(CERTIFICATES / "ca.pem"),
+    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_SECRET_ACCESS_KEY": "benchmark",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_LAMBDA_FUNCTION_NAME": "bench",
+    "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1024",
+    "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/bench",
+    "AWS_LAMBDA_LOG_STREAM_NAME": "bench",
+    "THESYS_API_KEY": "sk-benchmark-0123456789",
+}
+
+
+def _c1fn(model: str, database: str) -> Mapping[str, str]:
+    return {
+        "_HANDLER": "handler.handler",
+        "LAMBDA_TASK_ROOT": str(FUNCTION),
+        "C1FN_AUTH": "none",
+        "C1FN_BASE_URL": model,
+        "C1FN_STORE": "dynamodb",
+        "C1FN_DYNAMODB_ENDPOINT": database,
+    }
+
+
+def plain(model: str, database: str) -> Mapping[str, str]:
+    return {
+        "LAMBDA_TASK_ROOT": str(PEERS),
+        "BASE_URL": model,
+        "DYNAMODB_ENDPOINT": database,
+        "TABLE": "threads",
+    }
+
+
+def _hello(model: str, database: str) -> Mapping[str, str]:
+    del model, database
+    return {
+        "_HANDLER": "hello.app",
+        "LAMBDA_TASK_ROOT": str(PEERS),
+        "PYTHONPATH": f"{FUNCTION}{os.pathsep}{PEERS}",
+    }
+
+
+def _lambdaric(module: str) -> list[str]:
+    return [str(PEER_PYTHON), "-m", "awslambdaric", f"{module}.handler"]
+
+
+def _adapter(mode: str, module: str) -> list[str]:
+    # -I -S: the adapter itself is no Python program, so it does not pay for site-packages
+    return [str(PEER_PYTHON), "-S", str(PEERS / "adapter.py"), mode, f"{module}:app"]
+
+
+CHAT = [
+    Contestant("c1fn", ["sh", str(FUNCTION / "c1fn/bootstrap"), str(BARE_PYTHON)], _c1fn, FUNCTION),
+    Contestant("awslambdaric + Mangum", _lambdaric("mangum_plain"), plain, PEERS),
+    Contestant("uvicorn behind an adapter", _adapter("shipped", "plain"), plain, PEERS),
+]
+"""The chat: ours, and the plain port of the quickstart in the two ways Python users have."""
+
+DOOR = [
+    Contestant("c1fn", [str(BARE_PYTHON), "-m", "c1fn.runtime"], _hello, PEERS),
+    Contestant("awslambdaric + Mangum", _lambdaric("mangum_hello"), _hello, PEERS),
+    Contestant("uvicorn behind an adapter", _adapter("shipped", "hello"), _hello, PEERS),
+    Contestant("the same, TCP_NODELAY", _adapter("nodelay", "hello"), _hello, PEERS),
+    Contestant("floor", [str(BARE_PYTHON), "-S", str(PEERS / "floor.py")], _hello, PEERS),
+]
+"""The way to the app and back alone: one and the same FastAPI app that answers a text, and the floor."""
+
+
+def event(number: int, prompt: str = "Show the quarterly revenue as a chart", thread: str = "") -> bytes:
+    """A function URL's event: the first turn of a thread of its own, unless one is named."""
+    found = json.loads((ROOT / "events/function-url.json").read_text("utf-8"))
+    body = {
+        "prompt": {
+            "role": "user",
+            "content": f'<content thesys="true">{prompt}</content>',
+            "id": f"p-{number}",
+        },
+        "threadId": thread or f"thread-{number:08d}",
+        "responseId": f"response-{number:08d}",
+    }
+    text = json.dumps(body)
+    found["body"] = text
+    found["headers"]["content-length"] = str(len(text))
+    return json.dumps(found).encode()
+
+
+def prepare() -> None:
+    """Certificates for this run. The rest is made by the Makefile."""
+    import trustme
+
+    CERTIFICATES.mkdir(parents=True, exist_ok=True)
+    authority = trustme.CA()
+    authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
+        str(CERTIFICATES / "server.pem")
+    )
+    # As long a list as a function has: loading it takes its time.
+    usual = (FUNCTION / "botocore/cacert.pem").read_bytes()
+    (CERTIFICATES / "ca.pem").write_bytes(usual + authority.cert_pem.bytes())
+
+
+ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]

@@ -1,0 +1,151 @@
+"""Figures → the table of goals, in the terminal and in docs/performance.md. One row, one goal of ours."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+
+Figures = dict[str, Any]
+
+LAMBDARIC, ADAPTER = "awslambdaric + Mangum", "uvicorn behind an adapter"
+
+
+@dataclass(frozen=True)
+class Row:
+    """``bar``: what our figure is divided by; ``goal``: what the ratio may be at most."""
+
+    what: str
+    ours: float
+    peers: dict[str, float]
+    bar: float
+    goal: float
+    form: str = "{:,.0f}"
+
+    @property
+    def ratio(self) -> float:
+        return self.ours / self.bar if self.bar else float(self.ours > 0)
+
+    @property
+    def cells(self) -> list[str]:
+        peers = ", ".join(f"{name} {self.form.format(value)}" for name, value in self.peers.items())
+        met = "met" if self.ratio <= self.goal else "**not met**"
+        return [self.what, self.form.format(self.ours), peers, f"{self.ratio:.2f}", f"≤ {self.goal:g}", met]
+
+
+HEAD = ["what", "c1fn", "beside it", "ratio", "goal", ""]
+
+
+def rows(found: Figures) -> list[Row]:
+    return [row for name, make in _ROWS.items() if name in found for row in make(found[name])]
+
+
+def _cold(found: Figures) -> Iterator[Row]:
+    for where, words in (("near", ""), ("far", ", a TLS handshake takes 50 ms")):
+        peers = {name: found[where][name]["first_ms"] for name in (LAMBDARIC, ADAPTER)}
+        ours = found[where]["c1fn"]["first_ms"]
+        yield Row(f"cold start, ms to the first byte{words}", ours, peers, min(peers.values()), 0.5)
+
+
+def _door(found: Figures) -> Iterator[Row]:
+    ours, floor = found["c1fn"], found["floor"]["first_us"]
+    peers = {
+        LAMBDARIC: found[LAMBDARIC]["first_us"],
+        ADAPTER: min(found[ADAPTER]["first_us"], found["the same, TCP_NODELAY"]["first_us"]),
+    }
+    yield Row("warm, the way to an app and back, µs", ours["first_us"], {"floor": floor}, floor, 2)
+    yield Row("the same, against the better peer", ours["first_us"], peers, min(peers.values()), 0.5)
+    yield Row(
+        "its 99th percentile, µs", ours["p99_us"], {"own median": ours["first_us"]}, ours["first_us"], 2
+    )
+
+
+def _chat(found: Figures) -> Iterator[Row]:
+    peers = {name: found[name]["first_us"] for name in (LAMBDARIC, ADAPTER)}
+    ours = found["c1fn"]
+    yield Row("warm, a whole chat's first byte, µs", ours["first_us"], peers, min(peers.values()), 0.5)
+    yield Row(
+        "its 99th percentile, µs", ours["p99_us"], {"own median": ours["first_us"]}, ours["first_us"], 2
+    )
+
+
+def _delta(found: Figures) -> Iterator[Row]:
+    ours, plain = found["c1fn"], found["plain port, uvicorn"]
+    for kind, words in (("burst", "in a burst"), ("paced", "that comes alone")):
+        key = f"{kind}_cpu_us"
+        yield Row(
+            f"CPU of a delta {words}, µs", ours[key], {"plain port": plain[key]}, plain[key], 0.2, "{:.1f}"
+        )
+    late = {"plain port": plain["latency_us"]}
+    yield Row("a delta's way, model to client, µs; goal 100", ours["latency_us"], late, 100, 1)
+
+
+def _memory(found: Figures) -> Iterator[Row]:
+    first, *_, last = found["c1fn"]
+    peers = {name: found[name][first] for name in (LAMBDARIC, ADAPTER)}
+    ours = found["c1fn"][first]
+    turns = [key.split("_")[1] for key in (first, last)]
+    yield Row(f"memory after {turns[0]} turns, MB", ours, peers, min(peers.values()), 1, "{:.1f}")
+    words = f"memory after {turns[1]} turns, MB"
+    yield Row(words, found["c1fn"][last], {f"after {turns[0]}": ours}, ours, 1.02, "{:.1f}")
+
+
+def _trips(found: Figures) -> Iterator[Row]:
+    yield Row("store: round trips before the model", found["waits_before"], {}, 1, 1)
+    yield Row("store: round trips after it", found["waits_after"], {}, 1, 1)
+
+
+def _store(found: Figures) -> Iterator[Row]:
+    ours, peer = found["c1fn"], found.get("LangChain", {})
+    for unit in ("WCU", "RCU"):
+        yield Row(
+            f"store: {unit} of a turn", ours[unit], {"LangChain": peer[unit]} if peer else {}, 5, 1, "{:.1f}"
+        )
+
+
+_ROWS: dict[str, Callable[[Figures], Iterator[Row]]] = {
+    "cold": _cold,
+    "door": _door,
+    "chat": _chat,
+    "delta": _delta,
+    "memory": _memory,
+    "trips": _trips,
+    "store": _store,
+}
+
+
+def markdown(found: Figures) -> str:
+    table = [HEAD, ["---"] * len(HEAD), *(row.cells for row in rows(found))]
+    lines = ["| " + " | ".join(line) + " |" for line in table]
+    return "\n".join([*lines, "", about(found["machine"])])
+
+
+def text(found: Figures) -> str:
+    """For a terminal."""
+    table = [HEAD, *(row.cells for row in rows(found))]
+    widths = [max(len(line[i]) for line in table) for i in range(len(HEAD))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in table
+    ]
+    return "\n".join([*lines, "", about(found["machine"])])
+
+
+def about(machine: Figures) -> str:
+    return (
+        "Measured on {date}, {cores} cores ({cpu}), Python {python}, load {load_before} before and "
+        "{load_after} after, in {minutes} minutes."
+    ).format(**machine)
+
+
+def into_page(name: str, block: str) -> None:
+    """Put a block between its markers in docs/performance.md."""
+    page = PAGE.read_text("utf-8")
+    begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+    found = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    if not found.search(page):
+        raise ValueError(f"{PAGE} has no {begin}")
+    PAGE.write_text(found.sub(lambda _: f"{begin}\n{block}\n{end}", page), "utf-8")
