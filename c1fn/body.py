@@ -102,7 +102,7 @@ def read_ask(body: bytes, caller: Caller) -> Ask:
 def read_prompt(prompt: Prompt) -> Message:
     """:raises BadField: it says nothing at all."""
     text = prompt.content if isinstance(prompt.content, str) else "".join(p.text for p in prompt.content)
-    if not text:
+    if not text.strip():  # some models refuse what is blank, and the reason would not reach the person
         raise BadField("must not be empty", field="prompt.content")
     return Message("user", text, id=prompt.id)
 

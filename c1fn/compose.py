@@ -100,7 +100,11 @@ def web_app(settings: Settings, site: "Site | None" = None, log: Log = to_stdout
     from c1fn import web
 
     return web.build(
-        lambda: chat(settings, log), max_body=settings.max_body, identify=identify(settings), site=site
+        lambda: chat(settings, log),
+        max_body=settings.max_body,
+        max_answer=settings.max_answer,
+        identify=identify(settings),
+        site=site,
     )
 
 

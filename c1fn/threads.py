@@ -44,12 +44,16 @@ class AsSent:
 
 
 def router(
-    store: Callable[[Request], Store], body: Callable[[Request], Awaitable[bytes]], identify: Identify
+    store: Callable[[Request], Store],
+    body: Callable[[Request], Awaitable[bytes]],
+    answer: Callable[[Request], Awaitable[bytes]],
+    identify: Identify,
 ) -> APIRouter:
     """The routes.
 
     :param store: the process's store, once it has started.
     :param body: reads a request's body within the limit.
+    :param answer: reads a body that holds a whole answer: it may be larger than any prompt.
     :param identify: who calls, and so whose threads these are.
     """
 
@@ -102,7 +106,7 @@ def router(
         request: Request, owner: Owner, thread_id: ThreadId, response_id: ResponseId
     ) -> Response:
         """Keep an answer as its reader left it: the state of its form."""
-        content = read(AnswerBody, await body(request)).content
+        content = read(AnswerBody, await answer(request)).content
         await store(request).revise(owner, thread_id, response_id, content)
         return Response(status_code=204)
 

@@ -135,6 +135,9 @@ TITLE_LENGTH = 60
 
 UNTITLED = "New conversation"
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no list can show: control characters, and halves of characters."""
+
 _WRAPPED = re.compile(r"\s*<content\b[^>]*>(.*?)</content>", re.DOTALL)
 
 
@@ -146,7 +149,7 @@ def title_of(prompt: Message) -> str:
     """
     wrapped = _WRAPPED.match(prompt.content)
     words = (html.unescape(wrapped[1]) if wrapped else prompt.content).split()
-    line = " ".join(words)
+    line = _CONTROL.sub("", " ".join(words))
     if len(line) <= TITLE_LENGTH:
         return line or UNTITLED
     cut = line[:TITLE_LENGTH].rpartition(" ")[0] or line[: TITLE_LENGTH - 1]

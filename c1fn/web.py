@@ -49,12 +49,18 @@ class Refusal(Response):
 
 
 def build(
-    open_chat: Callable[[], Chat], *, max_body: int, identify: Identify = anybody, site: Site | None = None
+    open_chat: Callable[[], Chat],
+    *,
+    max_body: int,
+    max_answer: int = 0,
+    identify: Identify = anybody,
+    site: Site | None = None,
 ) -> FastAPI:
     """The application.
 
     :param open_chat: makes the process's Chat, at startup, inside the event loop that will serve it.
     :param max_body: bytes of a request's body, at most.
+    :param max_answer: bytes that the body of an answer which is saved may have beyond that.
     :param identify: who calls; by default nobody is asked.
     :param site: the pages a browser gets; by default the plain one.
     """
@@ -97,7 +103,12 @@ def build(
         return await _poured(request, reply)
 
     app.include_router(
-        threads.router(lambda request: _chat(request).store, lambda r: _body(r, max_body), identify)
+        threads.router(
+            lambda request: _chat(request).store,
+            lambda request: _body(request, max_body),
+            lambda request: _body(request, max_body + max_answer),
+            identify,
+        )
     )
     app.add_api_route("/", site.page, include_in_schema=False)
     app.add_api_route("/assets/{name}", site.asset, include_in_schema=False)
@@ -137,7 +148,7 @@ async def _body(request: Request, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> TooLarge:
-    return TooLarge(f"The body may have {limit} bytes at most.")
+    return TooLarge(f"The body may have {limit} bytes at most. Send less at once.")
 
 
 def _time_left(request: Request) -> float | None:
@@ -171,7 +182,8 @@ def _refusal(request: Request, error: C1fnError) -> Response:
     headers = {ERROR_HEADER: error.code}
     if error.retry_after is not None:
         headers["retry-after"] = f"{min(max(1, ceil(error.retry_after)), LONGEST_WAIT)}"
-    if _shows_cards(request) and not isinstance(error, BadRequest):
+    # Of all malformed requests only a long one is a person's, not a program's.
+    if _shows_cards(request) and (not isinstance(error, BadRequest) or isinstance(error, TooLarge)):
         return Response(error_card(error), headers=headers | HEADERS)
     problem: dict[str, Any] = {
         "type": f"urn:c1fn:error:{error.code}",

@@ -134,7 +134,7 @@ async def test_a_body_over_the_limit_is_not_read(stage: Stage, declared: bool) -
     size = {"content-length": "999999"} if declared else {}
     answer = await scene.client.post("/api/chat", b"x" * (10 if declared else 1025), headers=size)
     assert (answer.status, answer.json["code"]) == (413, "too_large")
-    assert answer.json["detail"] == "The body may have 1024 bytes at most."
+    assert answer.json["detail"] == "The body may have 1024 bytes at most. Send less at once."
 
 
 async def test_a_busy_thread_has_a_true_status_for_every_client_but_a_browser(stage: Stage) -> None:
