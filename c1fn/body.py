@@ -28,11 +28,28 @@ def _printable(value: str) -> str:
     return value
 
 
-Id = Annotated[str, Field(min_length=1, max_length=ID_LENGTH), AfterValidator(_printable)]
+# The pattern is for the schema: the validator says it in words.
+_SHOWN = {"pattern": r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"}
+
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=ID_LENGTH, json_schema_extra=_SHOWN),
+    AfterValidator(_printable),
+]
 """A name chosen by a client: any printable characters, in any script."""
 
+Title = Annotated[
+    str,
+    Field(min_length=1, max_length=TITLE_LENGTH, json_schema_extra=_SHOWN),
+    AfterValidator(_printable),
+]
 
-Title = Annotated[str, Field(min_length=1, max_length=TITLE_LENGTH), AfterValidator(_printable)]
+
+def _some_words(schema: dict[str, Any]) -> None:
+    """Tell in the schema what ``read_prompt`` asks for: one part at least must have a text."""
+    text, parts = schema["anyOf"]
+    text["minLength"] = 1
+    parts["contains"] = {"properties": {"text": {"minLength": 1}}}
 
 
 class TextPart(BaseModel):
@@ -43,10 +60,8 @@ class TextPart(BaseModel):
 class Prompt(BaseModel):
     """An OpenAI user message. https://platform.openai.com/docs/api-reference/chat/create"""
 
-    model_config = ConfigDict(json_schema_extra={"required": ["role", "content"]})
-
     role: Literal["user"]
-    content: str | list[TextPart]
+    content: str | list[TextPart] = Field(json_schema_extra=_some_words)
     id: Id | None = None
 
 
@@ -133,7 +148,7 @@ def refusal(error: ValidationError) -> BadRequest:
             return RoleNotAllowed(field=field)
         case "string_type" | "list_type", ["prompt", "content", *_]:
             return _content_refusal(error)
-    return BadField(_sentence(first["msg"]), field=field)
+    return BadField(sentence(first["msg"]), field=field)
 
 
 def _content_refusal(error: ValidationError) -> BadRequest:
@@ -148,5 +163,6 @@ def _content_refusal(error: ValidationError) -> BadRequest:
     return BadField("must be a text or a list of text parts", field="prompt.content")
 
 
-def _sentence(message: str) -> str:
+def sentence(message: str) -> str:
+    """A validator's complaint without pydantic's word for where it comes from."""
     return message.removeprefix("Value error, ")

@@ -89,6 +89,7 @@ class NotFound(C1fnError):
     code = "not_found"
     status = 404
     title = "Not found"
+    detail = "There is no such conversation or answer."
 
 
 class Refused(C1fnError):
@@ -263,6 +264,11 @@ class Internal(C1fnError):
 def by_code(code: str | None) -> C1fnError:
     """The error whose code a stored turn carries, with its standard detail."""
     return _CODES.get(code or "", Interrupted)()
+
+
+def kinds() -> list[type[C1fnError]]:
+    """Every kind that has a code of its own."""
+    return list(_CODES.values())
 
 
 def _tree(root: type[C1fnError]) -> list[type[C1fnError]]:

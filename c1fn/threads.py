@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from c1fn.auth import Identify
@@ -76,7 +76,7 @@ def router(
         page = await store(request).threads(owner, cursor=cursor, limit=limit)
         return JSONResponse({"threads": [_thread(t) for t in page.threads], "cursor": page.cursor})
 
-    @routes.post("", status_code=201, openapi_extra=_takes(ThreadBody))
+    @routes.post("", status_code=201)
     async def create_thread(request: Request, owner: Owner) -> Response:
         """Create a thread; one that exists is left as it is."""
         wanted = read(ThreadBody, await body(request) or b"{}")
@@ -89,7 +89,7 @@ def router(
         """The messages that people see, oldest first."""
         return JSONResponse(visible(await store(request).load(owner, thread_id)))
 
-    @routes.put("/{threadId}", openapi_extra=_takes(TitleBody))
+    @routes.put("/{threadId}")
     async def rename_thread(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
         """Give the thread another title."""
         title = read(TitleBody, await body(request)).title
@@ -101,7 +101,7 @@ def router(
         await store(request).delete(owner, thread_id)
         return Response(status_code=204)
 
-    @routes.put("/{threadId}/messages/{responseId}", status_code=204, openapi_extra=_takes(AnswerBody))
+    @routes.put("/{threadId}/messages/{responseId}", status_code=204)
     async def save_answer(
         request: Request, owner: Owner, thread_id: ThreadId, response_id: ResponseId
     ) -> Response:
@@ -110,7 +110,7 @@ def router(
         await store(request).revise(owner, thread_id, response_id, content)
         return Response(status_code=204)
 
-    @routes.post("/{threadId}/stop", openapi_extra=_takes(StopBody, required=False))
+    @routes.post("/{threadId}/stop")
     async def stop_answer(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
         """End the answer that is being written; what was said so far is kept."""
         response_id = read(StopBody, await body(request) or b"{}").responseId
@@ -149,8 +149,3 @@ def _thread(thread: Thread) -> dict[str, Any]:
 
 def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _takes(shape: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
-    schema = {"application/json": {"schema": shape.model_json_schema()}}
-    return {"requestBody": {"required": required, "content": schema}}

@@ -9,6 +9,7 @@ https://www.rfc-editor.org/rfc/rfc9457
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from math import ceil
 from typing import Annotated, Any
 
@@ -18,9 +19,9 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from c1fn import __version__, threads
+from c1fn import __version__, methods, threads
 from c1fn.auth import Caller, Identify, anybody
-from c1fn.body import ChatBody, read_ask
+from c1fn.body import read_ask, sentence
 from c1fn.converse import Chat
 from c1fn.errors import BadField, BadRequest, C1fnError, Internal, NotFound, TooLarge
 from c1fn.events import Failed
@@ -48,6 +49,17 @@ class Refusal(Response):
     media_type = "application/problem+json"
 
 
+class Api(FastAPI):
+    """It tells of itself only what it is asked for, and when it is asked."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            from c1fn import openapi
+
+            self.openapi_schema = openapi.complete(super().openapi())
+        return self.openapi_schema
+
+
 def build(
     open_chat: Callable[[], Chat],
     *,
@@ -72,7 +84,7 @@ def build(
         yield
         await app.state.chat.aclose()
 
-    app = FastAPI(title="c1fn", version=__version__, lifespan=lifespan, redoc_url=None)
+    app = Api(title="c1fn", version=__version__, lifespan=lifespan, redoc_url=None)
     app.add_exception_handler(C1fnError, _refused)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
@@ -89,7 +101,7 @@ def build(
         """Whether the process serves. It asks neither the store nor the model."""
         return {"status": "ok", "version": __version__}
 
-    @app.post("/api/chat", tags=["chat"], response_class=Response, openapi_extra=_CHAT_SCHEMA)
+    @app.post("/api/chat", tags=["chat"], response_class=Response)
     async def chat(request: Request, caller: Known) -> Response:
         """Answer one prompt, streamed as the model writes it."""
         ask = read_ask(await _body(request, max_body), caller)
@@ -113,6 +125,7 @@ def build(
     app.add_api_route("/", site.page, include_in_schema=False)
     app.add_api_route("/assets/{name}", site.asset, include_in_schema=False)
     app.add_middleware(threads.AsSent)
+    app.add_middleware(methods.Heads)
     return app
 
 
@@ -167,14 +180,17 @@ async def _refused(request: Request, error: Exception) -> Response:
 async def _bad_parameter(request: Request, error: Exception) -> Response:
     """FastAPI's complaint about a part of the URL, in our form."""
     first: Any = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": ""}
-    return _refusal(request, BadField(first["msg"], field=".".join(map(str, first["loc"][1:]))))
+    return _refusal(request, BadField(sentence(first["msg"]), field=".".join(map(str, first["loc"][1:]))))
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
     """Starlette's own 404 and 405, in our form."""
     if isinstance(error, HTTPException) and error.status_code != NotFound.status:
         problem = {"type": "about:blank", "title": error.detail, "status": error.status_code}
-        return Refusal(_json(problem), error.status_code, headers=error.headers)
+        headers = {**(error.headers or {})}
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["allow"] = methods.allowed(request.app.routes, request.scope)
+        return Refusal(_json(problem), error.status_code, headers=headers)
     return _refusal(request, NotFound("There is nothing at this path."))
 
 
@@ -205,19 +221,3 @@ def _shows_cards(request: Request) -> bool:
 
 def _json(value: Any) -> bytes:
     return bytes(JSONResponse(value).body)
-
-
-_CHAT_SCHEMA: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": ChatBody.model_json_schema()}},
-    },
-    "responses": {
-        "200": {
-            "description": "The model's deltas as they are, UTF-8 text without framing.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}}},
-        },
-        "4XX": {"description": "A refusal.", "content": {"application/problem+json": {}}},
-        "5XX": {"description": "The store or the model failed.", "content": {"application/problem+json": {}}},
-    },
-}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from c1fn import errors
-from c1fn.errors import Busy, C1fnError, Interrupted, by_code
+from c1fn.errors import Busy, C1fnError, Interrupted, NotFound, by_code
 
 LEAVES = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, C1fnError)]
 TOLD = [kind for kind in LEAVES if "code" in kind.__dict__]
@@ -43,3 +43,7 @@ def test_a_detail_and_a_retry_of_its_own_win() -> None:
 def test_every_code_is_documented(kind: type[C1fnError]) -> None:
     told = (Path(__file__).parent.parent / "docs/http.md").read_text("utf-8")
     assert f"| `{kind.code}` | {kind.status} | {kind.title} |" in told
+
+
+def test_what_is_not_there_is_said_in_a_sentence() -> None:
+    assert str(NotFound())

@@ -30,7 +30,7 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.compose": {"c1fn", "fastapi", "pydantic"},
     "c1fn.secret": {"boto3", "botocore"},
     "c1fn.web": {"fastapi", "starlette", "c1fn", "c1fn.converse", "c1fn.reply", "c1fn.pour", "c1fn.body"}
-    | {"c1fn.threads", "c1fn.wire", "c1fn.auth", "c1fn.site"}
+    | {"c1fn.threads", "c1fn.wire", "c1fn.auth", "c1fn.site", "c1fn.methods", "c1fn.openapi"}
     | PORTS
     | NOUNS,
     "c1fn.site": {"starlette"},
@@ -39,6 +39,8 @@ ARROWS: dict[str, set[str]] = {
     | PORTS
     | NOUNS,
     "c1fn.body": {"pydantic", "c1fn.auth"} | NOUNS,
+    "c1fn.openapi": {"pydantic", "c1fn.body"} | NOUNS,
+    "c1fn.methods": {"starlette"},
     "c1fn.pour": {"starlette", "c1fn.reply", "c1fn.wire"} | NOUNS,
     "c1fn.terminal": {"httpx2", "botocore", "prompt_toolkit", "rich", "pydantic_core"},
     "c1fn.terminal.local": {"fastapi", "c1fn.server"},
