@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from c1fn import compose
+from c1fn.log import TRACE, Origin
 from c1fn.runtime import asgi
 from c1fn.runtime.asgi import HOP_BY_HOP, BadEvent, Cycle, Headers, Scope, State
 from c1fn.runtime.handler import Door
@@ -56,9 +57,11 @@ class Handler:
     def __init__(self, environ: Mapping[str, str]) -> None:
         """:raises SettingsError: the environment is not what c1fn can run with."""
         settings = compose.settle(Settings.read(environ), environ)
-        self.app = Lifespan(compose.web_app(settings))
+        self.app = Lifespan(compose.web_app(settings, log=compose.log(environ)))
         self._rest: Door = "stream" if settings.rest_api == "streaming" else "buffer"
         self._local = environ.get("AWS_SAM_LOCAL") == "true"
+        # Started ahead of time, a process answers its first request as fast as any.
+        self._cold = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency"
         self._runner: asyncio.Runner | None = None
 
     def door(self, event: Any) -> Door:
@@ -66,7 +69,7 @@ class Handler:
         if self._local or not isinstance(event, dict):
             return "buffer"
         return next(
-            (self._rest if door is None else door for knows, door in _DOORS if knows(event)), "buffer"
+            (self._rest if door is None else door for knows, _, door in _DOORS if knows(event)), "buffer"
         )
 
     def request(self, event: Any, context: Any) -> tuple[Scope, bytes]:
@@ -75,11 +78,25 @@ class Handler:
         :raises BadEvent: it stands for none.
         """
         if not _is_direct(event):
-            return asgi.request(event, context)
+            scope, body = asgi.request(event, context)
+            return self._from(event, context, scope), body
         chat = {name: value for name, value in event.items() if name != "stream"}
         scope, body = asgi.request({**_CHAT, "body": json.dumps(chat)}, context)
         scope["aws.event"] = event
-        return scope, body
+        return self._from(event, context, scope), body
+
+    def _from(self, event: Any, context: Any, scope: Scope) -> Scope:
+        """The scope, with where it came from. Only the first of a process is cold."""
+        cold, self._cold = self._cold, False
+        # Lambda's managed runtime tells it in the environment, our loop in the context.
+        trace = getattr(context, "trace_id", None) or os.environ.get("_X_AMZN_TRACE_ID")
+        scope["c1fn.origin"] = Origin(
+            request_id=getattr(context, "aws_request_id", None),
+            door=next((name for knows, name, _ in _DOORS if knows(event)), "unknown"),
+            cold=cold,
+            trace=trace[:TRACE] if trace else None,
+        )
+        return scope
 
     async def buffered(self, event: Any, context: Any) -> dict[str, Any]:
         """The whole answer in the form of the event's door.
@@ -92,7 +109,7 @@ class Handler:
             headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in whole.headers}
             return {"statusCode": whole.status, "headers": headers, "body": whole.body.decode()}
         adapter = _adapter(event, context)
-        whole = await self._whole(_scope(adapter), body)
+        whole = await self._whole({**_scope(adapter), "c1fn.origin": scope["c1fn.origin"]}, body)
         response: dict[str, Any] = adapter(
             {
                 "status": whole.status,
@@ -144,23 +161,24 @@ def _has(event: Event, field: str) -> Any:
     return context.get(field) if isinstance(context, dict) else None
 
 
-_DOORS: list[tuple[Callable[[Event], bool], Door | None]] = [
+_DOORS: list[tuple[Callable[[Event], bool], str, Door | None]] = [
     # direct invocation, streamed as bare bytes where its caller asks for it
-    (lambda event: _is_direct(event) and event.get("stream") is True, "raw"),
-    (_is_direct, "buffer"),
+    (lambda event: _is_direct(event) and event.get("stream") is True, "direct", "raw"),
+    (_is_direct, "direct", "buffer"),
     # application load balancer
-    (lambda event: _has(event, "elb") is not None, "buffer"),
+    (lambda event: _has(event, "elb") is not None, "alb", "buffer"),
     # function URL; an HTTP API has the same payload and another domain
     (
         lambda event: event.get("version") == "2.0" and ".lambda-url." in str(_has(event, "domainName")),
+        "function-url",
         "stream",
     ),
     # HTTP API, payload 2.0 or 1.0
-    (lambda event: "version" in event, "buffer"),
+    (lambda event: "version" in event, "http-api", "buffer"),
     # REST API: as its integration is set up (None: the setting tells)
-    (lambda event: _has(event, "resourcePath") is not None, None),
+    (lambda event: _has(event, "resourcePath") is not None, "rest-api", None),
 ]
-"""The first that knows the event tells how it is answered."""
+"""The first that knows the event tells its name, for the log, and how it is answered."""
 
 _CHAT: Event = {
     "version": "2.0",

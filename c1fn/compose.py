@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from c1fn import auth
 from c1fn.converse import Chat, Limits
-from c1fn.log import Log, to_stdout
+from c1fn.log import Lines, Log
 from c1fn.models import Model
 from c1fn.settings import API_KEY, Settings, SettingsError, variable
 from c1fn.stores import Store
@@ -30,6 +30,9 @@ KEY_LENGTH = 16
 
 OFFLINE_PACE = 0.02
 """Seconds between two deltas of the offline model: about as fast as a quick model writes."""
+
+
+_ALOUD = Lines()
 
 
 def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
@@ -95,7 +98,13 @@ def _keys(settings: Settings) -> dict[str, str]:
     return dict(keys)
 
 
-def web_app(settings: Settings, site: "Site | None" = None, log: Log = to_stdout) -> "FastAPI":
+def log(environ: Mapping[str, str]) -> Log:
+    """The log's lines; metrics are in them where CloudWatch reads them."""
+    local = environ.get("AWS_SAM_LOCAL") == "true"
+    return Lines(None if local else environ.get("AWS_LAMBDA_FUNCTION_NAME"))
+
+
+def web_app(settings: Settings, site: "Site | None" = None, log: Log = _ALOUD) -> "FastAPI":
     """The ASGI application. Its parts are made at startup, in the event loop that serves them."""
     from c1fn import web
 

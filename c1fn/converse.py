@@ -27,12 +27,13 @@ from c1fn.errors import (
     by_code,
 )
 from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, Working
-from c1fn.log import Log, TurnLine
+from c1fn.log import LOCAL, Log, Origin, TurnLine, pseudonym
 from c1fn.models import Model
 from c1fn.reply import Reply
 from c1fn.stores import RENEWAL, Claim, Replay, Running, Store
 from c1fn.tools import Tools
 from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, for_model
+from c1fn.watch import Watch
 
 CHARACTERS_PER_TOKEN = 3
 """An estimate on the safe side: C1's escaped JSON takes about 3 characters a token, prose about 4."""
@@ -58,24 +59,23 @@ class _Draft:
     """A turn while it is being written."""
 
     claim: Claim
-    started: float
+    origin: Origin
+    watch: Watch
     reply: list[Message] = field(default_factory=list)
     text: list[str] = field(default_factory=list)  # of this round
     said: list[str] = field(default_factory=list)  # of all rounds
     size: int = 0  # of all rounds, in bytes
     rounds: int = 0
     usage: Usage = field(default_factory=Usage)
-    first: float | None = None
     cut: C1fnError | None = None  # why it was ended early; None: the time was over
     stopped: bool = False
 
-    def hear(self, text: str, now: float, limit: int) -> None:
+    def hear(self, text: str, limit: int) -> None:
         """:raises AnswerTooLong: it would be more than ``limit`` bytes. What was heard before stays."""
         size = self.size + len(text.encode("utf-8", "replace"))
         if size > limit:
             raise AnswerTooLong
-        if self.first is None:
-            self.first = now
+        self.watch.hears()
         self.text.append(text)
         self.said.append(text)
         self.size = size
@@ -116,23 +116,26 @@ class Chat:
         self.model = model
         self._tools = tools
         self._limits = limits
-        self._log = log
+        self.log = log
         self._clock = clock
         self._sleep = sleep
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
 
-    async def begin(self, ask: Ask, *, seconds: float | None = None) -> Reply:
+    async def begin(self, ask: Ask, *, seconds: float | None = None, origin: Origin = LOCAL) -> Reply:
         """Open the turn; what it says then comes through the reply.
 
         :param seconds: how long the platform lets this request live; None: as long as the limits say.
+        :param origin: where the request came from, for the log.
         :raises Refused: the thread says no.
         :raises Interrupted: the process is about to end.
         :raises StoreUnavailable: nothing was stored, nothing was asked of the model.
         """
         if self._draining:
             raise Interrupted
-        opened = await self.store.open(ask, history=self._limits.history_turns)
+        watch = Watch(self._clock)
+        with watch.storing():
+            opened = await self.store.open(ask, history=self._limits.history_turns)
         reply = Reply()
         match opened:
             case Replay(turn):
@@ -141,7 +144,7 @@ class Chat:
                 self._start(self._follow(ask.owner, ask.thread_id, ask.response_id, reply), reply)
             case Claim():
                 limit = min(self._limits.max_seconds, seconds or self._limits.max_seconds)
-                self._start(self._run(opened, reply, limit), reply)
+                self._start(self._run(_Draft(opened, origin, watch), reply, limit), reply)
             case _:
                 assert_never(opened)
         return reply
@@ -189,8 +192,7 @@ class Chat:
             reply.say(Failed(Internal()))
             raise
 
-    async def _run(self, claim: Claim, reply: Reply, seconds: float) -> None:
-        draft = _Draft(claim, self._clock())
+    async def _run(self, draft: _Draft, reply: Reply, seconds: float) -> None:
         state, error, bug = State.DONE, None, None
         limit = asyncio.timeout(seconds)
         try:
@@ -216,13 +218,15 @@ class Chat:
         """Commit, then say so. Whatever happens here, the reader hears an end."""
         try:
             if not isinstance(error, LeaseLost):
-                await _to_its_end(self.store.commit(draft.claim, draft.turn(state, error)))
+                with draft.watch.storing():
+                    await _to_its_end(self.store.commit(draft.claim, draft.turn(state, error)))
         except StoreError as failure:
             state, error = State.FAILED, failure
         except Exception as exception:  # noqa: BLE001 - told first, then raised to the platform
             state, error, bug = State.FAILED, Internal(), bug or exception
         reply.say(Failed(error) if error else Finished(state))
-        self._log(self._line(draft, state, error))
+        self.log(self._line(draft, state, error))
+        reply.logged = True
         if bug is not None:
             raise bug
 
@@ -271,19 +275,21 @@ class Chat:
 
     async def _round(self, messages: list[Message], draft: _Draft, reply: Reply) -> tuple[ToolCall, ...]:
         calls: tuple[ToolCall, ...] = ()
-        async with aclosing(self.model.reply(messages, self._tools.specs)) as events:
-            async for event in events:
-                match event:
-                    case Delta(text):
-                        draft.hear(text, self._clock(), self._limits.max_answer)
-                        reply.say(event)
-                    case Called():
-                        calls = event.calls
-                    case Ended(reason, usage):
-                        draft.usage += usage
-                        _check(reason)
-                    case _:
-                        assert_never(event)
+        asked = self.model.reply(messages, self._tools.specs)
+        with draft.watch.asking():
+            async with aclosing(asked) as events:
+                async for event in events:
+                    match event:
+                        case Delta(text):
+                            draft.hear(text, self._limits.max_answer)
+                            reply.say(event)
+                        case Called():
+                            calls = event.calls
+                        case Ended(reason, usage):
+                            draft.usage += usage
+                            _check(reason)
+                        case _:
+                            assert_never(event)
         draft.rounds += 1
         if not calls and not draft.said:
             raise AnswerEmpty
@@ -299,15 +305,19 @@ class Chat:
         return history
 
     def _line(self, draft: _Draft, state: State, error: C1fnError | None) -> TurnLine:
-        ask = draft.claim.ask
+        ask, watch = draft.claim.ask, draft.watch
         return TurnLine(
+            origin=draft.origin,
+            owner=pseudonym(ask.owner),
             thread=ask.thread_id,
             response=ask.response_id,
             state=state,
             error=error.code if error else None,
             model=self.model.name,
-            first_ms=None if draft.first is None else round((draft.first - draft.started) * 1000, 1),
-            total_ms=round((self._clock() - draft.started) * 1000, 1),
+            first_ms=watch.first_ms,
+            total_ms=watch.total_ms,
+            model_ms=watch.model_ms,
+            store_ms=watch.store_ms,
             rounds=draft.rounds,
             bytes=draft.size,
             input_tokens=draft.usage.input_tokens,

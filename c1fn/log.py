@@ -1,18 +1,91 @@
-"""One JSON line per turn, for whoever reads the logs. No prompt, no answer and no key is ever in it."""
+"""One JSON line per turn and per refused request, for who reads the logs; on Lambda it is metrics as well.
+
+No prompt, no answer and no key is ever in a line, and the owner only as a pseudonym. A line is ASCII with
+every control character escaped, so nothing that a client sends can begin another one. On Lambda the same
+line is in CloudWatch's embedded metric format: CloudWatch takes the figures from the log, no call is made.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+"""
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any, ClassVar
 
 from c1fn.turn import State
+
+NAMESPACE = "c1fn"
+"""Of the metrics."""
+
+FUNCTION = "FunctionName"
+"""The metrics' dimension, named as AWS's own: two stacks in one account stay apart. Beside it only an error's
+code, of which there are about thirty: every new value of a dimension is a new metric, billed by the month.
+A model, a door or an owner is asked of the log instead."""
+
+UNITS = {
+    "turns": "Count",
+    "errors": "Count",
+    "refusals": "Count",
+    "first_ms": "Milliseconds",
+    "total_ms": "Milliseconds",
+    "model_ms": "Milliseconds",
+    "store_ms": "Milliseconds",
+    "input_tokens": "Count",
+    "output_tokens": "Count",
+}
+"""Every metric, by the name its figure has in the line."""
+
+BY_CODE = ("errors", "refusals")
+"""The metrics that are also counted for each error's code."""
+
+PSEUDONYM = 16
+"""Hexadecimal digits of an owner's pseudonym: 64 bits, so that two of a million owners meet by a chance
+of one in thirty million."""
+
+TRACE = 256
+"""Characters of a trace id that are told; X-Ray's has about a hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from: what the platform tells of it.
+
+    ``door`` is how it reached the function, ``cold`` whether its process had answered none before it, and
+    ``trace`` is X-Ray's header.
+    """
+
+    request_id: str | None = None
+    door: str = "local"
+    cold: bool = False
+    trace: str | None = None
+
+
+LOCAL = Origin()
+"""A request to a server of this machine."""
+
+
+def pseudonym(owner: str) -> str:
+    """An owner as the log names it, always the same: a plain digest, so that whoever knows the name can look
+    for its lines (docs/operate.md). It keeps names out of the log; who can guess a name can confirm it.
+    """
+    return sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:PSEUDONYM]
 
 
 @dataclass(frozen=True, slots=True)
 class TurnLine:
-    """What one turn did. Times are in milliseconds since the request was understood."""
+    """What one turn did. Times are in milliseconds: ``first_ms`` and ``total_ms`` since the request was
+    understood, until the model's first word and until the turn was stored; ``model_ms`` from each call of the
+    model to its last event, ``store_ms`` the opening and the commit. ``owner`` is a pseudonym.
+    """
 
+    event: ClassVar[str] = "turn"
+    origin: Origin
+    owner: str
     thread: str
     response: str
     state: State
@@ -20,21 +93,86 @@ class TurnLine:
     model: str
     first_ms: float | None
     total_ms: float
+    model_ms: float
+    store_ms: float
     rounds: int
     bytes: int
     input_tokens: int
     output_tokens: int
 
 
-Log = Callable[[TurnLine], None]
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """A request that was answered by an error, and did not become a turn. ``owner`` is a pseudonym, or None
+    where nobody knew who called; ``route`` the path's pattern, never the path.
+    """
+
+    event: ClassVar[str] = "refused"
+    origin: Origin
+    owner: str | None
+    method: str
+    route: str | None
+    status: int
+    error: str
 
 
-def to_nobody(line: TurnLine) -> None:
+Line = TurnLine | RefusedLine
+Log = Callable[[Line], None]
+
+
+def to_nobody(line: Line) -> None:
     """For a terminal, where the answer itself is what a person sees."""
 
 
-def to_stdout(line: TurnLine) -> None:
-    """Write the line where Lambda collects it. A log that cannot be written is no reason to fail a turn."""
-    with suppress(OSError):  # whoever read it has gone
-        sys.stdout.write(json.dumps({"event": "turn", **asdict(line)}, separators=(",", ":")) + "\n")
-        sys.stdout.flush()
+class Lines:
+    """Writes each line to stdout, where Lambda collects it.
+
+    :param function: the function's name, with which a line carries metrics; None: it carries none.
+    :param clock: seconds since the epoch.
+    """
+
+    def __init__(self, function: str | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._function = function
+        self._clock = clock
+
+    def __call__(self, line: Line) -> None:
+        """A log that cannot be written is no reason to fail a turn."""
+        now = self._clock()
+        told = fields(line, now)
+        if self._function:
+            told |= _metrics(line, now, self._function)
+        with suppress(OSError, ValueError):  # whoever read it has gone, or it is closed
+            sys.stdout.write(json.dumps(told, separators=(",", ":")) + "\n")
+            sys.stdout.flush()
+
+
+def fields(line: Line, now: float) -> dict[str, Any]:
+    """The line without metrics. Its first three fields are named as in Lambda's own lines."""
+    told = asdict(line)
+    origin = told.pop("origin")
+    return {
+        "timestamp": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
+        "level": "INFO",
+        "requestId": origin.pop("request_id"),
+        "event": line.event,
+        **origin,
+        **told,
+    }
+
+
+def _metrics(line: Line, now: float, function: str) -> dict[str, Any]:
+    """What makes CloudWatch read metrics out of the line, and the counts among them."""
+    failed = int(line.error is not None)
+    counts = {"turns": 1, "errors": failed} if isinstance(line, TurnLine) else {"refusals": 1}
+    figures = asdict(line) | counts
+    named = [name for name in UNITS if figures.get(name) is not None]
+    directives = [_directive([FUNCTION], named)]
+    if failed:
+        directives.append(_directive([FUNCTION, "error"], [name for name in BY_CODE if name in counts]))
+    about = {"Timestamp": int(now * 1000), "CloudWatchMetrics": directives}
+    return {FUNCTION: function, **counts, "_aws": about}
+
+
+def _directive(dimensions: list[str], names: list[str]) -> dict[str, Any]:
+    metrics = [{"Name": name, "Unit": UNITS[name]} for name in names]
+    return {"Namespace": NAMESPACE, "Dimensions": [dimensions], "Metrics": metrics}

@@ -12,7 +12,9 @@ from c1fn.events import Event
 
 
 class Reply:
-    """What a turn says, for one reader."""
+    """What a turn says, for one reader. ``logged``: its end is in the log, whoever hears of it."""
+
+    logged = False
 
     def __init__(self) -> None:
         self._events: list[Event] = []

@@ -7,7 +7,7 @@ the same refusal as a C1 error card in a 200. The header `C1fn-Error` carries th
 https://www.rfc-editor.org/rfc/rfc9457
 """
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from math import ceil
@@ -25,6 +25,7 @@ from c1fn.body import read_ask, sentence
 from c1fn.converse import Chat
 from c1fn.errors import BadField, BadRequest, C1fnError, Internal, NotFound, TooLarge
 from c1fn.events import Failed
+from c1fn.log import LOCAL, Origin, RefusedLine, pseudonym
 from c1fn.pour import SILENCE, Pouring
 from c1fn.reply import Reply
 from c1fn.site import Site
@@ -90,8 +91,10 @@ def build(
     app.add_exception_handler(RequestValidationError, _bad_parameter)
     app.add_exception_handler(Exception, _refused)  # a bug: told here, and then raised to the server as well
 
+    noted = _noting(identify)
+
     async def known(request: Request) -> Caller:
-        return await identify(request.scope)
+        return await noted(request.scope)
 
     # Asked before anything else is looked at: a stranger learns nothing, not even a limit.
     Known = Annotated[Caller, Depends(known)]  # noqa: N806 - a type
@@ -105,7 +108,7 @@ def build(
     async def chat(request: Request, caller: Known) -> Response:
         """Answer one prompt, streamed as the model writes it."""
         ask = read_ask(await _body(request, max_body), caller)
-        reply = await _chat(request).begin(ask, seconds=_time_left(request))
+        reply = await _chat(request).begin(ask, seconds=_time_left(request), origin=_origin(request))
         return await _poured(request, reply)
 
     @app.get("/api/threads/{threadId}/turns/{responseId}", tags=["chat"], response_class=Response)
@@ -119,7 +122,7 @@ def build(
             lambda request: _chat(request).store,
             lambda request: _body(request, max_body),
             lambda request: _body(request, max_body + max_answer),
-            identify,
+            noted,
         )
     )
     app.add_api_route("/", site.page, include_in_schema=False)
@@ -127,6 +130,17 @@ def build(
     app.add_middleware(threads.AsSent)
     app.add_middleware(methods.Heads)
     return app
+
+
+def _noting(identify: Identify) -> Identify:
+    """The same, with the owner kept beside the request: for the log, should it be refused."""
+
+    async def noted(scope: Mapping[str, Any]) -> Caller:
+        caller = await identify(scope)
+        scope.get("state", {})["owner"] = caller.owner
+        return caller
+
+    return noted
 
 
 def _chat(request: Request) -> Chat:
@@ -139,10 +153,16 @@ async def _poured(request: Request, reply: Reply) -> Response:
     store = _chat(request).store
     first = await reply.take(SILENCE)
     if first and isinstance(first[0], Failed):
+        request.state.logged = reply.logged
         await reply.over()
         await store.settle()
         return _refusal(request, first[0].error)
     return Pouring(first, reply, HEADERS, store.settle)
+
+
+def _origin(request: Request) -> Origin:
+    origin: Origin = request.scope.get("c1fn.origin", LOCAL)
+    return origin
 
 
 async def _body(request: Request, limit: int) -> bytes:
@@ -195,6 +215,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
 
 
 def _refusal(request: Request, error: C1fnError) -> Response:
+    _log(request, error)
     headers = {ERROR_HEADER: error.code}
     if error.retry_after is not None:
         headers["retry-after"] = f"{min(max(1, ceil(error.retry_after)), LONGEST_WAIT)}"
@@ -211,6 +232,25 @@ def _refusal(request: Request, error: C1fnError) -> Response:
     if isinstance(error, BadRequest) and error.field:
         problem["field"] = error.field
     return Refusal(_json(problem), error.status, headers=headers)
+
+
+def _log(request: Request, error: C1fnError) -> None:
+    """One line, unless the turn has told its own end."""
+    state = request.state
+    if getattr(state, "logged", False):
+        return
+    owner = getattr(state, "owner", None)
+    route = request.scope.get("route")
+    _chat(request).log(
+        RefusedLine(
+            origin=_origin(request),
+            owner=None if owner is None else pseudonym(owner),
+            method=request.method,
+            route=getattr(route, "path", None),
+            status=error.status,
+            error=error.code,
+        )
+    )
 
 
 def _shows_cards(request: Request) -> bool:

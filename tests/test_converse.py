@@ -24,10 +24,10 @@ from c1fn.errors import (
     TooManyRounds,
 )
 from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, ModelEvent, Working
-from c1fn.log import TurnLine
+from c1fn.log import Line, Origin, TurnLine, pseudonym
 from c1fn.models import ToolSpec
 from c1fn.reply import Reply
-from c1fn.stores import Claim
+from c1fn.stores import Claim, Opened
 from c1fn.stores.memory import MemoryStore
 from c1fn.tools import Tools
 from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage
@@ -560,3 +560,44 @@ async def test_each_turn_is_one_line_without_its_words(stage: Stage) -> None:
     assert line.first_ms is not None
     assert line.total_ms >= line.first_ms
     assert "planted" not in repr(line)
+
+
+async def test_the_line_tells_where_the_turn_came_from_and_whose_it_was(stage: Stage) -> None:
+    scene = stage(says("a"))
+    origin = Origin("req-1", "rest-api", True, "Root=1")
+    await heard(await scene.chat.begin(ask(), origin=origin))
+    (line,) = scene.lines
+    assert (line.origin, line.owner) == (origin, pseudonym("o"))
+
+
+async def test_times_run_from_the_request_and_tell_the_store_from_the_model() -> None:
+    """By a clock that moves on by a second whenever the store or the model does something."""
+    now = [0.0]
+
+    class Slow(MemoryStore):
+        async def open(self, ask: Ask, *, history: int) -> Opened:
+            now[0] += 1
+            return await super().open(ask, history=history)
+
+        async def commit(self, claim: Claim, turn: Turn) -> None:
+            now[0] += 2
+            await super().commit(claim, turn)
+
+    class Pondering(ScriptedModel):
+        async def reply(
+            self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+        ) -> AsyncGenerator[ModelEvent, None]:
+            now[0] += 4
+            async for event in super().reply(messages, tools):
+                yield event
+                now[0] += 8
+
+    lines: list[Line] = []
+    model = Pondering([Called(CALLS), Ended("tool_calls", Usage(1, 1))], says("a"))
+    chat = Chat(Slow(), model, Tools([add]), LIMITS, lines.append, clock=lambda: now[0])
+    await heard(await chat.begin(ask()))
+    await chat.aclose(grace=0)
+    (line,) = lines
+    assert isinstance(line, TurnLine)
+    assert (line.store_ms, line.model_ms, line.rounds) == (3000, 40_000, 2)
+    assert (line.first_ms, line.total_ms) == (25_000, 43_000)

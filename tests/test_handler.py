@@ -59,6 +59,40 @@ def test_the_event_alone_tells_its_door(name: str, door: str, handler: Handler) 
     assert handler.door(event(name)) == door
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_log_tells_the_door_the_request_and_whether_the_process_was_cold(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On Lambda's own runtime, where X-Ray's header comes in the environment."""
+    fresh = Handler(OFFLINE)
+    context = SimpleNamespace(**vars(CONTEXT), aws_request_id="req-1", trace_id="Root=1")
+    for _ in range(2):
+        fresh(event(name, body="{"), context) if name != "direct" else fresh({"prompt": 1}, context)
+    fresh.close()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["event"] for line in lines] == ["refused", "refused"]
+    assert {(line["requestId"], line["door"], line["trace"]) for line in lines} == {("req-1", name, "Root=1")}
+    assert [line["cold"] for line in lines] == [True, False]
+
+
+def test_a_process_that_was_started_ahead_of_time_is_not_cold() -> None:
+    ahead = Handler(OFFLINE | {"AWS_LAMBDA_INITIALIZATION_TYPE": "provisioned-concurrency"})
+    scope, _ = ahead.request(event("function-url"), CONTEXT)
+    assert scope["c1fn.origin"].cold is False
+
+
+@pytest.mark.parametrize(("where", "expected"), [({}, True), ({"AWS_SAM_LOCAL": "true"}, False)], ids=str)
+def test_lines_are_metrics_on_lambda_alone(
+    where: dict[str, str],
+    expected: bool,  # noqa: FBT001 - a table's column
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    on_lambda = Handler(OFFLINE | {"AWS_LAMBDA_FUNCTION_NAME": "f"} | where)
+    on_lambda({"prompt": 1}, CONTEXT)
+    on_lambda.close()
+    assert ("_aws" in json.loads(capsys.readouterr().out)) is expected
+
+
 def test_a_direct_invocation_is_streamed_when_it_asks_for_it(handler: Handler) -> None:
     assert handler.door(event("direct", stream=True)) == "raw"
     for other in (False, "true", 1, None):

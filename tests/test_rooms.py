@@ -15,7 +15,7 @@ NOUNS = {"c1fn.turn", "c1fn.events", "c1fn.errors"}
 PORTS = {"c1fn.stores", "c1fn.models", "c1fn.log"}
 
 ARROWS: dict[str, set[str]] = {
-    "handler": {"c1fn.compose", "c1fn.settings", "c1fn.runtime", "mangum"},
+    "handler": {"c1fn.compose", "c1fn.log", "c1fn.settings", "c1fn.runtime", "mangum"},
     "c1fn.__main__": {
         "c1fn",
         "c1fn.compose",
@@ -44,10 +44,11 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.pour": {"starlette", "c1fn.reply", "c1fn.wire"} | NOUNS,
     "c1fn.terminal": {"httpx2", "botocore", "prompt_toolkit", "rich", "pydantic_core"},
     "c1fn.terminal.local": {"fastapi", "c1fn.server"},
-    "c1fn.converse": {"c1fn.reply", "c1fn.tools"} | PORTS | NOUNS,
+    "c1fn.converse": {"c1fn.reply", "c1fn.tools", "c1fn.watch"} | PORTS | NOUNS,
     "c1fn.reply": NOUNS,
     "c1fn.wire": NOUNS,
     "c1fn.log": NOUNS,
+    "c1fn.watch": set(),
     "c1fn.auth": NOUNS,
     "c1fn.tools": {"pydantic", "pydantic_core", "c1fn.models"} | NOUNS,
     "c1fn.toolbox": set(),

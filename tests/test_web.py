@@ -14,6 +14,7 @@ from c1fn.auth import by_key
 from c1fn.converse import Chat, Limits
 from c1fn.errors import AnswerCut, Busy, ModelBusy, ModelUnavailable
 from c1fn.events import Delta
+from c1fn.log import Line, Origin, RefusedLine, TurnLine, pseudonym
 from c1fn.stores.memory import MemoryStore
 from c1fn.tools import Tools
 from c1fn.turn import State
@@ -36,6 +37,7 @@ class Scene:
     client: Client
     model: ScriptedModel
     store: MemoryStore
+    lines: list[Line]
 
     async def ask(self, *about: Any, **headers: str) -> Exchange:
         return await self.client.post(
@@ -55,9 +57,10 @@ async def stage() -> AsyncGenerator[Stage, None]:
 
         async def make(*rounds: list[Step], max_body: int = 10_000) -> Scene:
             model, store = ScriptedModel(*rounds), MemoryStore()
-            chat = Chat(store, model, Tools(), LIMITS, lambda _: None)
+            lines: list[Line] = []
+            chat = Chat(store, model, Tools(), LIMITS, lines.append)
             client = await stack.enter_async_context(client_of(web.build(lambda: chat, max_body=max_body)))
-            return Scene(client, model, store)
+            return Scene(client, model, store, lines)
 
         yield make
 
@@ -289,3 +292,60 @@ async def test_a_stranger_learns_nothing_from_any_endpoint() -> None:
                 url = f"{path.replace('{threadId}', '%00').replace('{responseId}', '%00')}?limit=none"
                 answer = await client.request(method.upper(), url, b"x" * 2000).whole()
                 assert (answer.status, answer.json["code"]) == (401, "unauthorized"), (method, path)
+
+
+# --- the log
+
+
+async def test_a_refused_request_is_a_line_that_names_no_path(stage: Stage) -> None:
+    """Whose it was is told as a pseudonym, and where it was sent by the path's pattern alone."""
+    scene = await stage(says("a"))
+    origin = Origin("req-1", "rest-api")
+    await scene.client.get("/api/threads/planted/messages", **{"c1fn.origin": origin})
+    await scene.client.get("/planted")
+    assert scene.lines == [
+        RefusedLine(
+            origin, pseudonym("anybody"), "GET", "/api/threads/{threadId}/messages", 404, "not_found"
+        ),
+        RefusedLine(Origin(), None, "GET", None, 404, "not_found"),
+    ]
+
+
+async def test_a_busy_thread_is_a_refused_request(stage: Stage) -> None:
+    gate = asyncio.Event()
+    scene = await stage([Delta("a"), gate, *says("b")])
+    first = scene.pour()
+    await anext(first)
+    await scene.ask("other", "r2")
+    gate.set()
+    await first.whole()
+    assert [(line.event, line.error) for line in scene.lines] == [("refused", "thread_busy"), ("turn", None)]
+
+
+async def test_a_turn_that_failed_before_its_first_word_is_one_line(stage: Stage) -> None:
+    scene = await stage([ModelBusy()])
+    assert (await scene.ask()).status == 429
+    (line,) = scene.lines
+    assert isinstance(line, TurnLine)
+    assert line.error == "model_rate_limited"
+
+
+async def test_a_bug_in_a_turn_is_one_line(stage: Stage) -> None:
+    """Told by the turn; the platform gets the exception itself."""
+    scene = await stage([ZeroDivisionError()])
+    with pytest.raises(ZeroDivisionError):
+        await scene.ask()
+    assert [(line.event, line.error) for line in scene.lines] == [("turn", "internal")]
+
+
+async def test_an_answer_that_cannot_be_followed_is_a_refused_request(stage: Stage) -> None:
+    scene = await stage(says("a"))
+    await scene.client.get("/api/threads/t/turns/r")
+    assert [(line.event, line.error) for line in scene.lines] == [("refused", "not_found")]
+
+
+async def test_a_turn_carries_the_origin_of_its_request(stage: Stage) -> None:
+    scene = await stage(says("a"))
+    origin = Origin("req-1", "rest-api", True)
+    await scene.pour(**{"c1fn.origin": origin}).whole()
+    assert [line.origin for line in scene.lines] == [origin]
