@@ -90,7 +90,7 @@ class Store(Protocol):
 
         A turn whose claim ran out ends as an INTERRUPTED turn.
 
-        :raises NotFound: no such turn.
+        :raises NotFound: no such turn, or not any more: its thread was deleted.
         """
         ...
 

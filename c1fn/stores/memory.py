@@ -134,9 +134,11 @@ class MemoryStore:
                     yield piece
                 else:
                     await self._change(run)
+        if self._find(owner, thread_id) is not thread:
+            raise NotFound("This conversation was deleted.")
         turn = run.turn(State.INTERRUPTED) if run and thread.run is run else thread.find(response_id)
         if turn is None:
-            raise NotFound
+            raise NotFound("There is no such turn.")
         if turn.answer.startswith(sent) and turn.answer != sent:
             yield turn.answer[len(sent) :]
         yield turn
@@ -197,7 +199,7 @@ class MemoryStore:
         thread = self._get(owner, thread_id)
         turn = thread.find(response_id)
         if not turn or (thread.run and thread.run.claim.number == turn.number):
-            raise NotFound
+            raise NotFound("There is no such finished turn.")
         thread.turns[turn.number - 1] = replace(turn, revised=content)
 
     async def settle(self) -> None:

@@ -687,13 +687,13 @@ class Contract:
             await store.load("ann", "t")
 
     async def test_delete_ends_following(self, store: Store, time: Clockwork) -> None:
-        """Who follows a turn whose thread is deleted hears that it was interrupted."""
+        """Who follows a turn whose thread is deleted hears that, and is not told to send again."""
         await store.open(ask("r1"), history=20)
         story = asyncio.ensure_future(told(store.follow("ann", "t", "r1")))
         await time.asleep()
         await store.delete("ann", "t")
-        _, turn = await time.run(story)
-        assert turn.state is State.INTERRUPTED
+        with pytest.raises(NotFound, match="deleted"):
+            await time.run(story)
 
     async def test_reused_id(self, store: Store, time: Clockwork) -> None:
         """A new thread may have a deleted one's id, and starts at 1 with nothing of the old."""
@@ -759,5 +759,5 @@ class Contract:
         await self.say(store, "r1")
         await store.open(ask("r2"), history=20)
         for response in ("r2", "r3"):
-            with pytest.raises(NotFound):
+            with pytest.raises(NotFound, match="no such finished turn"):
                 await store.revise("ann", "t", response, "x")

@@ -19,13 +19,17 @@ FOLLOWING = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One turn, seen once: its row, if that is final, or else its run, which lives or does not."""
+    """One turn, seen once: its row, if that is final, or else its run, which lives or does not.
+
+    ``gone``: there is no such thread.
+    """
 
     spot: Spot
     number: int = 0
     row: TurnRow | None = None
     run: Run | None = None
     alive: bool = False
+    gone: bool = False
 
 
 class Following:
@@ -44,7 +48,7 @@ class Following:
     async def look(self, owner: str, thread_id: str, response_id: str) -> Sight:
         thread = await self._threads.get(Spot(owner, thread_id))
         if thread is None or not thread.is_there(self._clock()):
-            return Sight(Spot(owner, thread_id))
+            return Sight(Spot(owner, thread_id), gone=True)
         spot = Spot(owner, thread_id, thread.generation)
         row = await self._turns.find_row(spot, response_id)
         run = thread.run if thread.run and thread.run.response_id == response_id else None
@@ -57,7 +61,7 @@ class Following:
     async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
         """Pieces of the answer from its beginning, then the turn.
 
-        :raises NotFound: no such turn.
+        :raises NotFound: no such turn, or not any more.
         """
         sent, sight = "", await self.look(owner, thread_id, response_id)
         while sight.run and sight.alive:
@@ -66,9 +70,11 @@ class Following:
                 yield piece
             await self._sleep(FOLLOWING)
             seen, sight = sight, await self.look(owner, thread_id, response_id)
+            if sight.gone or sight.spot != seen.spot:
+                raise NotFound("This conversation was deleted.")
             same = sight.run and seen.run and sight.run.attempt == seen.run.attempt
             if sight.row is None and not same:
-                sight = Sight(seen.spot, seen.number, None, seen.run)  # deleted, or begun anew
+                sight = Sight(seen.spot, seen.number, None, seen.run)  # begun anew
         if sight.row:
             turn = await self._turns.noun(sight.spot, sight.row)
         elif sight.run:
