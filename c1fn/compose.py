@@ -113,6 +113,7 @@ def web_app(settings: Settings, site: "Site | None" = None, log: Log = _ALOUD) -
         max_body=settings.max_body,
         max_answer=settings.max_answer,
         identify=identify(settings),
+        origins=_names(settings.allowed_origins),
         site=site,
     )
 

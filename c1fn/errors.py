@@ -2,7 +2,7 @@
 
     C1fnError
     ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: the client's
-    ├── Unauthorized · NotFound
+    ├── Unauthorized · ForeignPage · NotFound
     ├── Refused ─ Busy · Mismatch                                                the thread says no
     ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
     ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelRejected
@@ -83,6 +83,13 @@ class Unauthorized(C1fnError):
     status = 401
     title = "Not signed in"
     detail = "This service does not know who sent the request. Sign in, or send a key, and try again."
+
+
+class ForeignPage(C1fnError):
+    code = "foreign_page"
+    status = 403
+    title = "This page may not call here"
+    detail = "Another site's page asked for a change. Allow its origin by C1FN_ALLOWED_ORIGINS."
 
 
 class NotFound(C1fnError):

@@ -4,6 +4,9 @@ uvicorn would wait for open responses, then cancel their requests, and only then
 shutdown. A turn should rather be interrupted visibly: its reader sees a card, the store a turn that can be
 run again. So the turns are drained first; then no response is left to wait for.
 
+It answers only to this machine's own names. A web site can have its name resolve to 127.0.0.1, and its pages
+would then be of this server's origin: free to read what they like, where nobody is asked who they are.
+
 https://www.uvicorn.org/settings/
 """
 
@@ -13,6 +16,7 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import Message, Receive, Scope, Send
 
 READING = 2
@@ -22,6 +26,9 @@ GRACEFUL = READING + 1
 """Seconds for all responses. One that a cut connection did not end would be cancelled, with a traceback."""
 
 
+NAMES = ("127.0.0.1", "localhost")
+
+
 class Server(uvicorn.Server):
     """Serves one application until SIGINT or SIGTERM. ``failure`` is why it could not even start."""
 
@@ -29,6 +36,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app
+        self._named = TrustedHostMiddleware(app, NAMES, www_redirect=False)
         super().__init__(
             uvicorn.Config(
                 self._watched,
@@ -68,7 +76,7 @@ class Server(uvicorn.Server):
     async def _watched(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application; why its startup fails is kept for whoever started us, and not printed here."""
         if scope["type"] != "lifespan":
-            return await self._app(scope, receive, send)
+            return await self._named(scope, receive, send)
 
         async def without_traceback(message: Message) -> None:
             await send({"type": message["type"]})

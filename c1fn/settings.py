@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretS
 PREFIX = "C1FN_"
 API_KEY = "THESYS_API_KEY"
 URL = r"^https?://[^\s/:]+(:\d{1,5})?(/\S*)?$"
+ORIGINS = r"^(\*|https?://[^\s/:,*]+(:\d{1,5})?(\s*,\s*https?://[^\s/:,*]+(:\d{1,5})?)*)$"
 
 
 class SettingsError(Exception):
@@ -37,6 +38,12 @@ class Settings(BaseModel):
     secret: str | None = Field(None, description="ARN of the secret or SSM parameter that holds the keys.")
     auth: Literal["iam", "key", "none"] | None = Field(None, description="How callers are known.")
     keys: SecretStr | None = Field(None, description="Callers' keys by name, a JSON object; for `key`.")
+
+    allowed_origins: str | None = Field(
+        None,
+        pattern=ORIGINS,
+        description="Origins of other pages that may call, comma-separated; `*` is any.",
+    )
 
     base_url: str = Field(
         "https://api.thesys.dev/v1/embed/", pattern=URL, description="An OpenAI-compatible API."

@@ -7,7 +7,7 @@ the same refusal as a C1 error card in a 200. The header `C1fn-Error` carries th
 https://www.rfc-editor.org/rfc/rfc9457
 """
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from math import ceil
@@ -18,14 +18,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
 
 from c1fn import __version__, methods, threads
 from c1fn.auth import Caller, Identify, anybody
 from c1fn.body import read_ask, sentence
 from c1fn.converse import Chat
-from c1fn.errors import BadField, BadRequest, C1fnError, Internal, NotFound, TooLarge
+from c1fn.errors import BadField, BadRequest, C1fnError, ForeignPage, Internal, NotFound, TooLarge
 from c1fn.events import Failed
 from c1fn.log import LOCAL, Origin, RefusedLine, pseudonym
+from c1fn.origins import guarded
 from c1fn.pour import SILENCE, Pouring
 from c1fn.reply import Reply
 from c1fn.site import Site
@@ -51,7 +53,14 @@ class Refusal(Response):
 
 
 class Api(FastAPI):
-    """It tells of itself only what it is asked for, and when it is asked."""
+    """It tells of itself only what it is asked for, and when it is asked. Its origins' rules are around
+    everything: even around the answer that tells of a bug.
+    """
+
+    origins: Sequence[str] = ()
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return guarded(super().build_middleware_stack(), self.origins, _refusal)
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
@@ -67,6 +76,7 @@ def build(
     max_body: int,
     max_answer: int = 0,
     identify: Identify = anybody,
+    origins: Sequence[str] = (),
     site: Site | None = None,
 ) -> FastAPI:
     """The application.
@@ -75,6 +85,7 @@ def build(
     :param max_body: bytes of a request's body, at most.
     :param max_answer: bytes that the body of an answer which is saved may have beyond that.
     :param identify: who calls; by default nobody is asked.
+    :param origins: of other sites' pages that may call; by default none.
     :param site: the pages a browser gets; by default the plain one.
     """
     site = site or Site()
@@ -85,7 +96,9 @@ def build(
         yield
         await app.state.chat.aclose()
 
-    app = Api(title="c1fn", version=__version__, lifespan=lifespan, redoc_url=None)
+    # No page of FastAPI's: it would load its scripts from the internet.
+    app = Api(title="c1fn", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.origins = origins
     app.add_exception_handler(C1fnError, _refused)
     app.add_exception_handler(HTTPException, _no_route)
     app.add_exception_handler(RequestValidationError, _bad_parameter)
@@ -220,7 +233,9 @@ def _refusal(request: Request, error: C1fnError) -> Response:
     if error.retry_after is not None:
         headers["retry-after"] = f"{min(max(1, ceil(error.retry_after)), LONGEST_WAIT)}"
     # Of all malformed requests only a long one is a person's, not a program's.
-    if _shows_cards(request) and (not isinstance(error, BadRequest) or isinstance(error, TooLarge)):
+    if _shows_cards(request) and (
+        not isinstance(error, BadRequest | ForeignPage) or isinstance(error, TooLarge)
+    ):
         return Response(error_card(error), headers=headers | HEADERS)
     problem: dict[str, Any] = {
         "type": f"urn:c1fn:error:{error.code}",
@@ -257,6 +272,11 @@ def _shows_cards(request: Request) -> bool:
     """A browser's chat client, which renders C1 and shows no status."""
     browser = "sec-fetch-mode" in request.headers or "origin" in request.headers
     return browser and request.url.path == "/api/chat" and "json" not in request.headers.get("accept", "")
+
+
+def _is_a_persons(error: C1fnError) -> bool:
+    """Of all malformed requests only a long one is a person's, not a program's."""
+    return isinstance(error, TooLarge) or not isinstance(error, BadRequest | ForeignPage)
 
 
 def _json(value: Any) -> bytes:

@@ -104,6 +104,12 @@ async def test_sixteen_at_once_are_one_model_call_and_identical_bytes(
     assert len(upstream.requests) == 1
 
 
+async def test_a_name_that_was_made_to_lead_here_is_not_answered_to(client: AsyncClient) -> None:
+    """Else a web site could read this machine's threads: its page would be of this server's origin."""
+    assert (await client.get("/api/threads", headers={"host": "evil.example"})).status_code == 400
+    assert (await client.get("/api/threads", headers={"host": "localhost:8000"})).status_code == 200
+
+
 async def test_a_client_that_leaves_midway_finds_the_whole_answer_later(
     client: AsyncClient, upstream: Upstream
 ) -> None:

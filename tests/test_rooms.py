@@ -30,9 +30,10 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.compose": {"c1fn", "fastapi", "pydantic"},
     "c1fn.secret": {"boto3", "botocore"},
     "c1fn.web": {"fastapi", "starlette", "c1fn", "c1fn.converse", "c1fn.reply", "c1fn.pour", "c1fn.body"}
-    | {"c1fn.threads", "c1fn.wire", "c1fn.auth", "c1fn.site", "c1fn.methods", "c1fn.openapi"}
+    | {"c1fn.threads", "c1fn.wire", "c1fn.auth", "c1fn.site", "c1fn.methods", "c1fn.openapi", "c1fn.origins"}
     | PORTS
     | NOUNS,
+    "c1fn.origins": {"starlette"} | NOUNS,
     "c1fn.site": {"starlette"},
     "c1fn.vite": {"starlette", "c1fn.site"},
     "c1fn.threads": {"fastapi", "starlette", "pydantic", "c1fn.body", "c1fn.wire", "c1fn.auth"}

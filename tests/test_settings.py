@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from c1fn.settings import URL, Settings, SettingsError, variable
+from c1fn.settings import ORIGINS, URL, Settings, SettingsError, variable
 
 
 def test_the_defaults_are_the_quickstarts() -> None:
@@ -36,6 +36,10 @@ def test_variables_of_others_are_let_be() -> None:
             f"C1FN_DYNAMODB_ENDPOINT: String should match pattern '{URL}'.",
         ),
         ({"C1FN_BASE_URL": "api.thesys.dev"}, f"C1FN_BASE_URL: String should match pattern '{URL}'."),
+        (
+            {"C1FN_ALLOWED_ORIGINS": "https://a.example/path"},
+            f"C1FN_ALLOWED_ORIGINS: String should match pattern '{ORIGINS}'.",
+        ),
         ({"C1FN_STORE": "redis"}, "C1FN_STORE: Input should be 'memory' or 'dynamodb'."),
     ],
 )
@@ -69,3 +73,8 @@ def test_a_key_that_no_header_can_carry_is_refused_and_not_repeated(key: str) ->
     with pytest.raises(SettingsError, match=r"^THESYS_API_KEY: .*must be printable ASCII") as caught:
         Settings.read({"THESYS_API_KEY": key})
     assert "pl" not in str(caught.value)
+
+
+@pytest.mark.parametrize("origins", ["*", "https://a.example", "https://a.example, http://localhost:5173"])
+def test_origins_are_exact_or_any(origins: str) -> None:
+    assert Settings.read({"C1FN_ALLOWED_ORIGINS": origins}).allowed_origins == origins

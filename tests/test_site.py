@@ -1,3 +1,6 @@
+import re
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -73,3 +76,37 @@ async def test_only_a_file_of_the_build_is_ever_opened(site: Site, tmp_path: Pat
         answer = await client.get(f"/assets/{name}")
         assert answer.status == 404
         assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("built", [True, False])
+async def test_a_page_loads_nothing_of_others_and_is_part_of_no_other(
+    site: Site,
+    tmp_path: Path,
+    built: bool,  # noqa: FBT001 - a case
+) -> None:
+    if built:
+        site.show(build(tmp_path))
+    async with client_of(app(site)) as client:
+        headers = (await client.get("/")).headers
+        policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+        assert (policy["default-src"], policy["frame-ancestors"], policy["connect-src"]) == (
+            "'none'",
+            "'none'",
+            "'self'",
+        )
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_no_script_may_run_but_the_pages_own(site: Site) -> None:
+    """The plain page's script is in the page: its hash is in the policy."""
+    async with client_of(app(site)) as client:
+        page = await client.get("/")
+        (script,) = re.findall(rb"<script>(.*?)</script>", page.body, re.DOTALL)
+        allowed = b64encode(sha256(script).digest()).decode()
+        assert f"script-src 'self' 'sha256-{allowed}';" in page.headers["content-security-policy"]
+
+
+async def test_no_page_is_served_that_asks_the_internet_for_its_scripts(site: Site) -> None:
+    async with client_of(app(site)) as client:
+        assert [(await client.get(path)).status for path in ("/docs", "/redoc")] == [404, 404]

@@ -1,0 +1,84 @@
+"""Which web pages may call, on every answer: the outermost room, so that refusals and bugs are told too.
+
+CORS lets the pages of the allowed origins read answers. It does not keep a page of any other site from
+*sending* (a form's POST needs no preflight), and where nobody is asked who they are, as on a developer's own
+machine, that page could spend the model's money and write into threads. Browsers say where a request comes
+from in a header that no page can set, so a change that another site's page asks for is refused.
+
+https://fetch.spec.whatwg.org/#http-cors-protocol
+https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
+"""
+
+from collections.abc import Callable, Sequence
+
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from c1fn.errors import C1fnError, ForeignPage
+
+METHODS = ("GET", "POST", "PUT", "DELETE")
+
+SIGNATURE = ("x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
+SENT = ("authorization", "content-type", "x-api-key", *SIGNATURE)
+"""What a page may send: its caller's token or key, or the parts of an AWS signature."""
+
+TOLD = ("c1fn-error", "retry-after")
+"""The headers of an answer that a page may read."""
+
+REMEMBERED = 7200
+"""Seconds for which a browser keeps a preflight's answer; Chromium keeps none for longer."""
+
+ELSEWHERE = ("cross-site", "same-site")
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+"""No browser takes an answer for anything but what it is said to be."""
+
+Refuse = Callable[[Request, C1fnError], Response]
+
+
+class Origins:
+    """The application, for the pages that may call it."""
+
+    def __init__(self, app: ASGIApp, allowed: Sequence[str], refuse: Refuse) -> None:
+        """:param allowed: origins, as ``https://example.com``; ``*`` is any; none: same origin only."""
+        self._app = app
+        self._allowed = allowed
+        self._refuse = refuse
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+
+        async def unsniffed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message["headers"], NOSNIFF]}
+            await send(message)
+
+        if self._is_foreign(scope):
+            return await self._refuse(Request(scope), ForeignPage())(scope, receive, unsniffed)
+        return await self._app(scope, receive, unsniffed)
+
+    def _is_foreign(self, scope: Scope) -> bool:
+        if scope["method"] in SAFE or "*" in self._allowed:
+            return False
+        headers = Headers(scope=scope)
+        return headers.get("sec-fetch-site") in ELSEWHERE and headers.get("origin") not in self._allowed
+
+
+def guarded(app: ASGIApp, allowed: Sequence[str], refuse: Refuse) -> ASGIApp:
+    """The application behind its origins' rules. CORS is outside: a page reads its refusals as well."""
+    inner = Origins(app, allowed, refuse)
+    if not allowed:
+        return inner
+    return CORSMiddleware(
+        inner,
+        allow_origins=allowed,
+        allow_methods=METHODS,
+        allow_headers=SENT,
+        expose_headers=TOLD,
+        max_age=REMEMBERED,
+    )
