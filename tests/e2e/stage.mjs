@@ -102,6 +102,9 @@ export class Person {
     context.on("request", (request) => {
       if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) this.complaints.push(`asked ${request.url()}`);
     });
+    context.on("console", (line) => {
+      if (line.text().includes("Content Security Policy")) this.complaints.push(line.text());
+    });
     context.on("weberror", (error) => this.complaints.push(`threw ${error.error()}`));
   }
 
