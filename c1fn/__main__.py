@@ -26,7 +26,8 @@ PROCESSES = 10
 MAX_PORT = 65_535
 
 CHAT_KEY = "C1FN_CHAT_KEY"
-"""The key `c1fn chat` sends: a caller's, not a setting of the service."""
+CHAT_TOKEN = "C1FN_CHAT_TOKEN"
+"""What `c1fn chat` sends: a caller's, not settings of the service."""
 
 _FOR_THE_FUNCTION = ("C1FN_", API_KEY, "AWS_", "HOME")
 """Of this environment, what an emulated function gets: its settings, and the way to AWS credentials."""
@@ -74,7 +75,7 @@ def chat(options: argparse.Namespace) -> int:
     from c1fn.terminal.local import serving
 
     environ = _everything()
-    key = options.key or environ.get(CHAT_KEY)
+    key, token = options.key or environ.get(CHAT_KEY), options.token or environ.get(CHAT_TOKEN)
     aloud = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
     with contextlib.ExitStack() as stack:
         if options.url is None:
@@ -84,8 +85,8 @@ def chat(options: argparse.Namespace) -> int:
         else:
             url = what = options.url
         try:
-            signed = options.sigv4 or (key is None and is_function_url(url))
-            endpoint = stack.enter_context(Endpoint(url, key=key, signed=signed))
+            signed = options.sigv4 or (key is None and token is None and is_function_url(url))
+            endpoint = stack.enter_context(Endpoint(url, key=key, token=token, signed=signed))
         except EndpointError as error:
             print(f"c1fn: {error}", file=sys.stderr)
             return 2
@@ -152,7 +153,7 @@ def table(options: argparse.Namespace) -> int:
 
 def _environ() -> Mapping[str, str]:
     """The environment over `.env.local` over `.env`, both in the working directory."""
-    return {name: value for name, value in _everything().items() if name != CHAT_KEY}
+    return {name: value for name, value in _everything().items() if name not in (CHAT_KEY, CHAT_TOKEN)}
 
 
 def _everything() -> Mapping[str, str]:
@@ -215,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("chat", help="talk in the terminal, or answer what is piped in")
     command.add_argument("--url", help="of a service; without it, one of its own is started")
     command.add_argument("--key", help=f"the caller's key (or set {CHAT_KEY})")
+    command.add_argument("--token", help=f"the caller's token, of an OpenID issuer (or set {CHAT_TOKEN})")
     command.add_argument("--sigv4", action="store_true", help="sign with AWS credentials")
     command.add_argument("--thread", metavar="ID", help="go on with this conversation")
     command.add_argument("--json", action="store_true", help="one JSON object a line")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from c1fn.errors import Unauthorized
+from c1fn.errors import TokenRejected, Unauthorized
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,17 @@ class Caller:
 Scope = Mapping[str, Any]
 Identify = Callable[[Scope], Awaitable[Caller]]
 """:raises Unauthorized: nobody it knows."""
+
+Claims = Mapping[str, Any]
+"""What a token says: https://www.rfc-editor.org/rfc/rfc7519#section-4"""
+
+CHALLENGE = "Bearer"
+"""What a caller without a token or a key is told to send (RFC 6750 section 3)."""
+
+SUBJECT = 255
+"""Characters of a person's name at its issuer, at most: https://openid.net/specs/openid-connect-core-1_0.html"""
+
+_PRINTABLE = frozenset(map(chr, range(0x20, 0x7F)))
 
 ANYBODY = Caller("anybody")
 """The one caller of a service that asks nobody who they are: the local server."""
@@ -63,28 +74,116 @@ _IDENTITIES = (
 )
 
 
-def by_key(keys: Mapping[str, str]) -> Identify:
+def by_key(
+    keys: Mapping[str, str], renew: Callable[[], Awaitable[Mapping[str, str]]] | None = None
+) -> Identify:
     """Mode `key`: a bearer token, or the header `x-api-key`, that is one of these.
 
     :param keys: each key by the name of who has it; the name is the owner.
+    :param renew: tells the keys as they are now, when a key is not among those that were known.
     """
-    digests = [(name, sha256(key.encode()).digest()) for name, key in keys.items()]
+    known = _digests(keys)
 
     async def identify(scope: Scope) -> Caller:
-        given = sha256(_token(scope)).digest()
-        # Every key is compared, in constant time: how long it takes tells nothing.
-        found = [name for name, digest in digests if hmac.compare_digest(digest, given)]
-        if not found:
-            raise Unauthorized
-        return Caller(f"key:{found[0]}")
+        nonlocal known
+        headers = _headers(scope)
+        key = _bearer(headers) or headers.get(b"x-api-key", b"")
+        holder = _holder(known, key)
+        if key and holder is None and renew is not None:
+            known = _digests(await renew())
+            holder = _holder(known, key)
+        if holder is None:
+            raise Unauthorized(challenge=CHALLENGE)
+        return Caller(f"key:{holder}")
 
     return identify
 
 
-def _token(scope: Scope) -> bytes:
-    headers: dict[bytes, bytes] = dict(scope["headers"])
+def _digests(keys: Mapping[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, sha256(key.encode()).digest()) for name, key in keys.items()]
+
+
+def _holder(known: list[tuple[str, bytes]], key: bytes) -> str | None:
+    given = sha256(key).digest()
+    # Every key is compared, in constant time: how long it takes tells nothing.
+    found = [name for name, digest in known if hmac.compare_digest(digest, given)]
+    return found[0] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Whose tokens are taken, and for whom they must be."""
+
+    issuer: str
+    audiences: frozenset[str]
+
+    def caller(self, claims: Claims) -> Caller:
+        """Whom verified claims speak of.
+
+        :raises TokenRejected: they are another issuer's, or for somebody else, or name nobody.
+        """
+        if claims.get("iss") != self.issuer:
+            raise TokenRejected("The token is another issuer's.")
+        if self.audiences.isdisjoint(_audience(claims)):
+            raise TokenRejected("The token is for another audience.")
+        subject = claims.get("sub")
+        if not (isinstance(subject, str) and 0 < len(subject) <= SUBJECT and _PRINTABLE.issuperset(subject)):
+            raise TokenRejected(f"The token's claim sub is not a name of 1 to {SUBJECT} ASCII characters.")
+        return Caller(f"jwt:{self.issuer} {subject}")  # no URL has a space: the pair can be read in one way
+
+
+def by_jwt(trust: Trust, verify: Callable[[str], Awaitable[Claims]]) -> Identify:
+    """Mode `jwt`: a person whom an OpenID Connect issuer knows.
+
+    Claims that API Gateway's authorizer has verified are taken from its event, never from a header; without
+    them, ``verify`` verifies a bearer token. Issuer, audience and subject are looked at either way.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html
+    """
+
+    async def identify(scope: Scope) -> Caller:
+        claims: Claims = _from_gateway(scope)
+        if not claims:
+            token = _bearer(_headers(scope))
+            if not token:
+                raise Unauthorized(challenge=CHALLENGE)
+            claims = await verify(token.decode("latin-1"))
+        return trust.caller(claims)
+
+    return identify
+
+
+def _from_gateway(scope: Scope) -> Claims:
+    """The claims that a REST API's Cognito authorizer or an HTTP API's JWT authorizer tells, as text."""
+    context = _mapping(_mapping(scope.get("aws.event")).get("requestContext"))
+    authorizer = _mapping(context.get("authorizer"))
+    claims = _mapping(_mapping(authorizer.get("jwt")).get("claims")) or _mapping(authorizer.get("claims"))
+    audience = claims.get("aud")
+    if isinstance(audience, str) and audience.startswith("["):  # an HTTP API's way to write a list: [a b]
+        return {**claims, "aud": audience.strip("[]").split()}
+    return claims
+
+
+def _audience(claims: Claims) -> set[str]:
+    """Whom the token is for. Cognito's access tokens name the app's client instead.
+
+    https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-access-token.html
+    """
+    named = claims.get("aud")
+    if named is None and claims.get("token_use") == "access":
+        named = claims.get("client_id")
+    return {one for one in (named if isinstance(named, list) else [named]) if isinstance(one, str)}
+
+
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    return dict(scope["headers"])
+
+
+def _bearer(headers: Mapping[bytes, bytes]) -> bytes:
+    """https://www.rfc-editor.org/rfc/rfc6750#section-2.1"""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
-    return token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
+    return token.strip() if scheme.lower() == b"bearer" else b""
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

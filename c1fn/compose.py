@@ -3,9 +3,10 @@ because what is not imported costs no cold start.
 """
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from pydantic import SecretStr
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from c1fn.site import Site
+
+_log = logging.getLogger(__name__)
 
 OFFLINE = "offline"
 KEYS = variable("keys")
@@ -42,8 +45,9 @@ def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
     :raises SettingsError: a deployed function has no key, or the settings do not fit together.
     """
     deployed = "AWS_LAMBDA_FUNCTION_NAME" in environ and environ.get("AWS_SAM_LOCAL") != "true"
-    if settings.secret is not None and settings.api_key is None:
-        settings = _with_secret(settings, settings.secret)
+    if settings.secret is not None:
+        given = settings.api_key is not None  # then the secret is left alone, at the start and later
+        settings = settings.model_copy(update={"secret": None}) if given else _with_secret(settings)
     if settings.auth is None:
         settings = settings.model_copy(update={"auth": "iam" if deployed else "none"})
     identify(settings)
@@ -56,13 +60,20 @@ def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
     return settings.model_copy(update={"model": OFFLINE})
 
 
-def _with_secret(settings: Settings, arn: str) -> Settings:
+def _with_secret(settings: Settings) -> Settings:
     from c1fn.secret import SecretError, read
 
     try:
-        held = read(arn, API_KEY)
+        return _holding(settings, read(settings.secret or "", API_KEY))
     except SecretError as error:
         raise SettingsError(f"C1FN_SECRET: {error}") from None
+
+
+def _holding(settings: Settings, held: Mapping[str, str]) -> Settings:
+    """The settings with what the secret holds.
+
+    :raises SettingsError: that is not what it should hold; the message quotes nothing of it.
+    """
     if unknown := held.keys() - {API_KEY, KEYS}:
         raise SettingsError(f"C1FN_SECRET: it holds {len(unknown)} fields besides {API_KEY} and {KEYS}.")
     found = {
@@ -71,18 +82,69 @@ def _with_secret(settings: Settings, arn: str) -> Settings:
     return settings.model_copy(update=found)
 
 
-def identify(settings: Settings) -> auth.Identify:
+Renew = Callable[[], Awaitable[Settings]]
+"""The settings as the secret has them now."""
+
+
+def renewal(settings: Settings) -> Renew | None:
+    """How settings are renewed after a key was rejected; None where no secret holds the keys."""
+    if settings.secret is None:
+        return None
+    from c1fn.secret import Secret, read
+
+    arn, newest = settings.secret, settings
+    secret = Secret({}, lambda: read(arn, API_KEY))
+
+    async def renew() -> Settings:
+        nonlocal newest
+        try:
+            found = _holding(settings, await secret.again())
+            identify(found)
+        except SettingsError as error:
+            _log.warning("%s", error)
+        else:
+            newest = found
+        return newest
+
+    return renew
+
+
+def identify(settings: Settings, renew: Renew | None = None) -> auth.Identify:
     """How callers are known.
 
-    :raises SettingsError: by keys, and there are none.
+    :raises SettingsError: by keys, and there are none; by tokens, and nothing tells whose.
     """
     match settings.auth:
         case "iam":
             return auth.by_iam
         case "key":
-            return auth.by_key(_keys(settings))
-        case _:
+            return auth.by_key(_keys(settings), _renewed_keys(renew) if renew else None)
+        case "jwt":
+            return _by_tokens(settings)
+        case "none" | None:
             return auth.anybody
+        case _:
+            assert_never(settings.auth)
+
+
+def _renewed_keys(renew: Renew) -> Callable[[], Awaitable[Mapping[str, str]]]:
+    async def keys() -> Mapping[str, str]:
+        return _keys(await renew())
+
+    return keys
+
+
+def _by_tokens(settings: Settings) -> auth.Identify:
+    audiences = frozenset(_names(settings.jwt_audience))
+    if not (settings.jwt_issuer and audiences):
+        raise SettingsError(
+            f"C1FN_AUTH=jwt needs {variable('jwt_issuer')} and {variable('jwt_audience')}: whose tokens are "
+            "taken, and for whom they are."
+        )
+    from c1fn.oidc import Issuer, Verifier
+
+    verifier = Verifier(Issuer(settings.jwt_issuer, settings.jwt_jwks))
+    return auth.by_jwt(auth.Trust(settings.jwt_issuer, audiences), verifier)
 
 
 def _keys(settings: Settings) -> dict[str, str]:
@@ -108,17 +170,18 @@ def web_app(settings: Settings, site: "Site | None" = None, log: Log = _ALOUD) -
     """The ASGI application. Its parts are made at startup, in the event loop that serves them."""
     from c1fn import web
 
+    renew = renewal(settings)
     return web.build(
-        lambda: chat(settings, log),
+        lambda: chat(settings, log, renew),
         max_body=settings.max_body,
         max_answer=settings.max_answer,
-        identify=identify(settings),
+        identify=identify(settings, renew),
         origins=_names(settings.allowed_origins),
         site=site,
     )
 
 
-def chat(settings: Settings, log: Log) -> Chat:
+def chat(settings: Settings, log: Log, renew: Renew | None = None) -> Chat:
     """The conversations of this process."""
     limits = Limits(
         history_turns=settings.history_turns,
@@ -127,10 +190,10 @@ def chat(settings: Settings, log: Log) -> Chat:
         max_seconds=settings.max_seconds,
         max_rounds=settings.max_rounds,
     )
-    return Chat(store(settings), model(settings), Tools(TOOLS), limits, log)
+    return Chat(store(settings), model(settings, renew), Tools(TOOLS), limits, log)
 
 
-def model(settings: Settings) -> Model:
+def model(settings: Settings, renew: Renew | None = None) -> Model:
     if settings.model == OFFLINE or settings.api_key is None:
         from c1fn.models.offline import OfflineModel
 
@@ -146,7 +209,16 @@ def model(settings: Settings) -> Model:
         max_tokens=settings.max_tokens,
         metadata_thesys=_thesys(settings),
         timeouts=Timeouts(read=settings.model_silence, total=settings.max_seconds),
+        renew_key=_renewed_key(renew) if renew else None,
     )
+
+
+def _renewed_key(renew: Renew) -> Callable[[], Awaitable[str | None]]:
+    async def key() -> str | None:
+        found = (await renew()).api_key
+        return found.get_secret_value() if found else None
+
+    return key
 
 
 def _system_prompt(settings: Settings) -> str | None:

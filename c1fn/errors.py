@@ -2,7 +2,8 @@
 
     C1fnError
     ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: the client's
-    ├── Unauthorized · ForeignPage · NotFound
+    ├── Unauthorized ─ TokenRejected · ForeignPage · NotFound
+    ├── IssuerUnavailable                                                    nobody can be recognised
     ├── Refused ─ Busy · Mismatch                                                the thread says no
     ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
     ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelRejected
@@ -83,6 +84,36 @@ class Unauthorized(C1fnError):
     status = 401
     title = "Not signed in"
     detail = "This service does not know who sent the request. Sign in, or send a key, and try again."
+    challenge: str | None = None
+    """How to say who one is, as the header `WWW-Authenticate` tells it."""
+
+    def __init__(self, detail: str | None = None, *, challenge: str | None = None) -> None:
+        super().__init__(detail)
+        self.challenge = challenge or self.challenge
+
+
+class TokenRejected(Unauthorized):
+    """The detail says why in words that quote nothing of the token, so it may stand in a header.
+
+    https://www.rfc-editor.org/rfc/rfc6750#section-3.1
+    """
+
+    code = "invalid_token"
+    title = "The token was not accepted"
+    detail = "The token is malformed."
+
+    def __init__(self, detail: str | None = None) -> None:
+        why = detail or self.detail
+        super().__init__(why, challenge=f'Bearer error="invalid_token", error_description="{why}"')
+
+
+class IssuerUnavailable(C1fnError):
+    """The keys that tokens are verified with cannot be had: not the caller's fault."""
+
+    code = "issuer_unavailable"
+    status = 503
+    title = "Nobody can be recognised at the moment"
+    detail = "The service that issued the token does not answer, so it cannot be verified. Please try again."
 
 
 class ForeignPage(C1fnError):

@@ -80,8 +80,7 @@ def pseudonym(owner: str) -> str:
 class TurnLine:
     """What one turn did. Times are in milliseconds: ``first_ms`` and ``total_ms`` since the request was
     understood, until the model's first word and until the turn was stored; ``model_ms`` from each call of the
-    model to its last event, ``store_ms`` the opening and the commit. ``owner`` is a pseudonym; ``detail`` is
-    the error's own sentence.
+    model to its last event, ``store_ms`` the opening and the commit. ``owner`` is a pseudonym.
     """
 
     event: ClassVar[str] = "turn"
@@ -100,14 +99,12 @@ class TurnLine:
     bytes: int
     input_tokens: int
     output_tokens: int
-    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
     """A request that was answered by an error, and did not become a turn. ``owner`` is a pseudonym, or None
-    where nobody knew who called; ``route`` the path's pattern, never the path. ``detail`` is told where the
-    fault is the service's: its operator can mend it.
+    where nobody knew who called; ``route`` the path's pattern, never the path.
     """
 
     event: ClassVar[str] = "refused"
@@ -117,7 +114,6 @@ class RefusedLine:
     route: str | None
     status: int
     error: str
-    detail: str | None = None
 
 
 Line = TurnLine | RefusedLine

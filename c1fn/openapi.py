@@ -20,6 +20,7 @@ from c1fn.errors import (
     BadRequest,
     C1fnError,
     Internal,
+    IssuerUnavailable,
     NotFound,
     RoleNotAllowed,
     StoreError,
@@ -90,7 +91,7 @@ def _below(root: type[C1fnError]) -> Errors:
     return tuple(kind for kind in kinds() if issubclass(kind, root))
 
 
-ANYWHERE: Errors = (Unauthorized, Internal, *_below(StoreError))
+ANYWHERE: Errors = (*_below(Unauthorized), IssuerUnavailable, Internal, *_below(StoreError))
 IN_A_PROMPT: Errors = (RoleNotAllowed, UnsupportedPart)
 IN_A_BODY: Errors = tuple(kind for kind in _below(BadRequest) if kind not in IN_A_PROMPT)
 ON_A_THREAD: Errors = (BadField, NotFound)

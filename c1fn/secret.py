@@ -1,4 +1,5 @@
-"""The secret of a deployment: read once, when the function starts, from Secrets Manager or from SSM.
+"""The secret of a deployment: read when the function starts, from Secrets Manager or from SSM, and again when
+a key is rejected, so that a rotated key works without a deployment.
 
 It holds the model's key and, if callers are known by keys, theirs: a JSON object of settings, or the model's
 key as plain text. boto3 is imported late: where no secret is named, nothing here costs a cold start.
@@ -7,8 +8,11 @@ https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValu
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
 """
 
+import asyncio
 import json
-from collections.abc import Mapping
+import logging
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
@@ -17,6 +21,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
 """A start may take ten seconds in all; the services answer in a tenth of one."""
+
+
+AGAIN = 60.0
+"""Seconds between two readings, at least: anyone can send a wrong key, and each reading is billed."""
+
+_log = logging.getLogger(__name__)
 
 
 class SecretError(Exception):
@@ -41,6 +51,37 @@ def read(arn: str, plain: str, connect: Any = boto3.client) -> Mapping[str, str]
         return {str(k): v if isinstance(v, str) else json.dumps(v) for k, v in json.loads(text).items()}
     except ValueError:
         raise SecretError(f"The secret {arn} begins like a JSON object and is none.") from None
+
+
+class Secret:
+    """A secret that was read at the start and can be read again.
+
+    :param held: what it held then.
+    :param clock: seconds since the epoch: a monotonic clock may stand still while a function is frozen.
+    """
+
+    def __init__(
+        self,
+        held: Mapping[str, str],
+        read: Callable[[], Mapping[str, str]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._held = held
+        self._read = read
+        self._clock = clock
+        self._next = 0.0
+        self._reading = asyncio.Lock()
+
+    async def again(self) -> Mapping[str, str]:
+        """What it holds now, as of at most ``AGAIN`` seconds ago. When it cannot be read: what it held."""
+        async with self._reading:
+            if self._clock() >= self._next:
+                self._next = self._clock() + AGAIN
+                try:
+                    self._held = await asyncio.to_thread(self._read)  # boto3 waits; other turns go on
+                except SecretError as error:
+                    _log.warning("%s", error)
+        return self._held
 
 
 def _from_secrets(arn: str, connect: Any) -> str:

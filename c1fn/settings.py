@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretS
 
 PREFIX = "C1FN_"
 API_KEY = "THESYS_API_KEY"
+SECURE_URL = r"^(https://[^\s/:]+|http://(127\.0\.0\.1|localhost))(:\d{1,5})?(/\S*)?$"
 URL = r"^https?://[^\s/:]+(:\d{1,5})?(/\S*)?$"
 ORIGINS = r"^(\*|https?://[^\s/:,*]+(:\d{1,5})?(\s*,\s*https?://[^\s/:,*]+(:\d{1,5})?)*)$"
 
@@ -36,8 +37,17 @@ class Settings(BaseModel):
         None, description="The model's key. Without it: the offline model."
     )
     secret: str | None = Field(None, description="ARN of the secret or SSM parameter that holds the keys.")
-    auth: Literal["iam", "key", "none"] | None = Field(None, description="How callers are known.")
+    auth: Literal["iam", "key", "jwt", "none"] | None = Field(None, description="How callers are known.")
     keys: SecretStr | None = Field(None, description="Callers' keys by name, a JSON object; for `key`.")
+    jwt_issuer: str | None = Field(
+        None, max_length=200, pattern=SECURE_URL, description="The issuer of callers' tokens; for `jwt`."
+    )
+    jwt_audience: str | None = Field(
+        None, description="Whom the tokens are for, or Cognito's client ids, comma-separated; for `jwt`."
+    )
+    jwt_jwks: str | None = Field(
+        None, pattern=SECURE_URL, description="Address of the issuer's keys, where it has no discovery."
+    )
 
     allowed_origins: str | None = Field(
         None,

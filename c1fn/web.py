@@ -24,7 +24,16 @@ from c1fn import __version__, methods, threads
 from c1fn.auth import Caller, Identify, anybody
 from c1fn.body import read_ask, sentence
 from c1fn.converse import Chat
-from c1fn.errors import BadField, BadRequest, C1fnError, ForeignPage, Internal, NotFound, TooLarge
+from c1fn.errors import (
+    BadField,
+    BadRequest,
+    C1fnError,
+    ForeignPage,
+    Internal,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+)
 from c1fn.events import Failed
 from c1fn.log import LOCAL, Origin, RefusedLine, pseudonym
 from c1fn.origins import guarded
@@ -232,6 +241,8 @@ def _refusal(request: Request, error: C1fnError) -> Response:
     headers = {ERROR_HEADER: error.code}
     if error.retry_after is not None:
         headers["retry-after"] = f"{min(max(1, ceil(error.retry_after)), LONGEST_WAIT)}"
+    if isinstance(error, Unauthorized) and error.challenge:
+        headers["www-authenticate"] = error.challenge
     # Of all malformed requests only a long one is a person's, not a program's.
     if _shows_cards(request) and (
         not isinstance(error, BadRequest | ForeignPage) or isinstance(error, TooLarge)
@@ -264,7 +275,6 @@ def _log(request: Request, error: C1fnError) -> None:
             route=getattr(route, "path", None),
             status=error.status,
             error=error.code,
-            detail=str(error) if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else None,
         )
     )
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from c1fn.auth import ANYBODY, Caller, anybody, by_iam, by_key
-from c1fn.errors import Unauthorized
+from c1fn.auth import ANYBODY, Caller, Trust, anybody, by_iam, by_jwt, by_key
+from c1fn.errors import TokenRejected, Unauthorized
 
 ARN = "arn:aws:iam::123456789012:user/ann"
 KEYS = by_key({"ann": "key-of-ann", "bob": "key-of-bob"})
@@ -92,10 +92,115 @@ async def test_no_other_key_gets_in(headers: dict[str, str]) -> None:
         await KEYS(with_headers(**headers))
 
 
+async def test_a_key_that_is_new_works_once_the_keys_are_told_again() -> None:
+    told = [{"ann": "second"}]
+
+    async def renew() -> dict[str, str]:
+        return told.pop()
+
+    identify = by_key({"ann": "first"}, renew)
+    assert await identify(with_headers(x_api_key="first")) == Caller("key:ann")
+    with pytest.raises(Unauthorized):
+        await identify(with_headers())  # no key at all is no reason to ask
+    assert await identify(with_headers(x_api_key="second")) == Caller("key:ann")
+    assert told == []
+    assert await identify(with_headers(x_api_key="second")) == Caller("key:ann")
+
+
+# --- tokens. What makes one valid is test_oidc.py's business; here it is who is meant.
+
+ISSUER = "https://issuer.example"
+CLAIMS: dict[str, Any] = {"iss": ISSUER, "aud": "app", "sub": "ann", "exp": "Tue Nov 24 07:00:00 UTC 2026"}
+
+
+async def nobody_verifies(token: str) -> Any:
+    raise AssertionError(token)
+
+
+AT_THE_GATEWAY = by_jwt(Trust(ISSUER, frozenset({"app", "app2"})), nobody_verifies)
+
+
+def by_rest(claims: object) -> dict[str, Any]:
+    return {"headers": [], "aws.event": {"requestContext": {"authorizer": {"claims": claims}}}}
+
+
+def by_http(claims: object) -> dict[str, Any]:
+    return {"headers": [], "aws.event": {"requestContext": {"authorizer": {"jwt": {"claims": claims}}}}}
+
+
+@pytest.mark.parametrize("door", [by_rest, by_http])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        CLAIMS,
+        {**CLAIMS, "aud": "[other app2]"},
+        {**CLAIMS, "aud": ["other", "app"]},
+        {"iss": ISSUER, "sub": "ann", "token_use": "access", "client_id": "app"},
+    ],
+)
+async def test_claims_that_api_gateway_verified_are_taken_from_its_event(door: Any, claims: Any) -> None:
+    assert await AT_THE_GATEWAY(door(claims)) == Caller(f"jwt:{ISSUER} ann")
+
+
+@pytest.mark.parametrize("door", [by_rest, by_http])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {**CLAIMS, "iss": "https://issuer.example/"},
+        {**CLAIMS, "iss": None},
+        {**CLAIMS, "aud": "other"},
+        {**CLAIMS, "aud": "[other]"},
+        {**CLAIMS, "aud": ["other", ["app"]]},
+        {**CLAIMS, "aud": None},
+        {**CLAIMS, "sub": ""},
+        {**CLAIMS, "sub": None},
+        {**CLAIMS, "sub": "a\tb"},
+        {"iss": ISSUER, "sub": "ann", "client_id": "app"},
+        {"iss": ISSUER, "sub": "ann", "client_id": "app", "token_use": "id"},
+        {"iss": ISSUER, "sub": "ann", "client_id": "app", "aud": "other", "token_use": "access"},
+    ],
+)
+async def test_verified_claims_must_still_be_of_this_issuer_for_us(door: Any, claims: Any) -> None:
+    """An API may have authorizers of several user pools and apps."""
+    with pytest.raises(TokenRejected):
+        await AT_THE_GATEWAY(door(claims))
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        with_headers(claims="{}", x_amzn_oidc_data="x", x_amzn_oidc_identity="ann"),
+        by_rest(None),
+        by_rest({}),
+        by_http("sub=ann"),
+        {"headers": [], "aws.event": {"requestContext": {"authorizer": {"lambda": CLAIMS, **CLAIMS}}}},
+        {"headers": [], "aws.event": {"authorizer": {"claims": CLAIMS}, "claims": CLAIMS}},
+        {"headers": [], "aws.event": None},
+        {"headers": [], "aws.event": {"prompt": {}}},
+    ],
+)
+async def test_claims_from_anywhere_else_are_none(scope: dict[str, Any]) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        await AT_THE_GATEWAY(scope)
+    assert (type(caught.value), caught.value.challenge) == (Unauthorized, "Bearer")
+
+
+async def test_cognitos_access_tokens_name_their_client() -> None:
+    async def verify(token: str) -> Any:
+        assert token == "a.b.c"
+        return {"iss": ISSUER, "sub": "ann", "token_use": "access", "client_id": "app"}
+
+    identify = by_jwt(Trust(ISSUER, frozenset({"app"})), verify)
+    assert await identify(with_headers(authorization="Bearer a.b.c")) == Caller(f"jwt:{ISSUER} ann")
+
+
 async def test_owners_of_different_kinds_never_meet() -> None:
     names = {
         await by_iam(url({"userArn": "ann"})),
         await by_iam(rest({"apiKeyId": "ann"})),
         await by_key({"ann": "k"})(with_headers(x_api_key="k")),
+        await AT_THE_GATEWAY(by_rest(CLAIMS)),
+        await anybody({}),
     }
-    assert len(names) == 3
+    assert len(names) == 5
+    assert len({caller.owner.partition(":")[0] for caller in names}) == 5

@@ -29,6 +29,7 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.server": {"uvicorn", "fastapi", "starlette"},
     "c1fn.compose": {"c1fn", "fastapi", "pydantic"},
     "c1fn.secret": {"boto3", "botocore"},
+    "c1fn.oidc": {"httpx2", "jwt"} | NOUNS,
     "c1fn.web": {"fastapi", "starlette", "c1fn", "c1fn.converse", "c1fn.reply", "c1fn.pour", "c1fn.body"}
     | {"c1fn.threads", "c1fn.wire", "c1fn.auth", "c1fn.site", "c1fn.methods", "c1fn.openapi", "c1fn.origins"}
     | PORTS

@@ -1,12 +1,13 @@
+import asyncio
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
 
-from c1fn.secret import SecretError, read
+from c1fn.secret import AGAIN, Secret, SecretError, read
 
 NAME = "THESYS_API_KEY"
 
@@ -59,3 +60,34 @@ def test_a_damaged_secret_is_not_repeated() -> None:
         read(secret('{"planted'), NAME)
     assert "planted" not in f"{caught.value!r}{caught.value.__cause__!r}"
     assert caught.value.__suppress_context__
+
+
+# --- read again
+
+
+async def test_a_rotated_secret_is_read_again_but_not_more_than_once_a_minute() -> None:
+    arn, now = secret("first"), [1000.0]
+    reads: list[str] = []
+
+    def reading() -> Mapping[str, str]:
+        reads.append(arn)
+        return read(arn, NAME)
+
+    held = Secret({NAME: "first"}, reading, lambda: now[0])
+    client: Any = boto3.client("secretsmanager", region_name="eu-west-1")
+    client.put_secret_value(SecretId=arn, SecretString="second")
+    found = await asyncio.gather(*(held.again() for _ in range(64)))
+    assert found == [{NAME: "second"}] * 64
+    client.put_secret_value(SecretId=arn, SecretString="third")
+    now[0] += AGAIN - 1
+    assert await held.again() == {NAME: "second"}
+    now[0] += 1
+    assert await held.again() == {NAME: "third"}
+    assert len(reads) == 2
+
+
+async def test_a_secret_that_cannot_be_read_again_is_what_it_was(caplog: pytest.LogCaptureFixture) -> None:
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:gone"
+    held = Secret({NAME: "planted"}, lambda: read(arn, NAME))
+    assert await held.again() == {NAME: "planted"}
+    assert caplog.messages == [f"The secret {arn} cannot be read: ResourceNotFoundException."]

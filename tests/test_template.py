@@ -29,7 +29,7 @@ LAMBDAS_OWN = {"AWS_LAMBDA_EXEC_WRAPPER"}
 NOT_IN_A_VERSION = {"ModelKey", "UrlAuth", "LogRetentionDays", "ReservedConcurrency", "AlarmTopic"}
 """Parameters that no version of the function holds: they belong to other resources, or to all versions."""
 
-TOO_LONG = {"AllowedOrigins"}
+TOO_LONG = {"AllowedOrigins", "JwtIssuer", "JwtAudience"}
 """Parameters that do not fit into a version's description: Release is raised instead."""
 
 SCHEDULED = 256
@@ -250,6 +250,13 @@ def test_a_public_url_needs_another_way_to_know_its_callers() -> None:
 def test_every_way_to_know_callers_can_be_chosen() -> None:
     known = [word for part in get_args(Settings.model_fields["auth"].annotation) for word in get_args(part)]
     assert PARAMETERS["Auth"]["AllowedValues"] == known
+
+
+def test_tokens_need_an_issuer_and_an_audience() -> None:
+    rule = TEMPLATE["Rules"]["TokensNeedIssuer"]
+    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "Auth"}, "jwt"]}
+    given = [{"Fn::Not": [{"Fn::Equals": [{"Ref": name}, ""]}]} for name in ("JwtIssuer", "JwtAudience")]
+    assert rule["Assertions"][0]["Assert"] == {"Fn::And": given}
 
 
 def test_keys_of_callers_need_a_secret_that_holds_them() -> None:

@@ -280,6 +280,17 @@ def test_a_key_is_sent_as_api_gateway_takes_it(store: MemoryStore) -> None:
             endpoint.threads()
 
 
+def test_a_token_is_sent_as_a_bearer_token_and_not_beside_a_signature(store: MemoryStore) -> None:
+    keyed = by_key({"me": "k" * 16})
+    with serving(served(store, identify=keyed)) as url:
+        with Endpoint(url, token="k" * 16) as endpoint:
+            assert endpoint.threads() == []
+        with Endpoint(url, token="wrong") as endpoint, pytest.raises(EndpointError, match="Not signed in"):
+            endpoint.threads()
+    with pytest.raises(EndpointError, match="signed or carries a token"):
+        Endpoint("http://127.0.0.1", token="t", signed=True)
+
+
 @pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://x", "http://", "http://x:99999", "http://[x"])
 def test_a_url_that_cannot_be_is_one_sentence(url: str) -> None:
     with pytest.raises(EndpointError, match="must begin with"):
@@ -289,6 +300,9 @@ def test_a_url_that_cannot_be_is_one_sentence(url: str) -> None:
 def test_a_key_that_no_header_carries_is_refused_without_being_told() -> None:
     with pytest.raises(EndpointError) as told:
         Endpoint("http://127.0.0.1", key="schlüssel\n")
+    assert "schl" not in str(told.value)
+    with pytest.raises(EndpointError) as told:
+        Endpoint("http://127.0.0.1", token="schlüssel\n")
     assert "schl" not in str(told.value)
 
 

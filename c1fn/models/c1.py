@@ -14,7 +14,7 @@ https://docs.thesys.dev · https://platform.openai.com/docs/api-reference/chat/c
 import asyncio
 import logging
 import math
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -78,6 +78,7 @@ class C1Model:
 
     :param system: a system prompt that goes before every history.
     :param metadata_thesys: C1's own settings (custom actions, components), a JSON text.
+    :param renew_key: tells the key as it is now, after one was rejected.
     :raises ValueError: the key cannot be sent in a header.
     """
 
@@ -93,10 +94,12 @@ class C1Model:
         metadata_thesys: str | None = None,
         timeouts: Timeouts | None = None,
         max_retries: int = RETRIES,
+        renew_key: Callable[[], Awaitable[str | None]] | None = None,
     ) -> None:
-        if not (api_key.isascii() and api_key.isprintable() and api_key.strip()):
+        if not _sendable(api_key):
             raise ValueError("The model's key must be printable ASCII.")
         self.name = model
+        self._renew_key = renew_key
         self._timeouts = timeouts or Timeouts()
         self._system = {"role": "system", "content": system} if system else None
         options = {
@@ -135,6 +138,22 @@ class C1Model:
         await self._client.close()
 
     async def _open(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> httpx2.Response:
+        rejected = self._client.api_key
+        try:
+            return await self._post(messages, tools)
+        except ModelKeyRejected:
+            if not await self._has_another_key(rejected):
+                raise
+        return await self._post(messages, tools)
+
+    async def _has_another_key(self, rejected: str) -> bool:
+        key = await self._renew_key() if self._renew_key else None
+        if key is None or key == rejected or not _sendable(key):
+            return False
+        self._client.api_key = key
+        return True
+
+    async def _post(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> httpx2.Response:
         try:
             async with asyncio.timeout(self._timeouts.read):
                 # Not `chat.completions.create`: that walks through each message with its type at hand, which
@@ -164,6 +183,10 @@ class C1Model:
         if tools:
             request["tools"] = [_offered(tool) for tool in tools]
         return request
+
+
+def _sendable(key: str) -> bool:
+    return key.isascii() and key.isprintable() and bool(key.strip())
 
 
 def _transport(timeouts: Timeouts) -> httpx2.AsyncClient:

@@ -64,10 +64,7 @@ def request(event: Any, context: Any) -> tuple[Scope, bytes]:
     version = payload(event)
     if version is None:
         raise BadEvent("the event is of no known shape")
-    try:
-        scope = _SCOPES[version](event)
-    except UnicodeEncodeError:
-        raise BadEvent("the path or the query has half a character") from None
+    scope = _SCOPES[version](event)
     scope.update({"aws.event": event, "aws.context": context})
     return scope, _body(event)
 

@@ -74,16 +74,25 @@ class Endpoint:
 
     :param url: its root, or that of its stage; `/api/chat` at the end does no harm.
     :param key: sent as `x-api-key`.
+    :param token: sent as a bearer token.
     :param signed: sign with this machine's AWS credentials.
     :raises EndpointError: the URL, the key or the credentials cannot be used.
     """
 
-    def __init__(self, url: str, *, key: str | None = None, signed: bool = False) -> None:
+    def __init__(
+        self, url: str, *, key: str | None = None, token: str | None = None, signed: bool = False
+    ) -> None:
         self.url = _root(url)
-        if key is not None and not (key.isascii() and key.isprintable()):
-            raise EndpointError("The key has characters that no header can carry.")
+        if not all(word.isascii() and word.isprintable() for word in (key, token) if word is not None):
+            raise EndpointError("The key or the token has characters that no header can carry.")
+        if token and signed:
+            raise EndpointError("A request is signed or carries a token: both are the header Authorization.")
+        who = {"x-api-key": key, "authorization": f"Bearer {token}" if token else None}
         self._client = httpx2.Client(
-            headers={"accept": "text/event-stream, application/json", **({"x-api-key": key} if key else {})},
+            headers={
+                "accept": "text/event-stream, application/json",
+                **{name: value for name, value in who.items() if value},
+            },
             auth=Signed(self.url) if signed else None,
             timeout=httpx2.Timeout(SILENCE, connect=CONNECT),
             trust_env=urlsplit(self.url).hostname
