@@ -2,8 +2,9 @@
 
 Strategy: pip lays out the pinned runtime dependencies for Lambda's platform, whatever this machine is; what
 no request ever reads is taken out; everything is compiled, since Lambda cannot keep what it compiles and a
-start without bytecode takes more than twice as long; the zip is written with fixed dates, modes and order.
-So the same sources give the same bytes.
+start without bytecode takes more than twice as long; of other people's packages the bytecode alone is taken,
+which a traceback shows without its lines, of c1fn the sources as well; the zip is written with fixed dates,
+modes and order. So the same sources give the same bytes.
 
     python3.13 scripts/package.py arm64 --tree dist/arm64 --zip dist/function.zip
 
@@ -51,6 +52,8 @@ NEVER_READ = (
     "**/*.pyi",
     "**/tests",
     "**/__pycache__",
+    "cffi",  # cryptography needs its compiled half alone, which lies beside; the rest writes C
+    "pycparser*",  # the parser of that rest
     # The notes of an installer, untrue once anything is taken out. METADATA, entry points, licences stay.
     "*.dist-info/RECORD",
     "*.dist-info/INSTALLER",
@@ -94,6 +97,9 @@ def lay_out(architecture: str, tree: Path) -> None:
         shutil.rmtree(old) if old.is_dir() else old.unlink()
     install(architecture, tree)
     trim(tree)
+    compile_all(tree, beside=True)
+    for source in tree.rglob("*.py"):
+        source.unlink()
     copy_own(tree)
     compile_all(tree)
     for path in tree.rglob("*"):
@@ -135,14 +141,17 @@ def copy_own(tree: Path) -> None:
         shutil.rmtree(tree / part)
 
 
-def compile_all(tree: Path) -> None:
-    """Compile everything, to bytecode that Python takes as it is.
+def compile_all(tree: Path, *, beside: bool = False) -> None:
+    """Compile every source, to bytecode that Python takes as it is.
 
     Unchecked, because the dates of files in a zip are no proof of anything; the paths in it are Lambda's.
+
+    :param beside: put it beside its source, where it is taken without one: https://peps.python.org/pep-3147/
     """
     done = compileall.compile_dir(
         tree,
         quiet=2,  # errors are told by the result
+        legacy=beside,
         stripdir=tree,
         prependdir=TASK_ROOT,
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,

@@ -275,7 +275,7 @@ MISHAPS = {
     "429": 1, "500": 3, "reset-early": 3, "reset": 1, "close": 1, "hang": 1, "no-finish": 1, "empty": 1,
     "garbled": 1, "error-event": 1, "length": 1, "filter": 1, "400": 1, "401": 1,
 }  # fmt: skip
-"""Faults of the upstream, and how often it is asked at the most: before the first byte three times."""
+"""Faults of the upstream, and how often it is asked: before the first byte up to three times."""
 
 Act = Callable[[Person, Told], Awaitable[None]]
 
@@ -398,11 +398,7 @@ def account(books: Books) -> None:
     """Every turn has one line with its end, and as many model calls as it needs."""
     for prompt, told in books.turns.items():
         books.demand(books.lines[prompt] == [told.state], f"{prompt}: in the log {books.lines[prompt]}")
-        # Of a failing model the adapter asks again only while there is time: on a busy machine less often.
-        least = 1 if told.kind == "fault" else told.calls
-        books.demand(
-            least <= books.calls[prompt] <= told.calls, f"{prompt}: {books.calls[prompt]} model calls"
-        )
+        books.demand(books.calls[prompt] == told.calls, f"{prompt}: {books.calls[prompt]} model calls")
     books.demand(set(books.lines) == set(books.turns), "lines in the log of no known turn")
     kinds = Counter(told.kind for told in books.turns.values())
     print(f"{len(books.turns)} turns: {', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))}")

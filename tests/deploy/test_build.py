@@ -73,9 +73,32 @@ def test_the_wrapper_alone_can_be_executed(built: tuple[Path, Path]) -> None:
 
 def test_every_module_is_compiled_and_its_bytecode_taken_as_it_is(built: tuple[Path, Path]) -> None:
     for source in built[0].rglob("*.py"):
-        compiled = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+        assert Path(importlib.util.cache_from_source(str(source))).exists(), source
+    found = list(built[0].rglob("*.pyc"))
+    assert len(found) > 2000
+    for path in found:
+        compiled = path.read_bytes()
         assert compiled[:4] == importlib.util.MAGIC_NUMBER
-        assert compiled[4] == UNCHECKED, source
+        assert compiled[4] == UNCHECKED, path
+
+
+def test_the_sources_in_it_are_c1fns_own(built: tuple[Path, Path]) -> None:
+    """Of other people's packages the bytecode alone: their sources would not fit."""
+    sources = {path.relative_to(built[0]).parts[0] for path in built[0].rglob("*.py")}
+    assert sources == {"c1fn", "handler.py"}
+
+
+def test_tokens_can_be_verified_with_nothing_beside_the_package(python: Path, unpacked: Path) -> None:
+    """The compiled half of cffi is enough for cryptography."""
+    code = (
+        "from cryptography.hazmat.primitives.asymmetric import rsa; import c1fn.oidc, jwt;"
+        "key = rsa.generate_private_key(65537, 2048); token = jwt.encode({'sub': 'ann'}, key, 'RS256');"
+        "print(jwt.decode(token, key.public_key(), ['RS256'])['sub'])"
+    )
+    done = subprocess.run(
+        [python, "-c", code], cwd=unpacked, env={"PYTHONPATH": str(unpacked)}, capture_output=True, check=True
+    )
+    assert done.stdout == b"ann\n"
 
 
 def test_nothing_of_development_is_in_it(built: tuple[Path, Path]) -> None:
