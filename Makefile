@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cover chaos survive soak mutants bench bench-short web e2e e2e-clients fix pins clean package function-tree
+.PHONY: help run test lint cover chaos survive soak mutants bench bench-short store-growth web e2e e2e-clients fix pins clean package function-tree
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -46,6 +46,10 @@ bench: $(BENCH)/ready bench-function ## measure everything against its peers and
 
 bench-short: $(BENCH)/ready bench-function ## the same once, for breakage only
 	$(BENCH)/bench/bin/python -m benchmarks --short
+
+store-growth: $(VENV)/ready $(BENCH)/ready ## measure how the store grows on Amazon's DynamoDB Local, a quarter of an hour; needs java and npm
+	$(BIN)/python benchmarks/store_growth.py
+	$(BENCH)/bench/bin/python benchmarks/store_plot.py
 
 .PHONY: bench-function
 bench-function: # the tree that is measured: as it is deployed, for this machine

@@ -1,7 +1,8 @@
 """Calls, write units and read units of a DynamoDB client, by the documented sizes of items.
 
-Writes are counted by the server, indexes included (ministack bills them as documented). Reads it bills flat,
-so they are counted here: what a read returned, in steps of 4 KB, half of it if it need not be consistent.
+Writes are counted by the server, indexes included (ministack and DynamoDB Local bill them as documented).
+Reads ministack bills flat, so they are counted here: what a read returned, in steps of 4 KB, half of it if it
+need not be consistent.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 """
 
@@ -31,7 +32,7 @@ class Meter:
         return {name: used[name] for name in ("calls", "WCU", "RCU")}
 
     def _ask(self, params: dict[str, Any], **_: Any) -> None:
-        if "Item" in params or "Key" in params:
+        if params.keys() & {"Item", "Key", "RequestItems"}:
             params["ReturnConsumedCapacity"] = "TOTAL"
 
     def _send(self, request: Any, **_: Any) -> None:
@@ -45,7 +46,9 @@ class Meter:
             steps = max(1, math.ceil(sum(map(size, items)) / PAGE))
             self.used["RCU"] += steps * (1 if self._sent.consistent else 0.5)
         else:
-            self.used["WCU"] += body.get("ConsumedCapacity", {}).get("CapacityUnits", 0)
+            told = body.get("ConsumedCapacity", [])
+            for one in told if isinstance(told, list) else [told]:  # a batch tells it for each table
+                self.used["WCU"] += one.get("CapacityUnits", 0)
 
 
 def size(item: dict[str, Any]) -> int:
