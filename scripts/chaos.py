@@ -1,7 +1,8 @@
 """Let storms happen on the DynamoDB store, and check the books: ``python scripts/chaos.py --seeds 50``.
 
 The defaults are the long run of docs/store.md: eight machines on one thread, 50 seeds, 20 % of all calls with
-a fault. Ends with 1 if anything is wrong; the seed that is named with it shows it again.
+a fault. ``C1FN_DYNAMODB=local`` takes Amazon's DynamoDB Local as the server (java, npm). Ends with 1 if
+anything is wrong; the seed that is named with it shows it again.
 """
 
 import argparse
@@ -16,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from c1fn.stores.dynamodb import connect, table  # noqa: E402 - the path comes first
 from tests.stores.chaos import Result, chaos  # noqa: E402
-from tests.stores.servers import Ministack  # noqa: E402
+from tests.stores.servers import SERVER  # noqa: E402
 
 
 def main() -> int:
@@ -30,7 +31,7 @@ def main() -> int:
         os.environ[name] = "testing"
     os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
     total, began = Result(), time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, Ministack(Path(folder)) as server:
+    with tempfile.TemporaryDirectory() as folder, SERVER(Path(folder)) as server:
         client = connect(server.url)
         table.create(client, "chaos")
         for seed in range(args.first, args.first + args.seeds):

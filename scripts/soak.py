@@ -41,6 +41,7 @@ from c1fn.errors import by_code  # noqa: E402
 from c1fn.runtime.emulator import Emulator  # noqa: E402
 from c1fn.stores.dynamodb import connect, table  # noqa: E402
 from c1fn.wire import error_card  # noqa: E402
+from scripts.books import Books  # noqa: E402
 from tests.processes import chat_body  # noqa: E402
 from tests.stores.servers import Ministack  # noqa: E402
 from tests.upstream import END, FAULTS, ROLE, Answer, Request, Upstream, call, delta, say  # noqa: E402
@@ -77,16 +78,10 @@ class Told:
 
 
 @dataclass
-class Books:
+class Turns(Books):
     turns: dict[str, Told] = field(default_factory=dict)
     lines: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     calls: Counter[str] = field(default_factory=Counter)
-    wrong: list[str] = field(default_factory=list)
-
-    def demand(self, holds: bool, what: str) -> None:  # noqa: FBT001 - a check
-        if not holds:
-            self.wrong.append(what)
-            print(f"WRONG: {what[:500]}", flush=True)
 
     def log(self, line: str) -> None:
         """A line of the emulated function's log."""
@@ -114,7 +109,7 @@ PACED = ("stop", "leave", "follow")
 class Model:
     """The upstream: it answers by the first word of the prompt, and counts."""
 
-    def __init__(self, books: Books) -> None:
+    def __init__(self, books: Turns) -> None:
         self._books = books
         self._pacing: set[asyncio.Task[None]] = set()
 
@@ -149,7 +144,7 @@ class Model:
 class Person:
     """Sends the turns of one thread after another, and looks at each when it is over."""
 
-    def __init__(self, url: str, books: Books, numbers: "count[int]", seed: int) -> None:
+    def __init__(self, url: str, books: Turns, numbers: "count[int]", seed: int) -> None:
         self._url, self._books, self._numbers = url, books, numbers
         self._dice = random.Random(seed)
         # A small window, so that a slow reader is felt on the other side.
@@ -312,7 +307,7 @@ class Watch:
             self.memory.append(megabytes)
             self.descriptors.append(descriptors)
 
-    async def pause(self, emulator: Emulator, client: AsyncClient, books: Books) -> None:
+    async def pause(self, emulator: Emulator, client: AsyncClient, books: Turns) -> None:
         """Nobody asks anything of it at the moment."""
         alive = (await client.get(f"{emulator.url}/watch")).json()
         self.quiet.append(Quiet(len(self.memory), len(books.turns), alive))
@@ -334,21 +329,16 @@ def held(pid: int) -> tuple[float, int]:
 
 
 @asynccontextmanager
-async def function(books: Books) -> AsyncGenerator[Emulator, None]:
+async def function(books: Turns) -> AsyncGenerator[Emulator, None]:
     os.environ.update(AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="k", AWS_DEFAULT_REGION="us-east-1")
     with tempfile.TemporaryDirectory() as folder, Ministack(Path(folder)) as database:
         table.create(connect(database.url), "threads")
         async with Upstream(Model(books)) as upstream:
-            environ = {
-                "C1FN_STORE": "dynamodb",
-                "C1FN_TABLE": "threads",
-                "C1FN_DYNAMODB_ENDPOINT": database.url,
+            environ = database.settings("threads") | {
                 "C1FN_AUTH": "none",
                 "C1FN_BASE_URL": upstream.url,
                 "C1FN_MODEL_SILENCE": SILENCE,
                 "THESYS_API_KEY": "k",
-                "AWS_ACCESS_KEY_ID": "k",
-                "AWS_SECRET_ACCESS_KEY": "k",
             }
             async with Emulator(
                 task_root=ROOT,
@@ -361,7 +351,7 @@ async def function(books: Books) -> AsyncGenerator[Emulator, None]:
                 yield emulator
 
 
-async def phase(people: list[Person], seconds: float, books: Books, name: str) -> None:
+async def phase(people: list[Person], seconds: float, books: Turns, name: str) -> None:
     """Let them live so long, and wait until each has ended its last turn."""
     over, began = asyncio.Event(), time.monotonic()
     living = [asyncio.create_task(person.live(over)) for person in people]
@@ -372,8 +362,8 @@ async def phase(people: list[Person], seconds: float, books: Books, name: str) -
     await asyncio.gather(*living)
 
 
-async def soak(minutes: float, seed: int) -> Books:
-    books, watch = Books(), Watch()
+async def soak(minutes: float, seed: int) -> Turns:
+    books, watch = Turns(), Watch()
     async with function(books) as emulator, AsyncClient(timeout=60) as client:
         people = [Person(emulator.url, books, NUMBERS, seed + n) for n in range(PEOPLE)]
         await client.get(f"{emulator.url}/healthz")
@@ -394,7 +384,7 @@ async def soak(minutes: float, seed: int) -> Books:
 NUMBERS = count(1)
 
 
-def account(books: Books) -> None:
+def account(books: Turns) -> None:
     """Every turn has one line with its end, and as many model calls as it needs."""
     for prompt, told in books.turns.items():
         books.demand(books.lines[prompt] == [told.state], f"{prompt}: in the log {books.lines[prompt]}")
@@ -404,7 +394,7 @@ def account(books: Books) -> None:
     print(f"{len(books.turns)} turns: {', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))}")
 
 
-def grown(books: Books, watch: Watch) -> None:
+def grown(books: Turns, watch: Watch) -> None:
     """Nothing has grown between the two quiet moments."""
     warm, cold = watch.quiet
     memory = watch.memory[warm.looks : cold.looks]

@@ -9,13 +9,13 @@ import pytest
 from httpx2 import AsyncClient
 
 from tests.processes import chat_body, serving, start, until_stored
-from tests.stores.servers import Ministack
+from tests.stores.servers import SERVER, Server
 from tests.upstream import END, ROLE, Answer, Upstream, delta, say
 
 
 @pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Generator[Ministack, None, None]:
-    with Ministack(tmp_path_factory.mktemp("ministack")) as server:
+def database(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server, None, None]:
+    with SERVER(tmp_path_factory.mktemp("dynamodb")) as server:
         yield server
 
 
@@ -25,17 +25,11 @@ async def upstream() -> AsyncGenerator[Upstream, None]:
         yield server
 
 
-def settings(database: Ministack, upstream: Upstream, table: str) -> dict[str, str]:
-    return {
-        "C1FN_STORE": "dynamodb",
-        "C1FN_DYNAMODB_ENDPOINT": database.url,
-        "C1FN_TABLE": table,
+def settings(database: Server, upstream: Upstream, table: str) -> dict[str, str]:
+    return database.settings(table) | {
         "C1FN_CHECKPOINTS": "true",
         "C1FN_BASE_URL": upstream.url,
         "THESYS_API_KEY": "k",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": "k",
-        "AWS_SECRET_ACCESS_KEY": "k",
     }
 
 
@@ -46,7 +40,7 @@ async def table(action: str, given: dict[str, str], folder: Path, typed: str = "
 
 
 async def test_the_table_is_created_described_and_deleted(
-    database: Ministack, upstream: Upstream, tmp_path: Path
+    database: Server, upstream: Upstream, tmp_path: Path
 ) -> None:
     given = settings(database, upstream, "administered")
     missing = "c1fn: The DynamoDB table does not exist. Create it with: c1fn table create\n"
@@ -63,7 +57,7 @@ async def test_the_table_is_created_described_and_deleted(
 
 
 async def test_a_missing_table_is_a_503_that_says_what_to_do(
-    database: Ministack, upstream: Upstream, tmp_path: Path
+    database: Server, upstream: Upstream, tmp_path: Path
 ) -> None:
     given = settings(database, upstream, "missing")
     async with serving("serve", "--port", "0", folder=tmp_path, **given) as command, AsyncClient() as client:
@@ -76,7 +70,7 @@ async def test_a_missing_table_is_a_503_that_says_what_to_do(
 
 @pytest.mark.parametrize("second", ["serve", "lambda"])
 async def test_two_processes_share_threads_and_one_answer(
-    database: Ministack, upstream: Upstream, tmp_path: Path, second: str
+    database: Server, upstream: Upstream, tmp_path: Path, second: str
 ) -> None:
     """One responseId posted to both is one model call; the other follows it to identical bytes; a third
     process still has it.
@@ -114,7 +108,7 @@ async def test_two_processes_share_threads_and_one_answer(
 
 
 async def test_a_stop_is_heard_by_another_process(
-    database: Ministack, upstream: Upstream, tmp_path: Path
+    database: Server, upstream: Upstream, tmp_path: Path
 ) -> None:
     given = settings(database, upstream, "stopped")
     assert (await table("create", given, tmp_path))[0] == 0
@@ -133,3 +127,41 @@ async def test_a_stop_is_heard_by_another_process(
             assert (await two.post("/api/threads/t/stop")).json() == {"stopping": True}
             assert [piece async for piece in pieces] == []
         assert [m["content"] for m in await until_stored(two)] == ["hi", "Hel"]
+
+
+async def test_two_owners_have_threads_of_their_own(
+    database: Server, upstream: Upstream, tmp_path: Path
+) -> None:
+    """Created, listed, renamed, deleted and reloaded by both, under the same ids: neither meets the other."""
+    keys = {"ann": "a-long-key-of-ann", "bob": "a-long-key-of-bob"}
+    given = settings(database, upstream, "owned") | {"C1FN_AUTH": "key", "C1FN_KEYS": json.dumps(keys)}
+    assert (await table("create", given, tmp_path))[0] == 0
+    async with AsyncExitStack() as stack:
+        command = await stack.enter_async_context(serving("serve", "--port", "0", folder=tmp_path, **given))
+        ann, bob = [
+            await stack.enter_async_context(
+                AsyncClient(base_url=command.url, timeout=30, headers={"authorization": f"Bearer {key}"})
+            )
+            for key in keys.values()
+        ]
+        made = await ann.post("/api/threads", json={"threadId": "t", "title": "Ann's"})
+        assert (made.status_code, await titles(ann), await titles(bob)) == (201, ["Ann's"], [])
+        assert (await bob.get("/api/threads/t/messages")).status_code == 404
+        assert (await bob.put("/api/threads/t", json={"title": "Bob's"})).status_code == 404
+        assert (await bob.delete("/api/threads/t")).status_code == 404
+        for client, name in ((ann, "ann"), (bob, "bob")):
+            upstream.queue(say(f"to {name}"))
+            assert (await client.post("/api/chat", json=chat_body(f"of {name}"))).text == f"to {name}"
+        assert await titles(bob) == ["of bob"]
+        assert (await bob.put("/api/threads/t", json={"title": "Bob's"})).json()["title"] == "Bob's"
+        assert (await titles(ann), await titles(bob)) == (["Ann's"], ["Bob's"])
+        assert [m["content"] for m in await until_stored(ann)] == ["of ann", "to ann"]
+        assert (await ann.delete("/api/threads/t")).status_code == 204
+        assert (await ann.get("/api/threads/t/messages")).status_code == 404
+        assert (await titles(ann), await titles(bob)) == ([], ["Bob's"])
+        assert [m["content"] for m in await until_stored(bob)] == ["of bob", "to bob"]
+    assert [[m["content"] for m in r.body["messages"]] for r in upstream.requests] == [["of ann"], ["of bob"]]
+
+
+async def titles(client: AsyncClient) -> list[str]:
+    return [thread["title"] for thread in (await client.get("/api/threads")).json()["threads"]]

@@ -1,10 +1,10 @@
-"""Real DynamoDB servers for the tests of the store: moto inside this process, ministack beside it."""
+"""A real DynamoDB server for the tests of the store, a process of its own, and credentials for it."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.stores.servers import Ministack
+from tests.stores.servers import SERVER
 
 pytest.register_assert_rewrite("tests.stores.contract")
 
@@ -21,7 +21,7 @@ def aws() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def ministack(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: ARG001
-    """A running ministack's URL."""
-    with Ministack(tmp_path_factory.mktemp("ministack")) as server:
+def dynamodb(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: ARG001
+    """A running server's URL."""
+    with SERVER(tmp_path_factory.mktemp("dynamodb")) as server:
         yield server.url

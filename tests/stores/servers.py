@@ -1,14 +1,23 @@
-"""The emulators: ministack, a DynamoDB server of its own process, and a client that suits moto.
+"""DynamoDB servers, each a process of its own on 127.0.0.1, and a client that suits moto.
 
-Ministack has a virtual environment of its own: its pins of botocore differ from ours. It is made once,
-from PyPI, under ``.cache``.
+* ministack: the tests' server. It has a virtual environment of its own, for its botocore differs from ours.
+* DynamoDB Local: Amazon's own, with real indexes, for long runs and benchmarks. It needs java and npm, for
+  Amazon gives it out as Java classes, and the npm registry has them. It listens on all addresses; it has no
+  option for that. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DynamoDBLocal.html
+
+Both are fetched once, under ``.cache``. `SERVER` chooses.
 """
 
+import base64
 import contextlib
+import hashlib
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tarfile
+import tempfile
 import threading
 import time
 import venv
@@ -17,22 +26,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-VERSION = "1.5.33"
-HOME = (
-    Path(__file__).parents[2] / ".cache" / f"ministack-{VERSION}-py{sys.version_info[0]}{sys.version_info[1]}"
-)
+import boto3
+from botocore.config import Config
+
+CACHE = Path(__file__).parents[2] / ".cache"
+
+MINISTACK = "1.5.33"
+MINISTACK_HOME = CACHE / f"ministack-{MINISTACK}-py{sys.version_info[0]}{sys.version_info[1]}"
+
+LOCAL = "amplify-dynamodb-simulator@2.9.30"  # holds DynamoDB Local 1.25.1
+LOCAL_SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
+LOCAL_HOME = CACHE / "dynamodb-local-1.25.1"
+LOCAL_HEAP = "2g"  # 100,000 threads and their indexes take half of it
+
 START = 60.0  # seconds: it takes one, on a busy machine a few
 LOOK = 0.05  # seconds between two looks whether it is there
-
-
-def _installed() -> Path:
-    python = HOME / "bin" / "python"
-    if not (HOME / "ready").exists():
-        venv.create(HOME, with_pip=True, clear=True)
-        install = ["-m", "pip", "install", "--quiet", f"ministack=={VERSION}"]
-        subprocess.run([python, *install], check=True)
-        (HOME / "ready").touch()
-    return python
 
 
 def free_port() -> int:
@@ -41,13 +49,28 @@ def free_port() -> int:
         return port
 
 
-class Ministack:
+class Server:
     """``with Ministack(folder) as server: server.url``. Its files go to the folder, its log too."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+
+    def settings(self, table: str) -> dict[str, str]:
+        """The settings of a c1fn that keeps its threads here."""
+        return {
+            "C1FN_STORE": "dynamodb",
+            "C1FN_DYNAMODB_ENDPOINT": self.url,
+            "C1FN_TABLE": table,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "k",
+            "AWS_SECRET_ACCESS_KEY": "k",
+        }
+
+    def _command(self) -> list[str | Path]:
+        """What starts it; fetched before, if need be."""
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         environment = os.environ | {
@@ -59,7 +82,7 @@ class Ministack:
         }
         with (self._folder / "log").open("wb") as log:
             self._process = subprocess.Popen(
-                [_installed(), "-m", "ministack"],
+                self._command(),
                 env=environment,
                 cwd=self._folder,
                 stdout=log,
@@ -77,9 +100,28 @@ class Ministack:
         end = time.monotonic() + START
         while time.monotonic() < end and self._process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return
+                return self._warm()
             time.sleep(LOOK)
-        raise RuntimeError(f"ministack did not start: {(self._folder / 'log').read_text()[-2000:]}")
+        log = (self._folder / "log").read_text()[-2000:]
+        raise RuntimeError(f"{type(self).__name__} did not start: {log}")
+
+    def _warm(self) -> None:
+        """Make a first table, with patience: on a busy machine it takes longer than the store would wait."""
+        client = boto3.session.Session().client(
+            "dynamodb",
+            region_name="us-east-1",
+            endpoint_url=self.url,
+            aws_access_key_id="k",
+            aws_secret_access_key="k",
+            config=Config(read_timeout=START, retries={"total_max_attempts": 1}),
+        )
+        client.create_table(
+            TableName="warm",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        )
+        client.close()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -93,6 +135,46 @@ class Ministack:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+class Ministack(Server):
+    def _command(self) -> list[str | Path]:
+        python = MINISTACK_HOME / "bin" / "python"
+        if not (MINISTACK_HOME / "ready").exists():
+            venv.create(MINISTACK_HOME, with_pip=True, clear=True)
+            install = ["-m", "pip", "install", "--quiet", f"ministack=={MINISTACK}"]
+            subprocess.run([python, *install], check=True)
+            (MINISTACK_HOME / "ready").touch()
+        return [python, "-m", "ministack"]
+
+
+class DynamoLocal(Server):
+    def _command(self) -> list[str | Path]:
+        if not (LOCAL_HOME / "ready").exists():
+            _fetch_local()
+        options = ["-inMemory", "-disableTelemetry", "-port", str(self.port)]
+        library = f"-Djava.library.path={LOCAL_HOME / 'DynamoDBLocal_lib'}"
+        return ["java", f"-Xmx{LOCAL_HEAP}", library, "-jar", LOCAL_HOME / "DynamoDBLocal.jar", *options]
+
+
+def _fetch_local() -> None:
+    """:raises ValueError: the registry gave something else than what was pinned."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["npm", "pack", "--silent", LOCAL], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        (package,) = Path(folder).glob("*.tgz")
+        if base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode() != LOCAL_SHA512:
+            raise ValueError(f"{LOCAL} is not what was pinned")
+        with tarfile.open(package) as content:
+            content.extractall(folder, filter="data")
+        shutil.rmtree(LOCAL_HOME, ignore_errors=True)
+        shutil.copytree(Path(folder) / "package" / "emulator", LOCAL_HOME)
+    (LOCAL_HOME / "ready").touch()
+
+
+SERVERS: dict[str, type[Server]] = {"ministack": Ministack, "local": DynamoLocal}
+
+SERVER = SERVERS[os.environ.get("C1FN_DYNAMODB", "ministack")]
+"""The server of this run: ``C1FN_DYNAMODB=local`` is DynamoDB Local."""
 
 
 class OneAtATime:

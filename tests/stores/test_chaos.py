@@ -6,12 +6,12 @@ from c1fn.stores.dynamodb import connect, table
 from tests.stores.chaos import chaos
 
 
-def test_chaos(ministack: str) -> None:
+def test_chaos(dynamodb: str) -> None:
     """Eight machines on one thread, in bad weather, with zombies: nothing is lost, doubled or mixed up."""
     name = f"c1fn-{uuid.uuid4()}"
-    client = connect(ministack)
+    client = connect(dynamodb)
     table.create(client, name)
-    result = chaos(ministack, name, 1, turns=5)
+    result = chaos(dynamodb, name, 1, turns=5)
     client.delete_table(TableName=name)
     client.close()
     assert result.wrong == []

@@ -1,4 +1,4 @@
-"""The contract, on DynamoDB: moto in process, one call at a time, and ministack, a server of its own."""
+"""The contract, on DynamoDB: moto in process, one call at a time, and a server of its own."""
 
 import uuid
 from collections.abc import AsyncGenerator, Iterator
@@ -39,8 +39,8 @@ def in_moto(aws: None) -> Iterator[Any]:  # noqa: ARG001
 
 
 @pytest.fixture(scope="module")
-def in_ministack(ministack: str) -> Iterator[Any]:
-    client = connect(ministack)
+def in_server(dynamodb: str) -> Iterator[Any]:
+    client = connect(dynamodb)
     yield client
     client.close()
 
@@ -51,7 +51,7 @@ class TestMoto(OnDynamo):
         return in_moto
 
 
-class TestMinistack(OnDynamo):
+class TestServer(OnDynamo):
     @pytest.fixture
-    def client(self, in_ministack: Any) -> Any:
-        return in_ministack
+    def client(self, in_server: Any) -> Any:
+        return in_server

@@ -17,7 +17,7 @@ from c1fn.stores import LEASE, Replay, Running
 from c1fn.stores.dynamodb import DynamoStore, connect, table
 from c1fn.stores.dynamodb.calls import ATTEMPTS, Calls
 from c1fn.stores.dynamodb.rows import Spot, turn_sk
-from c1fn.turn import State, for_model
+from c1fn.turn import State, Turn, for_model
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed, told
 from tests.stores.weather import reply, trouble
@@ -68,11 +68,11 @@ async def at_once(_: float) -> None:
 
 
 @pytest.fixture
-def endpoint(ministack: str) -> Iterator[tuple[str, str]]:
-    client = connect(ministack)
+def endpoint(dynamodb: str) -> Iterator[tuple[str, str]]:
+    client = connect(dynamodb)
     name = f"c1fn-{uuid.uuid4()}"
     table.create(client, name)
-    yield ministack, name
+    yield dynamodb, name
     client.delete_table(TableName=name)
     client.close()
 
@@ -262,6 +262,16 @@ async def test_stale_history_is_read_again(one: Machine, other: Machine) -> None
     assert claimed(await other.store.open(ask("r2"), history=20)).history == (turn,)
 
 
+async def two_turns(machine: Machine) -> list[Turn]:
+    turns = []
+    for response in ("r1", "r2"):
+        claim = claimed(await machine.store.open(ask(response), history=20))
+        turns.append(answered(claim, f"answer of {response}"))
+        await machine.store.commit(claim, turns[-1])
+        await machine.store.settle()
+    return turns
+
+
 async def test_a_lock_that_comes_late(one: Machine, time: Clockwork) -> None:
     """The lock of a turn that is long over, delivered once more, stores nothing when its lease is over."""
     ghosts: list[AWSPreparedRequest] = []
@@ -270,12 +280,7 @@ async def test_a_lock_that_comes_late(one: Machine, time: Clockwork) -> None:
         ghosts.append(request)
 
     one.sky.at("UpdateItem", noted)
-    turns = []
-    for response in ("r1", "r2"):
-        claim = claimed(await one.store.open(ask(response), history=20))
-        turns.append(answered(claim, f"answer of {response}"))
-        await one.store.commit(claim, turns[-1])
-        await one.store.settle()
+    turns = await two_turns(one)
     one.sky._session.send(ghosts[0])
     assert await one.store.load("ann", "t") == tuple(turns)
     time.advance(LEASE)
@@ -287,12 +292,7 @@ async def test_lock_and_release_come_late(one: Machine, time: Clockwork) -> None
     """Both, delivered once more after other turns, do not set the thread back."""
     ghosts: list[AWSPreparedRequest] = []
     one.sky.at("UpdateItem", ghosts.append, ghosts.append)
-    turns = []
-    for response in ("r1", "r2"):
-        claim = claimed(await one.store.open(ask(response), history=20))
-        turns.append(answered(claim, f"answer of {response}"))
-        await one.store.commit(claim, turns[-1])
-        await one.store.settle()
+    turns = await two_turns(one)
     for ghost in ghosts:
         one.sky._session.send(ghost)
     time.advance(LEASE)
@@ -624,9 +624,9 @@ async def test_a_wrong_call_is_a_bug(one: Machine, endpoint: tuple[str, str]) ->
     await asyncio.to_thread(calls._pool.shutdown)
 
 
-def test_table_differences(ministack: str, endpoint: tuple[str, str]) -> None:
+def test_table_differences(dynamodb: str, endpoint: tuple[str, str]) -> None:
     """A table is described in words where it differs from the definition."""
-    client = connect(ministack)
+    client = connect(dynamodb)
     assert table.differences(table.describe(client, endpoint[1])) == []
     other = f"c1fn-{uuid.uuid4()}"
     definition = {key: value for key, value in table.DEFINITION.items() if key != "LocalSecondaryIndexes"}
