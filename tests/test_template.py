@@ -1,6 +1,7 @@
 """Code, template.yaml, serverless.yml and docs agree on the table, the settings, the doors and the rights."""
 
 import ast
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,8 @@ import boto3
 import pytest
 
 from c1fn import compose
+from c1fn.log import BY_CODE, NAMESPACE, UNITS
+from c1fn.log import FUNCTION as FUNCTION_NAME
 from c1fn.settings import Settings, variable
 from c1fn.stores.dynamodb import table
 from scripts import package
@@ -26,7 +29,14 @@ CHAT: dict[str, Any] = SERVERLESS["functions"]["chat"]
 
 LAMBDAS_OWN = {"AWS_LAMBDA_EXEC_WRAPPER"}
 
-NOT_IN_A_VERSION = {"ModelKey", "UrlAuth", "LogRetentionDays", "ReservedConcurrency", "AlarmTopic"}
+NOT_IN_A_VERSION = {
+    "ModelKey",
+    "UrlAuth",
+    "LogRetentionDays",
+    "ReservedConcurrency",
+    "AlarmTopic",
+    "TokensADay",
+}
 """Parameters that no version of the function holds: they belong to other resources, or to all versions."""
 
 TOO_LONG = {"AllowedOrigins", "JwtIssuer", "JwtAudience"}
@@ -290,3 +300,61 @@ def test_serverless_takes_over_parts_that_exist() -> None:
         part: Any = TEMPLATE
         for name in path.split("."):
             part = part[name]
+
+
+# --- alarms and the dashboard
+
+
+def metrics_of(alarm: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """Each metric an alarm looks at: namespace, name, dimensions."""
+    stats = [one["MetricStat"]["Metric"] for one in alarm.get("Metrics", []) if "MetricStat" in one]
+    return [(one["Namespace"], one["MetricName"], one["Dimensions"]) for one in stats or [alarm]]
+
+
+def dashboard() -> dict[str, Any]:
+    body, names = RESOURCES["ChatDashboard"]["Properties"]["DashboardBody"]["Fn::Sub"]
+    assert set(re.findall(r"\$\{([\w:]+)}", body)) == {*names, "AWS::Region"}
+    found: dict[str, Any] = json.loads(body)
+    return found
+
+
+ALARMS = {name: found["Properties"] for name, found in RESOURCES.items() if found["Type"].endswith("Alarm")}
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_looks_at_metrics_that_the_log_writes_with_these_dimensions(name: str) -> None:
+    for namespace, metric, dimensions in metrics_of(ALARMS[name]):
+        if namespace == NAMESPACE:
+            assert metric in UNITS
+            assert dimensions == [{"Name": FUNCTION_NAME, "Value": {"Ref": "ChatFunction"}}]
+        else:
+            assert namespace.startswith("AWS/")
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_every_alarm_writes_to_the_topic_and_is_taken_over_by_serverless(name: str) -> None:
+    assert ALARMS[name]["AlarmActions"]["Fn::If"][0] == "HasAlarmTopic"
+    assert name in SERVERLESS["resources"][0]["Resources"]
+    given = SERVERLESS["resources"][1]["Resources"][name]["Properties"]
+    function = {"Ref": "ChatLambdaFunction"}
+    assert name == "Api5xxAlarm" or str(given).count(str(function)) == len(metrics_of(ALARMS[name]))
+
+
+def test_the_dashboard_shows_every_metric_that_the_log_writes() -> None:
+    body = json.dumps(dashboard())
+    listed = {name for name in UNITS if f'"{NAMESPACE}", "{name}", "{FUNCTION_NAME}"' in body}
+    assert listed == UNITS.keys()
+    for name in BY_CODE:
+        assert f"{{{NAMESPACE},{FUNCTION_NAME},error}}" in body
+        assert f" {name}', 'Sum')" in body
+
+
+def test_the_dashboards_widgets_do_not_overlap() -> None:
+    places = [
+        (widget["x"] + x, widget["y"] + y)
+        for widget in dashboard()["widgets"]
+        for x in range(widget["width"])
+        for y in range(widget["height"])
+    ]
+    assert len(places) == len(set(places))
+    assert max(x for x, _ in places) < 24
