@@ -1,18 +1,20 @@
-"""The command line: c1fn serve · chat · lambda · table."""
+"""The command line: c1fn serve · chat · lambda · table · thread."""
 
 import argparse
 import asyncio
 import contextlib
 import errno
+import json
 import os
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 
-from c1fn import __version__, compose
+from c1fn import __version__, compose, support
 from c1fn.errors import C1fnError
 from c1fn.settings import API_KEY, Settings, SettingsError
+from c1fn.stores import Store
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).parent.parent
@@ -28,6 +30,12 @@ MAX_PORT = 65_535
 CHAT_KEY = "C1FN_CHAT_KEY"
 CHAT_TOKEN = "C1FN_CHAT_TOKEN"
 """What `c1fn chat` sends: a caller's, not settings of the service."""
+
+_ACTIONS = {
+    "list": "each thread's id and times",
+    "show": "how each turn of a thread went",
+    "delete": "a thread, or all of them",
+}
 
 _FOR_THE_FUNCTION = ("C1FN_", API_KEY, "AWS_", "HOME")
 """Of this environment, what an emulated function gets: its settings, and the way to AWS credentials."""
@@ -151,6 +159,53 @@ def table(options: argparse.Namespace) -> int:
     return 0
 
 
+def thread(options: argparse.Namespace) -> int:
+    """An owner's threads, for support and for who asks to be forgotten."""
+    settings = Settings.read(_environ())
+    if settings.store == "memory":
+        raise SettingsError(
+            "C1FN_STORE is memory, which keeps threads in the server alone. Set it to dynamodb."
+        )
+    return asyncio.run(_THREAD[options.action](compose.store(settings), options))
+
+
+async def _list_threads(store: Store, options: argparse.Namespace) -> int:
+    async with contextlib.aclosing(store):
+        async for found in support.every(store, options.owner):
+            told = {"threadId": found.id, "createdAt": support.iso(found.created)}
+            print(json.dumps(told | {"updatedAt": support.iso(found.updated), "isRunning": found.running}))
+    return 0
+
+
+async def _show_thread(store: Store, options: argparse.Namespace) -> int:
+    async with contextlib.aclosing(store):
+        found = await support.show(store, options.owner, options.id, text=options.text)
+    print(json.dumps(found) if options.json else "\n".join(support.lines(found)))
+    return 0
+
+
+async def _delete_threads(store: Store, options: argparse.Namespace) -> int:
+    async with contextlib.aclosing(store):
+        ids = (
+            [options.id] if options.id else [found.id async for found in support.every(store, options.owner)]
+        )
+        question = f"Delete {len(ids)} threads of {options.owner}? Type yes: "
+        if not (options.yes or input(question) == "yes"):  # noqa: ASYNC250 - nothing else runs meanwhile
+            print("Nothing was deleted.")
+            return 1
+        for thread_id in ids:
+            await store.delete(options.owner, thread_id)
+    print(f"{len(ids)} deleted.")
+    return 0
+
+
+_THREAD: Mapping[str, Callable[[Store, argparse.Namespace], Coroutine[None, None, int]]] = {
+    "list": _list_threads,
+    "show": _show_thread,
+    "delete": _delete_threads,
+}
+
+
 def _environ() -> Mapping[str, str]:
     """The environment over `.env.local` over `.env`, both in the working directory."""
     return {name: value for name, value in _everything().items() if name not in (CHAT_KEY, CHAT_TOKEN)}
@@ -212,6 +267,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("action", choices=["create", "describe", "delete"])
     command.add_argument("--yes", action="store_true", help="delete without asking")
     command.set_defaults(run=table)
+
+    command = commands.add_parser("thread", help="an owner's threads, for whoever operates the service")
+    actions = command.add_subparsers(title="actions", dest="action", required=True)
+    for name, what in _ACTIONS.items():
+        action = actions.add_parser(name, help=what)
+        action.add_argument("--owner", required=True, help="as callers are known: key:<name>, iam:<arn>")
+        action.set_defaults(run=thread)
+    show, delete = actions.choices["show"], actions.choices["delete"]
+    show.add_argument("id", help="of the thread")
+    show.add_argument("--json", action="store_true", help="one JSON object")
+    show.add_argument("--text", action="store_true", help="prompts and answers too: the owner has agreed")
+    which = delete.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", nargs="?", help="of one thread")
+    which.add_argument("--all", action="store_true", help="all threads of the owner")
+    delete.add_argument("--yes", action="store_true", help="without asking")
 
     command = commands.add_parser("chat", help="talk in the terminal, or answer what is piped in")
     command.add_argument("--url", help="of a service; without it, one of its own is started")

@@ -24,8 +24,11 @@ ARROWS: dict[str, set[str]] = {
         "c1fn.log",
         "c1fn.terminal",
         "c1fn.terminal.local",
+        "c1fn.stores",
+        "c1fn.support",
     }
     | {"c1fn.runtime", "c1fn.server", "c1fn.site", "c1fn.vite", "c1fn.stores.dynamodb", "dotenv"},
+    "c1fn.support": {"c1fn.log", "c1fn.stores"} | NOUNS,
     "c1fn.server": {"uvicorn", "fastapi", "starlette"},
     "c1fn.compose": {"c1fn", "fastapi", "pydantic"},
     "c1fn.secret": {"boto3", "botocore"},
