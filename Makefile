@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cover chaos survive soak mutants bench bench-short store-growth web e2e e2e-clients fix pins clean package function-tree
+.PHONY: help run test lint cover chaos survive soak fuzz mutants bench bench-short store-growth web e2e e2e-clients fix pins clean package function-tree
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"

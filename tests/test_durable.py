@@ -1,6 +1,7 @@
 """Threads that survive: the command line and several processes on one real DynamoDB server."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack
 from pathlib import Path
