@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from c1fn import auth
 from c1fn.converse import Chat, Limits
+from c1fn.frugal import frugal
 from c1fn.log import Lines, Log
 from c1fn.models import Model
 from c1fn.settings import API_KEY, Settings, SettingsError, variable
@@ -168,17 +169,18 @@ def log(environ: Mapping[str, str]) -> Log:
 
 def web_app(settings: Settings, site: "Site | None" = None, log: Log = _ALOUD) -> "FastAPI":
     """The ASGI application. Its parts are made at startup, in the event loop that serves them."""
-    from c1fn import web
-
     renew = renewal(settings)
-    return web.build(
-        lambda: chat(settings, log, renew),
-        max_body=settings.max_body,
-        max_answer=settings.max_answer,
-        identify=identify(settings, renew),
-        origins=_names(settings.allowed_origins),
-        site=site,
-    )
+    with frugal():
+        from c1fn import web
+
+        return web.build(
+            lambda: chat(settings, log, renew),
+            max_body=settings.max_body,
+            max_answer=settings.max_answer,
+            identify=identify(settings, renew),
+            origins=_names(settings.allowed_origins),
+            site=site,
+        )
 
 
 def chat(settings: Settings, log: Log, renew: Renew | None = None) -> Chat:

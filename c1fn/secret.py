@@ -2,7 +2,8 @@
 a key is rejected, so that a rotated key works without a deployment.
 
 It holds the model's key and, if callers are known by keys, theirs: a JSON object of settings, or the model's
-key as plain text. boto3 is imported late: where no secret is named, nothing here costs a cold start.
+key as plain text. This is boto3's core without boto3, whose import would load S3's machinery; and where no
+secret is named, none of it costs a cold start.
 
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -33,7 +34,11 @@ class SecretError(Exception):
     """The secret cannot be had; the message names it and the reason, and nothing that is in it."""
 
 
-def read(arn: str, plain: str, connect: Any = boto3.client) -> Mapping[str, str]:
+def _connect(service: str, **options: Any) -> Any:
+    return botocore.session.Session().create_client(service, **options)
+
+
+def read(arn: str, plain: str, connect: Any = _connect) -> Mapping[str, str]:
     """The secret's fields.
 
     :param arn: of a Secrets Manager secret or an SSM parameter.

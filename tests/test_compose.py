@@ -97,8 +97,8 @@ def test_a_system_prompt_that_cannot_be_read_is_told() -> None:
 @pytest.mark.parametrize(
     ("settings", "unused"),
     [
-        ("{}", ["openai", "boto3", "uvicorn", "mangum", "dotenv"]),
-        ("{'THESYS_API_KEY': 'k'}", ["boto3", "uvicorn", "mangum", "dotenv"]),
+        ("{}", ["openai", "botocore", "uvicorn", "mangum", "dotenv"]),
+        ("{'THESYS_API_KEY': 'k'}", ["botocore", "uvicorn", "mangum", "dotenv"]),
     ],
 )
 def test_what_the_settings_do_not_use_is_not_imported(settings: str, unused: list[str]) -> None:

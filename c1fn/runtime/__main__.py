@@ -9,6 +9,9 @@ import asyncio  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
 
+# pydantic would read every package's metadata in search of plugins; none is shipped.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 from c1fn.runtime import records  # noqa: E402
 from c1fn.runtime.start import run  # noqa: E402
 

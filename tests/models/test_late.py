@@ -54,6 +54,13 @@ class TestLate:
         assert module.Small is sys.modules["things.types.small"].Small  # type: ignore[attr-defined]  # as above
         assert "things.types.big" not in sys.modules
 
+    def test_a_name_that_a_package_takes_from_a_module_loads_that_module_alone(self) -> None:
+        module = load("things")
+        assert module.types.Big.__name__ == "Big"  # type: ignore[attr-defined]  # as above
+        assert "things.types.deep" not in sys.modules
+        assert module.types.runs == [1]  # type: ignore[attr-defined]  # the package's own: now it runs
+        assert "things.types.deep" in sys.modules
+
     def test_from_import_works_as_ever(self) -> None:
         load("things")
         namespace: dict[str, object] = {}
