@@ -322,6 +322,7 @@ class Chat:
             bytes=draft.size,
             input_tokens=draft.usage.input_tokens,
             output_tokens=draft.usage.output_tokens,
+            detail=str(error) if error else None,
         )
 
 

@@ -80,7 +80,8 @@ def pseudonym(owner: str) -> str:
 class TurnLine:
     """What one turn did. Times are in milliseconds: ``first_ms`` and ``total_ms`` since the request was
     understood, until the model's first word and until the turn was stored; ``model_ms`` from each call of the
-    model to its last event, ``store_ms`` the opening and the commit. ``owner`` is a pseudonym.
+    model to its last event, ``store_ms`` the opening and the commit. ``owner`` is a pseudonym; ``detail`` is
+    the error's own sentence.
     """
 
     event: ClassVar[str] = "turn"
@@ -99,12 +100,14 @@ class TurnLine:
     bytes: int
     input_tokens: int
     output_tokens: int
+    detail: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedLine:
     """A request that was answered by an error, and did not become a turn. ``owner`` is a pseudonym, or None
-    where nobody knew who called; ``route`` the path's pattern, never the path.
+    where nobody knew who called; ``route`` the path's pattern, never the path. ``detail`` is told where the
+    fault is the service's: its operator can mend it.
     """
 
     event: ClassVar[str] = "refused"
@@ -114,6 +117,7 @@ class RefusedLine:
     route: str | None
     status: int
     error: str
+    detail: str | None = None
 
 
 Line = TurnLine | RefusedLine

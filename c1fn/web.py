@@ -275,6 +275,7 @@ def _log(request: Request, error: C1fnError) -> None:
             route=getattr(route, "path", None),
             status=error.status,
             error=error.code,
+            detail=str(error) if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else None,
         )
     )
 

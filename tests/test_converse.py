@@ -19,6 +19,7 @@ from c1fn.errors import (
     LeaseLost,
     Mismatch,
     ModelBusy,
+    ModelRejected,
     OutOfTime,
     StoreUnavailable,
     TooManyRounds,
@@ -556,6 +557,7 @@ async def test_each_turn_is_one_line_without_its_words(stage: Stage) -> None:
     await heard(await scene.chat.begin(ask("planted prompt")))
     (line,) = scene.lines
     assert (line.thread, line.response, line.state, line.error) == ("t", "r1", State.DONE, None)
+    assert line.detail is None
     assert (line.rounds, line.bytes, line.input_tokens, line.output_tokens) == (1, 14, 10, 5)
     assert line.first_ms is not None
     assert line.total_ms >= line.first_ms
@@ -601,3 +603,10 @@ async def test_times_run_from_the_request_and_tell_the_store_from_the_model() ->
     assert isinstance(line, TurnLine)
     assert (line.store_ms, line.model_ms, line.rounds) == (3000, 40_000, 2)
     assert (line.first_ms, line.total_ms) == (25_000, 43_000)
+
+
+async def test_a_failed_turns_line_says_why(stage: Stage) -> None:
+    """Where the code alone would not do: with which status a model refused, say."""
+    scene = stage([ModelRejected("status 418")])
+    await heard(await scene.chat.begin(ask()))
+    assert [(line.error, line.detail) for line in scene.lines] == [("model_rejected", "status 418")]

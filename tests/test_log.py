@@ -69,6 +69,7 @@ def test_a_turn_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
         "bytes": 3,
         "input_tokens": 10,
         "output_tokens": 5,
+        "detail": None,
     }
 
 
@@ -87,6 +88,7 @@ def test_a_refused_request_is_a_shorter_line(capsys: pytest.CaptureFixture[str])
         "route": "/api/chat",
         "status": 401,
         "error": "unauthorized",
+        "detail": None,
     }
 
 
