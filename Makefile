@@ -36,6 +36,16 @@ survive: $(VENV)/ready ## kill 50 machines midway, and post one responseId from 
 soak: $(VENV)/ready ## half an hour of mixed turns and faults: nothing grows, every turn is accounted for
 	$(BIN)/python scripts/soak.py
 
+CHECK := .cache/check
+
+fuzz: $(VENV)/ready $(CHECK)/ready ## what strangers do to it, a quarter of an hour of it; FUZZ=--short for a minute
+	$(BIN)/python -m scripts.fuzz $(FUZZ)
+
+$(CHECK)/ready: requirements-check.txt
+	$(PYTHON) -m venv --clear $(CHECK)
+	$(CHECK)/bin/pip install --progress-bar off --require-hashes -r requirements-check.txt
+	@touch $@
+
 mutants: $(VENV)/ready ## take the store's conditions out one by one: each must be noticed
 	$(BIN)/python scripts/mutants.py
 
@@ -104,7 +114,11 @@ function-tree: # what `sam build` asks for
 DEPLOY := .cache/deploy
 SAM := $(DEPLOY)/bin/sam
 
-pins: deploy-pins
+pins: deploy-pins check-pins
+
+check-pins: $(VENV)/ready
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --custom-compile-command "make pins" requirements-check.in -o requirements-check.txt
 
 deploy-pins: $(VENV)/ready
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -89,20 +89,36 @@ class _Heard:
     fields: tuple[tuple[str, str], ...] = ()
 
 
-_WRAPPED = re.compile(
-    r"\s*<content(?:\s[^>]*)?>(?P<text>.*)</content>\s*(?:<context>(?P<context>.*)</context>\s*)?", re.DOTALL
-)
+_OPENED = re.compile(r"\s*<content(?:\s[^>]*)?>")
+_BETWEEN = re.compile(r"</content>\s*<context>")
+_CLOSED, _ENDED = "</content>", "</context>"
 
 
 def _hear(content: str) -> _Heard:
-    wrapped = _WRAPPED.fullmatch(content)
-    if wrapped is None:
+    text, context = _unwrapped(content)
+    if text is None:
         return _Heard(_plain(content))
     try:
-        fields = tuple(_fields(json.loads(unescape(wrapped["context"] or "null"))))
+        fields = tuple(_fields(json.loads(unescape(context))))
     except (ValueError, RecursionError):
         fields = ()  # not JSON, or nested without end
-    return _Heard(_plain(unescape(wrapped["text"])), fields)
+    return _Heard(_plain(unescape(text)), fields)
+
+
+def _unwrapped(content: str) -> tuple[str | None, str]:
+    """What stands in ``<content>…</content><context>…</context>``, the second part being optional; None: it
+    is not wrapped. Each step reads the text once: a single pattern would try it over and over.
+    """
+    opened, whole = _OPENED.match(content), content.rstrip()
+    if opened is None:
+        return None, ""
+    start = opened.end()
+    if whole.endswith(_CLOSED) and start <= len(whole) - len(_CLOSED):
+        return whole[start : -len(_CLOSED)], "null"
+    between = [found for found in _BETWEEN.finditer(whole, start) if found.end() <= len(whole) - len(_ENDED)]
+    if whole.endswith(_ENDED) and between:
+        return whole[start : between[-1].start()], whole[between[-1].end() : -len(_ENDED)]
+    return None, ""
 
 
 def _fields(context: object) -> list[tuple[str, str]]:

@@ -64,7 +64,10 @@ def request(event: Any, context: Any) -> tuple[Scope, bytes]:
     version = payload(event)
     if version is None:
         raise BadEvent("the event is of no known shape")
-    scope = _SCOPES[version](event)
+    try:
+        scope = _SCOPES[version](event)
+    except UnicodeEncodeError:
+        raise BadEvent("the path or the query has half a character") from None
     scope.update({"aws.event": event, "aws.context": context})
     return scope, _body(event)
 

@@ -111,6 +111,11 @@ class Restored:
     """The snapshot was restored: this process is a copy, and its sockets are dead."""
 
 
+_ID = re.compile(r"[A-Za-z0-9._~:=+-]{1,256}")
+"""What may stand in the path and in a header of our answer; Lambda's ids are UUIDs."""
+
+_MILLISECONDS = re.compile(r"[0-9]{1,15}")
+
 Incoming = Invocation | Answer | Restored
 _Asked = Literal["next", "restore", "post"]
 
@@ -278,9 +283,12 @@ def _invocation(headers: Mapping[bytes, bytes], event: bytes) -> Invocation:
         value = headers.get(b"lambda-runtime-" + name.encode())
         return None if value is None else value.decode(errors="replace")
 
-    request_id, deadline = header("aws-request-id"), header("deadline-ms") or "0"
-    if not request_id or not deadline.isdecimal():
-        raise Broken("an invocation without a request id, or with a deadline that is no number")
+    request_id, deadline = header("aws-request-id") or "", header("deadline-ms") or "0"
+    invocation_id = header("invocation-id")
+    if not _ID.fullmatch(request_id) or not _ID.fullmatch(invocation_id or "-"):
+        raise Broken("an invocation without a request id, or with one that cannot be sent back")
+    if not _MILLISECONDS.fullmatch(deadline):
+        raise Broken("an invocation with a deadline that is no number")
     return Invocation(
         request_id=request_id,
         event=event,
@@ -290,5 +298,5 @@ def _invocation(headers: Mapping[bytes, bytes], event: bytes) -> Invocation:
         client_context=header("client-context"),
         cognito_identity=header("cognito-identity"),
         tenant_id=header("aws-tenant-id"),
-        invocation_id=header("invocation-id"),
+        invocation_id=invocation_id,
     )

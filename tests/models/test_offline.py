@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from c1fn.events import Called, Delta, Ended
-from c1fn.models.offline import DELTA, QUOTED, ROWS, OfflineModel, card
+from c1fn.models.offline import DELTA, QUOTED, ROWS, OfflineModel, _hear, card
 from c1fn.turn import Message, ToolCall
 from tests.models.contract import GET_TIME, PROMPTS, Contract, heard, user
 
@@ -245,6 +245,30 @@ async def test_each_delta_waits_for_the_pace() -> None:
         for count in (1, 2, 3):
             await anext(events)
             assert waits == [0.02] * count
+
+
+WRAPPINGS = {
+    "<content>a</content>": "a",
+    ' <content thesys="true">a\nb</content> ': "a b",
+    "<content>a</content> <context>[]</context> ": "a",
+    "<content>a</content><context>[</context> b</content>": "a</content><context>[</context> b",
+    "<content>a</content><context>[]</content><context>[]</context>": "a</content><context>[]",
+    "<content>a</content> b": "<content>a</content> b",
+    "<content>a</context>": "<content>a</context>",
+    "<content></content>": "",
+    "<content>": "<content>",
+    "<contents>a</content>": "<contents>a</content>",
+}
+
+
+@pytest.mark.parametrize("prompt", WRAPPINGS)
+def test_a_prompt_is_unwrapped_to_its_last_words(prompt: str) -> None:
+    assert _hear(prompt).text == WRAPPINGS[prompt]
+
+
+@pytest.mark.timeout(10)  # read over and over, as by one pattern, it took 15 s of CPU
+def test_a_prompt_of_tags_alone_is_read_once() -> None:
+    assert _hear("<content>" + "</content><context>" * 13_000).fields == ()
 
 
 # Tools

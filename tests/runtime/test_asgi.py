@@ -296,3 +296,17 @@ async def test_an_app_hears_of_the_end_only_when_its_response_is_complete() -> N
 
     await Cycle({}, b"in", Kept()).run(app)
     assert heard == ["http.disconnect"]
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        v1(path="/\ud800"),
+        v1(queryStringParameters={"a": "\ud800"}, multiValueQueryStringParameters=None),
+        v2(rawPath="/\ud800"),
+        v2(rawQueryString="a=\udc00"),
+    ],
+)
+def test_half_a_character_in_the_url_is_refused(made: dict[str, Any]) -> None:
+    with pytest.raises(BadEvent, match="half a character"):
+        request(made, CONTEXT)

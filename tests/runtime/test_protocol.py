@@ -197,9 +197,23 @@ def test_informational_answers_are_passed_over() -> None:
         b"",
         NEXT.replace(b"Lambda-Runtime-Aws-Request-Id: id-1\r\n", b""),
         NEXT.replace(b"1700000000123", b"soon"),
+        NEXT.replace(b"1700000000123", b"9" * 5000),
+        NEXT.replace(b"-Id: id-1\r\n", b"-Id: id\x7f1\r\n"),
+        NEXT.replace(b"-Id: id-1\r\n", b"-Id: id-1/../error\r\n"),
+        NEXT.replace(b"once-1", b"once\xff"),
         b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,
     ],
-    ids=["no HTTP", "closed", "no id", "no number", "endless head"],
+    ids=[
+        "no HTTP",
+        "closed",
+        "no id",
+        "no number",
+        "a number that Python does not read",
+        "an id no header takes",
+        "an id that is a path",
+        "an id that cannot be echoed",
+        "endless head",
+    ],
 )
 def test_what_is_not_the_protocol_breaks_the_connection(data: bytes) -> None:
     with pytest.raises(Broken):
