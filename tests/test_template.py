@@ -239,7 +239,7 @@ def test_the_role_reaches_nothing_but_its_own_resources() -> None:
 def test_the_package_holds_every_service_that_the_code_speaks_to() -> None:
     named = set()
     for path in [ROOT / "handler.py", *(ROOT / "c1fn").rglob("*.py")]:
-        named |= set(re.findall(r'\bclient\("([a-z]+)"', path.read_text("utf-8")))
+        named |= set(re.findall(r'client\("([a-z]+)"', path.read_text("utf-8")))
     assert named <= set(package.SERVICES)
     assert "dynamodb" in named
 
