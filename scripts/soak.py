@@ -351,13 +351,17 @@ async def function(books: Turns) -> AsyncGenerator[Emulator, None]:
                 yield emulator
 
 
-async def phase(people: list[Person], seconds: float, books: Turns, name: str) -> None:
+async def phase(people: list[Person], seconds: float, books: Turns, watch: Watch, name: str) -> None:
     """Let them live so long, and wait until each has ended its last turn."""
     over, began = asyncio.Event(), time.monotonic()
     living = [asyncio.create_task(person.live(over)) for person in people]
     while (left := seconds - (time.monotonic() - began)) > 0:
         await asyncio.sleep(min(30.0, left))
-        print(f"{name}: {len(books.turns)} turns, {len(books.wrong)} wrong, {max(0, left):.0f} s", flush=True)
+        print(
+            f"{name}: {len(books.turns)} turns, {len(books.wrong)} wrong, {watch.memory[-1]:.1f} MB, "
+            f"{max(0, left):.0f} s",
+            flush=True,
+        )
     over.set()
     await asyncio.gather(*living)
 
@@ -368,9 +372,9 @@ async def soak(minutes: float, seed: int) -> Turns:
         people = [Person(emulator.url, books, NUMBERS, seed + n) for n in range(PEOPLE)]
         await client.get(f"{emulator.url}/healthz")
         looking = asyncio.create_task(watch.look(emulator))
-        await phase(people, 60 * minutes * WARM, books, "warming up")
+        await phase(people, 60 * minutes * WARM, books, watch, "warming up")
         await watch.pause(emulator, client, books)
-        await phase(people, 60 * minutes * (1 - WARM), books, "soaking")
+        await phase(people, 60 * minutes * (1 - WARM), books, watch, "soaking")
         looking.cancel()
         await watch.pause(emulator, client, books)
         for person in people:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from httpx2 import AsyncClient
 
+from tests.leaks import watch
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -28,6 +30,7 @@ class Command:
         self.process.send_signal(how)
         assert self.process.stdout
         rest = (await self.process.stdout.read()).decode()
+        watch.printed.append(rest)
         return await self.process.wait(), rest
 
 
@@ -72,6 +75,7 @@ async def serving(*arguments: str, folder: Path, **settings: str) -> AsyncGenera
 
 
 def chat_body(prompt: str, response_id: str = "r1", thread_id: str = "t") -> dict[str, object]:
+    watch.plant(prompt)
     message = {"id": "p", "role": "user", "content": prompt}
     return {"prompt": message, "threadId": thread_id, "responseId": response_id}
 
