@@ -1,0 +1,37 @@
+import argparse
+import asyncio
+import sys
+
+from scripts import fuzz
+from scripts.fuzz.books import Books
+
+PARTS = ("model", "doors", "http")
+
+
+async def main(parts: list[str], seed: int, *, short: bool) -> list[Books]:
+    found = []
+    if "model" in parts:
+        from scripts.fuzz import model
+
+        found.append(await model.run(6_000 if short else 100_000, seed))
+    if "doors" in parts:
+        from scripts.fuzz import doors
+
+        found.append(await doors.run(1_500 if short else 20_000, seed))
+    if "http" in parts:
+        from scripts.fuzz import http
+
+        found.append(await http.run(*((20, 100) if short else (600, 10_000)), seed))
+    return found
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description=fuzz.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS), metavar="part")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--short", action="store_true", help="what fits into a minute")
+    options = parser.parse_args()
+    books = asyncio.run(main(options.parts, options.seed, short=options.short))
+    sys.exit(1 if any(part.wrong for part in books) else 0)

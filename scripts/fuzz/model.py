@@ -1,0 +1,230 @@
+"""A model that sends nonsense: every stream ends, in words or in one of our errors, within its memory.
+
+Most streams go through the adapter as it is (`C1Model`, its client and its decoder) on a transport without
+sockets; a tenth comes from a real server on loopback into whole turns, with tools, a store and the client's
+bytes. A few are as large as the limits allow and larger.
+"""
+
+import asyncio
+import json
+import math
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from itertools import count
+
+import httpx2
+import openai
+
+from c1fn.converse import Chat, Limits
+from c1fn.errors import Internal, ModelError
+from c1fn.events import Called, Delta, Ended, Failed, Finished
+from c1fn.models import sse
+from c1fn.models.c1 import C1Model, Timeouts
+from c1fn.stores.memory import MemoryStore
+from c1fn.toolbox import TOOLS
+from c1fn.tools import Tools
+from c1fn.turn import Ask, Message
+from c1fn.wire import Wire
+from scripts.fuzz.books import Books, megabytes
+from scripts.fuzz.mutate import Chance, deep, written
+from tests.upstream import EVENT_STREAM, Answer, Fault, Upstream, call, say
+
+HANG = 20.0
+"""Seconds after which a stream counts as hanging: it takes about a millisecond."""
+
+MEMORY = 384.0
+"""MB that this process may need more than before: 4 MB of empty objects are 130 as Python's, beside the event
+itself, the case's own bytes (12) and what the allocator has not given back of the case before."""
+
+ASK = [Message("user", "hello")]
+GIANTS = 30
+SOCKETS = 0.1
+"""The share of events that come through a socket."""
+
+SEEDS: tuple[tuple[bytes, ...], ...] = tuple(
+    tuple(step for step in answer.steps if isinstance(step, bytes))
+    for answer in (
+        say("Hello", " world", "\ud83d", "\ude00", "<content>", "größe"),
+        call(("call_1", "current_time", '{"timezone": "UTC"}'), ("call_2", "nothing", "{}"), before="Wait. "),
+        Answer((b'data: {"error": {"message": "busy", "code": "server"}}\n\n', *say("a").steps)),
+    )
+)
+
+
+async def run(events: int, seed: int) -> Books:
+    books, chance = Books("model", seed), Chance(seed)
+    before = megabytes()
+    await _adapter(books, chance, round(events * (1 - SOCKETS)))
+    await _giants(books, chance)
+    await _turns(books, chance, events)
+    grown = megabytes() - before
+    if grown > MEMORY:
+        books.fault(f"memory has grown by {grown:.0f} MB", before)
+    books.close(f", {grown:.0f} MB more memory at the most")
+    return books
+
+
+def stream(chance: Chance) -> tuple[list[bytes], int]:
+    """A whole answer with some of its events mutated, and how many."""
+    events = list(chance.choice(SEEDS))
+    times = 1 if chance.random() < 0.3 else chance.randrange(1, len(events) + 1)
+    chosen = chance.sample(range(len(events)), times)
+    for at in chosen:
+        events[at] = _mutated(chance, events[at])
+    return events, times
+
+
+def _mutated(chance: Chance, event: bytes) -> bytes:
+    kind = chance.random()
+    if kind < 0.02:
+        return b"data: " + deep(chance) + b"\n\n"
+    if kind < 0.6 and event.startswith(b"data: {"):
+        document = chance.document_of(json.loads(event[6:]), chance.choice([1, 1, 2, 5]))
+        return b"data: " + written(document) + b"\n\n"
+    return chance.bytes_of(event, chance.choice([1, 1, 2, 8]))
+
+
+# The adapter on a transport without sockets
+
+
+class Canned(httpx2.AsyncBaseTransport):
+    """Answers each request with the next stream."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        await request.aread()
+        return httpx2.Response(200, headers=list(EVENT_STREAM), stream=_Pieces(self.pieces))
+
+
+class _Pieces(httpx2.AsyncByteStream):
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+
+
+def adapter(transport: httpx2.AsyncBaseTransport) -> C1Model:
+    model = C1Model(api_key="k", base_url="http://127.0.0.1/v1/", model="m", timeouts=Timeouts(read=HANG))
+    client = httpx2.AsyncClient(transport=transport)
+    # The adapter with all of its own but the socket.
+    model._client = openai.AsyncOpenAI(  # noqa: SLF001
+        api_key="k", base_url="http://127.0.0.1/v1/", http_client=client, max_retries=0
+    )
+    return model
+
+
+async def _adapter(books: Books, chance: Chance, events: int) -> None:
+    transport = Canned()
+    model = adapter(transport)
+    end = books.cases + events
+    while books.cases < end:
+        parts, mutated = stream(chance)
+        data = b"".join(parts)
+        transport.pieces = chance.pieces_of(data)
+        await _heard(books, model, data)
+        books.case(mutated)
+    await model.aclose()
+
+
+async def _heard(books: Books, model: C1Model, shown: bytes) -> None:
+    try:
+        async with asyncio.timeout(HANG), aclosing(model.reply(ASK)) as round_:
+            complaint = await _complaint(round_)
+    except ModelError:
+        return
+    except Exception as error:  # noqa: BLE001 - anything else is what is looked for
+        complaint = f"{type(error).__name__}: {error}"
+    if complaint:
+        books.fault(complaint, shown)
+
+
+async def _complaint(events: AsyncGenerator[object, None]) -> str:
+    """What the port does not allow (c1fn/models/__init__.py)."""
+    said = [event async for event in events]
+    kinds = [type(event) for event in said]
+    if kinds.count(Ended) != 1 or kinds[-1] is not Ended or kinds.count(Called) > 1:
+        return f"not ended as the port asks: {kinds[-3:]}"
+    for event in said:
+        if isinstance(event, Delta) and not (event.text and _whole(event.text)):
+            return "an empty delta, or half a character"
+        if isinstance(event, Called) and not all(_whole(c.id + c.name + c.arguments) for c in event.calls):
+            return "half a character in a tool call"
+        if isinstance(event, Ended) and not all(
+            0 <= n < 2**63 for n in (event.usage.input_tokens, event.usage.output_tokens)
+        ):
+            return "a count of tokens that is none"
+    return ""
+
+
+def _whole(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+async def _giants(books: Books, chance: Chance) -> None:
+    """Lines and documents around the limit, in pieces as a socket gives them."""
+    transport = Canned()
+    model = adapter(transport)
+    for number in range(GIANTS):
+        size = chance.choice([sse.LIMIT - 100, sse.LIMIT, sse.LIMIT + 1, 3 * sse.LIMIT])
+        unit = chance.choice(
+            [b"x", b"[", b"{},", b"\0", b"\r", b"\n", b": c\n", b"data: a\n", b'"\\ud800",', b"9"]
+        )
+        opened = chance.choice([b"", b"data: ", b"data: [", b'data: {"choices": [', b'data: {"a": '])
+        data = opened + unit * (size // len(unit)) + chance.choice([b"", b"\n\n", b"]}\n\n"])
+        transport.pieces = [data[at : at + 65_536] for at in range(0, len(data), 65_536)]
+        await _heard(books, model, opened + unit + b"... %d" % number)
+        books.case()
+    await model.aclose()
+
+
+# Whole turns through sockets
+
+
+LIMITS = Limits(history_turns=0, history_tokens=0, max_answer=100_000, max_seconds=HANG, max_rounds=3)
+
+
+async def _turns(books: Books, chance: Chance, until: int) -> None:
+    async with Upstream() as upstream:
+        model = C1Model(
+            api_key="k", base_url=upstream.url, model="m", max_retries=0, timeouts=Timeouts(read=HANG)
+        )
+        chat = Chat(MemoryStore(), model, Tools(TOOLS), LIMITS, lambda _: None)
+        for number in count():
+            if books.cases >= until:
+                break
+            parts, mutated = stream(chance)
+            steps = tuple(piece for piece in chance.pieces_of(b"".join(parts)) if piece)
+            broken = (chance.choice([Fault.RESET, Fault.CLOSE]),) if chance.random() < 0.1 else ()
+            upstream.respond = lambda _, steps=(*steps, *broken): Answer(steps)  # type: ignore[misc]
+            await _turn(books, chat, f"t{number}", b"".join(parts))
+            books.case(mutated)
+        await asyncio.sleep(0)  # the last one takes its name off the list
+        if len(chat._tasks) > 0:  # noqa: SLF001 - each has ended
+            books.fault(f"{len(chat._tasks)} turns still run", b"")  # noqa: SLF001
+        await chat.aclose()
+
+
+async def _turn(books: Books, chat: Chat, thread: str, shown: bytes) -> None:
+    wire = Wire()
+    last: object = None
+    try:
+        async with asyncio.timeout(HANG):
+            reply = await chat.begin(Ask("o", thread, "r", Message("user", "hello")))
+            while not reply.ended:
+                events = await reply.take(math.inf)
+                wire.encode(events).decode()
+                last = events[-1] if events else last
+            await reply.over()
+        (turn,) = await chat.store.load("o", thread)
+        await chat.store.delete("o", thread)
+    except Exception as error:  # noqa: BLE001 - anything is what is looked for
+        books.fault(f"a turn ended with {type(error).__name__}: {error}", shown)
+        return
+    if not isinstance(last, Failed | Finished) or (
+        isinstance(last, Failed) and isinstance(last.error, Internal)
+    ):
+        books.fault(f"a turn ended with {last} and is stored as {turn.state}", shown)
