@@ -51,7 +51,7 @@ PAUSE = 1.5  # seconds between two turns of one person, on average: some three t
 TURNS = 10  # of a thread, before it is deleted and another one begun
 PIECES, PACE = 60, 0.05  # a paced answer takes 3 s, so that a stop (heard within 1 s) finds it unfinished
 LONG = 600_000  # characters that do not compress: several parts in the store, more than a socket holds
-SILENCE = "2"  # seconds of the model that are too long
+SILENCE = "5"  # seconds of the model that are too long
 SIP, SIPPING = 16_384, 0.02  # bytes and seconds of a slow reader: a long answer takes most of a second
 SAMPLE = 1.0  # seconds between two looks at the process
 
