@@ -118,6 +118,9 @@ def _c1fn(model: str, database: str) -> Mapping[str, str]:
         "_HANDLER": "handler.handler",
         "LAMBDA_TASK_ROOT": str(FUNCTION),
         "C1FN_AUTH": "none",
+        "C1FN_OWNER_TURNS_AT_ONCE": "0",  # thousands of turns of one caller; the others count nothing
+        "C1FN_OWNER_TURNS_A_DAY": "0",
+        "C1FN_OWNER_TOKENS_A_DAY": "0",
         "C1FN_BASE_URL": model,
         "C1FN_STORE": "dynamodb",
         "C1FN_DYNAMODB_ENDPOINT": database,

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.c1_answers import answer, prompt  # noqa: E402 - the path comes first
 from benchmarks.meter import Meter  # noqa: E402
-from c1fn.stores import Claim  # noqa: E402
+from c1fn.stores import Claim, Quota  # noqa: E402
 from c1fn.stores.dynamodb import DynamoStore, connect, table  # noqa: E402
 from c1fn.turn import Ask, Message, State, Turn, Usage  # noqa: E402
 from tests.stores.servers import Ministack  # noqa: E402
@@ -35,6 +35,8 @@ TURNS = 30
 HISTORY = 20
 WRITE, READ = 0.625, 0.125  # dollars for a million units
 CONVERSATION = 60.0  # seconds from one prompt to the next, as the store's clock sees them
+
+NO_LIMITS, LIMITS = Quota(), Quota(at_once=8, turns=500, tokens=5_000_000)
 
 PEER = ROOT / ".cache" / "langchain-venv"
 PEER_PACKAGES = ["langchain-community==0.4.2", "boto3"]
@@ -48,6 +50,7 @@ async def say(store: DynamoStore, number: int, text: str, said: str, clock: list
     claim = await store.open(ask, history=HISTORY)
     if not isinstance(claim, Claim):
         raise TypeError(type(claim))
+    await store.admit(claim)
     reply = (Message("assistant", said),)
     usage = Usage(2000, 1500)
     await store.commit(
@@ -66,12 +69,14 @@ def _user(text: str, number: int) -> Message:
     return Message("user", text, id=uuid4(-1 - number))
 
 
-async def ours(url: str, turns: list[tuple[str, str]], name: str) -> list[dict[str, float]]:
+async def ours(
+    url: str, turns: list[tuple[str, str]], name: str, quota: Quota = NO_LIMITS
+) -> list[dict[str, float]]:
     """What each of the turns used."""
     client = connect(url)
     table.create(client, name)
     meter, clock = Meter(client.meta.events), [time.time()]
-    store = DynamoStore(client, name, clock=lambda: clock[0])
+    store = DynamoStore(client, name, quota=quota, clock=lambda: clock[0])
     used = []
     for number, (text, said) in enumerate(turns):
         await say(store, number, text, said, clock)
@@ -161,6 +166,9 @@ def main() -> None:
         used = asyncio.run(ours(server.url, turns, "ours"))
         show(f"c1fn, turns 1 to {TURNS}", used)
         show(f"c1fn, turns {HISTORY + 1} to {TURNS}", used[HISTORY:])
+        limited = asyncio.run(ours(server.url, turns, "limited", LIMITS))
+        show(f"with limits, turns 1 to {TURNS}", limited)
+        show(f"with limits, turns {HISTORY + 1} to {TURNS}", limited[HISTORY:])
         if not args.alone:
             theirs = peer(server.url, turns)
             show(f"LangChain, turns 1 to {TURNS}", theirs)

@@ -16,7 +16,7 @@ from c1fn.frugal import frugal
 from c1fn.log import Lines, Log
 from c1fn.models import Model
 from c1fn.settings import API_KEY, Settings, SettingsError, variable
-from c1fn.stores import Store
+from c1fn.stores import Quota, Store
 from c1fn.toolbox import TOOLS
 from c1fn.tools import Tools
 
@@ -249,15 +249,17 @@ def _names(listed: str | None) -> list[str]:
 
 
 def store(settings: Settings) -> Store:
+    quota = Quota(settings.owner_turns_at_once, settings.owner_turns_a_day, settings.owner_tokens_a_day)
     if settings.store == "memory":
         from c1fn.stores.memory import MemoryStore
 
-        return MemoryStore()
+        return MemoryStore(quota=quota)
     from c1fn.stores.dynamodb import DynamoStore, connect
 
     return DynamoStore(
         connect(settings.dynamodb_endpoint),
         settings.table,
+        quota=quota,
         retention_days=settings.retention_days,
         checkpoints=settings.checkpoints,
     )

@@ -7,7 +7,7 @@ that somebody asked for, a lease that was lost. So a delta costs no timer and no
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -21,6 +21,7 @@ from c1fn.errors import (
     Internal,
     Interrupted,
     LeaseLost,
+    ModelError,
     OutOfTime,
     StoreError,
     TooManyRounds,
@@ -32,11 +33,8 @@ from c1fn.models import Model
 from c1fn.reply import Reply
 from c1fn.stores import RENEWAL, Claim, Replay, Running, Store
 from c1fn.tools import Tools
-from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, for_model
+from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, estimated_tokens, for_model
 from c1fn.watch import Watch
-
-CHARACTERS_PER_TOKEN = 3
-"""An estimate on the safe side: C1's escaped JSON takes about 3 characters a token, prose about 4."""
 
 GRACE = 2.0
 """Seconds that running turns get to finish when the process is asked to end, before they are interrupted:
@@ -61,28 +59,43 @@ class _Draft:
     claim: Claim
     origin: Origin
     watch: Watch
+    admission: asyncio.Future[None]  # nothing may be said before the claim is counted
     reply: list[Message] = field(default_factory=list)
     text: list[str] = field(default_factory=list)  # of this round
     said: list[str] = field(default_factory=list)  # of all rounds
     size: int = 0  # of all rounds, in bytes
+    kept: int = 0  # what is to be stored, in bytes: the answer, what tools were asked, and what they said
     rounds: int = 0
     usage: Usage = field(default_factory=Usage)
     cut: C1fnError | None = None  # why it was ended early; None: the time was over
     stopped: bool = False
 
     def hear(self, text: str, limit: int) -> None:
-        """:raises AnswerTooLong: it would be more than ``limit`` bytes. What was heard before stays."""
-        size = self.size + len(text.encode("utf-8", "replace"))
-        if size > limit:
-            raise AnswerTooLong
+        """:raises AnswerTooLong: see ``grow``. What was heard before stays."""
+        self.size += self.grow([text], limit)
         self.watch.hears()
         self.text.append(text)
         self.said.append(text)
-        self.size = size
+
+    def grow(self, texts: Iterable[str], limit: int) -> int:
+        """The bytes of these texts.
+
+        :raises AnswerTooLong: with them the turn would be more than ``limit`` bytes.
+        """
+        size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+        if self.kept + size > limit:
+            raise AnswerTooLong
+        self.kept += size
+        return size
 
     def close_round(self, calls: tuple[ToolCall, ...], results: Sequence[Message]) -> None:
         self.reply += (Message("assistant", "".join(self.text), tool_calls=calls), *results)
         self.text = []
+
+    def estimate(self, messages: Sequence[Message], calls: tuple[ToolCall, ...]) -> Usage:
+        """What this round took, where the model did not tell or was not heard to its end."""
+        said = Message("assistant", "".join(self.text), tool_calls=calls)
+        return Usage(estimated_tokens(messages), estimated_tokens([said]))
 
     def turn(self, state: State, error: C1fnError | None) -> Turn:
         partial = (Message("assistant", "".join(self.text)),) if self.text else ()
@@ -144,7 +157,8 @@ class Chat:
                 self._start(self._follow(ask.owner, ask.thread_id, ask.response_id, reply), reply)
             case Claim():
                 limit = min(self._limits.max_seconds, seconds or self._limits.max_seconds)
-                self._start(self._run(_Draft(opened, origin, watch), reply, limit), reply)
+                counting = asyncio.ensure_future(self.store.admit(opened))
+                self._start(self._run(_Draft(opened, origin, watch, counting), reply, limit), reply)
             case _:
                 assert_never(opened)
         return reply
@@ -196,7 +210,7 @@ class Chat:
         state, error, bug = State.DONE, None, None
         limit = asyncio.timeout(seconds)
         try:
-            async with limit, self._kept_alive(draft, limit):
+            async with limit, _known(draft.admission), self._kept_alive(draft, limit):
                 await self._answer(draft, reply)
         except C1fnError as failure:
             state, error = State.FAILED, failure
@@ -250,8 +264,10 @@ class Chat:
                 draft.cut = lost
             except StoreError:
                 continue  # the lease outlives several failed renewals, and the commit has the last word
-        if not limit.expired():  # else it is ending the turn already
-            limit.reschedule(asyncio.get_running_loop().time())
+            except Exception:  # a bug: who waits for this beat raises it
+                _cut_short(limit)
+                raise
+        _cut_short(limit)
 
     async def _answer(self, draft: _Draft, reply: Reply) -> None:
         history = self._within_budget(draft.claim.history)
@@ -264,32 +280,42 @@ class Chat:
 
     async def _rounds(self, history: Sequence[Turn], draft: _Draft, reply: Reply) -> None:
         before = [*for_model(history), draft.claim.ask.prompt]
-        while draft.rounds < self._limits.max_rounds:
-            calls = await self._round([*before, *draft.reply], draft, reply)
-            if not calls:
-                return
+        while calls := await self._round([*before, *draft.reply], draft, reply):
+            if draft.rounds >= self._limits.max_rounds:
+                raise TooManyRounds
+            draft.grow((call.arguments for call in calls), self._limits.max_answer)
             for call in calls:
                 reply.say(Working(call.name))
-            draft.close_round(calls, await self._tools.run(calls))
-        raise TooManyRounds
+            results = await self._tools.run(calls)
+            draft.grow((result.content for result in results), self._limits.max_answer)
+            draft.close_round(calls, results)
 
     async def _round(self, messages: list[Message], draft: _Draft, reply: Reply) -> tuple[ToolCall, ...]:
         calls: tuple[ToolCall, ...] = ()
-        asked = self.model.reply(messages, self._tools.specs)
-        with draft.watch.asking():
-            async with aclosing(asked) as events:
-                async for event in events:
-                    match event:
-                        case Delta(text):
-                            draft.hear(text, self._limits.max_answer)
-                            reply.say(event)
-                        case Called():
-                            calls = event.calls
-                        case Ended(reason, usage):
-                            draft.usage += usage
-                            _check(reason)
-                        case _:
-                            assert_never(event)
+        usage, asked, heard = Usage(), True, False
+        try:
+            with draft.watch.asking():
+                async with aclosing(self.model.reply(messages, self._tools.specs)) as events:
+                    async for event in events:
+                        if not heard:
+                            await asyncio.shield(draft.admission)
+                            heard = True
+                        match event:
+                            case Delta(text):
+                                draft.hear(text, self._limits.max_answer)
+                                reply.say(event)
+                            case Called():
+                                calls = event.calls
+                            case Ended(reason, usage):
+                                _check(reason)
+                            case _:
+                                assert_never(event)
+        except ModelError:
+            asked = heard  # a model that did not begin takes nothing
+            raise
+        finally:
+            if asked:
+                draft.usage += usage if usage.tokens else draft.estimate(messages, calls)
         draft.rounds += 1
         if not calls and not draft.said:
             raise AnswerEmpty
@@ -297,9 +323,9 @@ class Chat:
 
     def _within_budget(self, history: Sequence[Turn]) -> Sequence[Turn]:
         """The newest whole turns whose estimated tokens fit."""
-        room = self._limits.history_tokens * CHARACTERS_PER_TOKEN
+        room = self._limits.history_tokens
         for index in range(len(history) - 1, -1, -1):
-            room -= sum(len(m.content) for m in for_model([history[index]]))
+            room -= estimated_tokens(for_model([history[index]]))
             if room < 0:
                 return history[index + 1 :]
         return history
@@ -324,6 +350,25 @@ class Chat:
             output_tokens=draft.usage.output_tokens,
             detail=str(error) if error else None,
         )
+
+
+def _cut_short(limit: asyncio.Timeout) -> None:
+    """End the turn by its own timeout, now."""
+    if not limit.expired():  # else it is ending the turn already
+        limit.reschedule(asyncio.get_running_loop().time())
+
+
+@asynccontextmanager
+async def _known(admission: asyncio.Future[None]) -> AsyncGenerator[None, None]:
+    """Whatever becomes of the answer, leave only when the store has said whether the turn is counted: its
+    commit settles what the count began. Why it is not was told by the answer, or something worse was.
+    """
+    try:
+        yield
+    finally:
+        await asyncio.wait({admission})
+        with suppress(C1fnError):
+            admission.result()
 
 
 async def _to_its_end(commit: Coroutine[None, None, None]) -> None:

@@ -5,6 +5,7 @@
     ├── Unauthorized ─ TokenRejected · ForeignPage · NotFound
     ├── IssuerUnavailable                                                    nobody can be recognised
     ├── Refused ─ Busy · Mismatch                                                the thread says no
+    ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp                   the owner had enough
     ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
     ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelRejected
     │                · ContextTooLong · AnswerCut · AnswerGarbled · AnswerTooLong · AnswerWithheld
@@ -151,6 +152,35 @@ class Mismatch(Refused):
     status = 409
     title = "This responseId was used for another prompt"
     detail = "Send a new responseId with a new prompt."
+
+
+class OverQuota(C1fnError):
+    """The owner may not begin another turn now. The same responseId may be sent again later."""
+
+    status = 429
+
+
+class TooManyAtOnce(OverQuota):
+    code = "too_many_turns_at_once"
+    title = "Too many answers are being written"
+    detail = "Too many of your answers are being written. Wait until one is finished, then send again."
+    retry_after = 5  # about a third of a usual answer's time
+
+
+class TurnsUsedUp(OverQuota):
+    """``retry_after`` is the time until the next day begins, in UTC."""
+
+    code = "turns_used_up"
+    title = "Your prompts for today are used up"
+    detail = "You have sent as many prompts as you may in one day. The next day begins at midnight UTC."
+
+
+class TokensUsedUp(OverQuota):
+    """``retry_after`` is the time until the next day begins, in UTC."""
+
+    code = "tokens_used_up"
+    title = "Your tokens for today are used up"
+    detail = "Your conversations took as much as they may in one day. The next day begins at midnight UTC."
 
 
 class StoreError(C1fnError):

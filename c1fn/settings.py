@@ -84,6 +84,16 @@ class Settings(BaseModel):
     max_seconds: float = Field(600, gt=0, description="The time for one answer, at most.")
     max_rounds: int = Field(8, ge=1, le=64, description="Rounds of tool calls in one turn, at most.")
 
+    owner_turns_at_once: int = Field(
+        8, ge=0, le=64, description="Turns that one caller may run at once; 0 is any number."
+    )
+    owner_turns_a_day: int = Field(
+        500, ge=0, description="Turns that one caller may begin on a day of UTC; 0 is any number."
+    )
+    owner_tokens_a_day: int = Field(
+        5_000_000, ge=0, description="Tokens that one caller may use on a day of UTC; 0 is any number."
+    )
+
     rest_api: Literal["streaming", "buffered"] = Field(
         "streaming", description="How a REST API is answered, as its integration is set up: or `buffered`."
     )

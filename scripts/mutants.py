@@ -16,6 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 STORE = Path("c1fn/stores/dynamodb")
 TESTS = ["tests/stores/test_weather.py", "tests/stores/test_dynamodb.py", "tests/stores/test_chaos.py"]
+TESTS += ["tests/stores/test_crowd.py"]
 TIME = 300  # seconds for the tests of one mutant; they take 40
 
 
@@ -101,23 +102,82 @@ MUTANTS = [
     Mutant("prompt", "opening", "if known and known != self.run.hash:", "if False:"),
     Mutant("look-up", "opening", "self._turns.find(spot, bid.ask.response_id),", "asyncio.sleep(0),"),
     Mutant(
-        "lease", "opening", "alive = run.until > self._clock() and not committed", "alive = not committed"
+        "lease",
+        "opening",
+        "alive = run.until > self._clock() and committed is None",
+        "alive = committed is None",
     ),
-    Mutant("living", "opening", "alive = run.until > self._clock() and not committed", "alive = False"),
-    Mutant("committed", "opening", "return row is not None and row.attempt == run.attempt", "return False"),
+    Mutant("living", "opening", "alive = run.until > self._clock() and committed is None", "alive = False"),
+    Mutant(
+        "committed",
+        "opening",
+        "return row if row is not None and row.attempt == run.attempt else None",
+        "return None",
+    ),
     Mutant(
         "fence",
         "opening",
-        "return (await self._turns.put(spot, row, run.replaces)).attempt",
-        "return row.attempt",
+        "return await self._turns.put(spot, row, run.replaces)",
+        "await self._turns.put(spot, row, run.replaces)\n        return row",
     ),
     Mutant("phantom", "opening", "return number is not None and number <= thread.n", "return False"),
     Mutant("stale", "opening", " or not _fits(thread, rows)", ""),
     Mutant(
         "give-back",
         "opening",
-        "if bid.holds:\n            await self._threads.release(bid.spot, bid.run.attempt, None)",
+        "await self._threads.give_back(bid.spot, bid.run.attempt, created=bid.created)",
         "pass",
+    ),
+    Mutant("created", "opening", "bid.holds and not thread.created", "False"),
+    Mutant("turns", "usage", '"#turns < :turns"', '"(#turns < :turns OR #turns >= :turns)"'),
+    Mutant(
+        "places", "usage", '"size(#places) < :room"', '"(size(#places) < :room OR size(#places) >= :room)"'
+    ),
+    Mutant("tokens", "usage", '"#tokens < :left"', '"(#tokens < :left OR #tokens >= :left)"'),
+    Mutant("together", "usage", "N(quota.tokens - (self.tokens - row.tokens))", "N(quota.tokens)"),
+    Mutant("day", "usage", '["#day = :seen"]', '["(#day = :seen OR #day <> :seen)"]'),
+    Mutant(
+        "own-place",
+        "usage",
+        '"#places.#mine.#attempt = :mine"',
+        '"(#places.#mine.#attempt = :mine OR attribute_exists(#places))"',
+    ),
+    Mutant(
+        "no-place",
+        "usage",
+        '"attribute_not_exists(#places.#mine)"',
+        '"attribute_exists(#places)"',
+    ),
+    Mutant(
+        "settled-place",
+        "usage",
+        'f"#places.#p{index}.#attempt = :p{index}"',
+        'f"(#places.#p{index}.#attempt = :p{index} OR attribute_exists(#places))"',
+    ),
+    Mutant("first-count", "usage", '"attribute_not_exists(pk)"', '"attribute_not_exists(nothing)"'),
+    Mutant(
+        "lost-count",
+        "usage",
+        "return self.mine is not None and self.mine.attempt == self.entry.attempt",
+        "return False",
+    ),
+    Mutant("reserve", "usage", "told if thread.last == self.attempt else told + self.reserve", "told"),
+    Mutant(
+        "released",
+        "usage",
+        "told if thread.last == self.attempt else told + self.reserve",
+        "told + self.reserve",
+    ),
+    Mutant("running-place", "usage", "if thread and not thread.alive(now)", "if thread"),
+    Mutant("stale-refusal", "admission", "if refusal and attempt:", "if refusal:"),
+    Mutant("ahead", "admission", "return count.mine is not None and", "return seen is not None and"),
+    Mutant("spent", "threads", '"spent": N(spent)}', '"spent": N(0)}'),
+    Mutant("spent-before", "opening", "spent=thread.spent + used.tokens", "spent=thread.spent"),
+    Mutant(
+        "last-life",
+        "threads",
+        '("gone", "sweep", "run", "expires_at")',
+        '("gone", "sweep", "last", "run", "expires_at")',
     ),
     Mutant("part-of-whom", "pack", 'f"{writer}.{digest}"', '"part"'),
     Mutant("owner", "rows", 'name.replace("%", "%25").replace("#", "%23")', "name"),

@@ -42,7 +42,7 @@ from c1fn.runtime.emulator import Emulator  # noqa: E402
 from c1fn.stores.dynamodb import connect, table  # noqa: E402
 from c1fn.wire import error_card  # noqa: E402
 from scripts.books import Books  # noqa: E402
-from tests.processes import chat_body  # noqa: E402
+from tests.processes import NO_LIMITS, chat_body  # noqa: E402
 from tests.stores.servers import Ministack  # noqa: E402
 from tests.upstream import END, FAULTS, ROLE, Answer, Request, Upstream, call, delta, say  # noqa: E402
 
@@ -336,6 +336,7 @@ async def function(books: Turns) -> AsyncGenerator[Emulator, None]:
         async with Upstream(Model(books)) as upstream:
             environ = database.settings("threads") | {
                 "C1FN_AUTH": "none",
+                **NO_LIMITS,
                 "C1FN_BASE_URL": upstream.url,
                 "C1FN_MODEL_SILENCE": SILENCE,
                 "THESYS_API_KEY": "k",

@@ -29,7 +29,7 @@ from httpx2 import AsyncClient, HTTPError, Limits  # noqa: E402 - the path comes
 from c1fn.runtime.emulator import Emulator  # noqa: E402
 from c1fn.stores.dynamodb import connect, table  # noqa: E402
 from scripts.books import Books  # noqa: E402
-from tests.processes import chat_body  # noqa: E402
+from tests.processes import NO_LIMITS, chat_body  # noqa: E402
 from tests.stores.servers import SERVER  # noqa: E402
 from tests.upstream import END, ROLE, Answer, Request, Upstream, delta, say  # noqa: E402
 
@@ -88,6 +88,7 @@ async def functions(upstream: Upstream, *sizes: tuple[int, int]) -> AsyncGenerat
         table.create(connect(database.url), "threads")
         environ = database.settings("threads") | {
             "C1FN_AUTH": "none",
+            **NO_LIMITS,
             "C1FN_BASE_URL": upstream.url,
             "THESYS_API_KEY": "k",
         }

@@ -23,6 +23,7 @@ from c1fn.errors import (
     OutOfTime,
     StoreUnavailable,
     TooManyRounds,
+    TurnsUsedUp,
 )
 from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, ModelEvent, Working
 from c1fn.log import Line, Origin, TurnLine, pseudonym
@@ -440,6 +441,101 @@ async def test_a_renewal_that_fails_does_not_end_the_turn(stage: Stage) -> None:
     assert await heard(reply) == [Delta("b"), Finished(State.DONE)]
 
 
+async def test_a_bug_in_a_renewal_ends_the_turn_and_is_raised(stage: Stage) -> None:
+    class Broken(MemoryStore):
+        async def renew(self, claim: Claim, said: str) -> bool:
+            raise ZeroDivisionError(claim, said)
+
+    scene = stage([Delta("a"), asyncio.Event()], store=Broken())
+    reply = await scene.chat.begin(ask())
+    await reply.take(60)
+    scene.pulse.beat()
+    (told,) = await reply.take(60)
+    assert isinstance(told, Failed)
+    assert type(told.error) is Internal
+    with pytest.raises(ZeroDivisionError):
+        await reply.over()
+    assert (await scene.turn()).state is State.FAILED
+
+
+class Counting(MemoryStore):
+    """A memory store that counts a turn, or refuses it, when its gate is opened."""
+
+    def __init__(self, refusal: Exception | None = None) -> None:
+        super().__init__()
+        self.counting, self.gate, self.refusal = asyncio.Event(), asyncio.Event(), refusal
+
+    async def admit(self, claim: Claim) -> None:
+        await super().admit(claim)
+        self.counting.set()
+        await self.gate.wait()
+        if self.refusal:
+            raise self.refusal
+
+
+async def test_the_model_is_asked_while_the_turn_is_counted_and_nothing_is_said_before(stage: Stage) -> None:
+    store, begun = Counting(), asyncio.Event()
+    begun.set()
+    scene = stage([begun, Delta("a"), *says("b")], store=store)
+    reply = await scene.chat.begin(ask())
+    await store.counting.wait()
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert len(scene.model.asked) == 1
+    assert (await scene.turn()).answer == ""
+    assert reply._events == []
+    store.gate.set()
+    assert await heard(reply) == [Delta("a"), Delta("b"), Finished(State.DONE)]
+
+
+@pytest.mark.parametrize("script", [says("a"), [Called(CALLS), Ended("tool_calls", Usage(1, 1))]])
+async def test_a_turn_too_many_says_nothing_runs_no_tool_and_is_kept_as_failed(
+    stage: Stage, script: list[Step]
+) -> None:
+    store = Counting(TurnsUsedUp(retry_after=7))
+    store.gate.set()
+    scene = stage(script, store=store)
+    (told,) = await heard(await scene.chat.begin(ask()))
+    assert isinstance(told, Failed)
+    assert (type(told.error), told.error.retry_after) == (TurnsUsedUp, 7)
+    turn = await scene.turn()
+    assert (turn.state, turn.error, turn.reply) == (State.FAILED, "turns_used_up", ())
+    assert turn.usage.tokens > 0
+    store.refusal = None
+    assert (await heard(await scene.chat.begin(ask())))[-1] != told
+
+
+async def test_a_model_that_fails_at_once_is_told_when_the_turn_is_counted(stage: Stage) -> None:
+    """And a bug of the count is raised, whatever the model did."""
+    store = Counting(ZeroDivisionError())
+    reply = await stage([AnswerCut()], store=store).chat.begin(ask())
+    await store.counting.wait()
+    store.gate.set()
+    (told,) = await reply.take(60)
+    assert isinstance(told, Failed)
+    assert type(told.error) is Internal
+    with pytest.raises(ZeroDivisionError):
+        await reply.over()
+
+
+@pytest.mark.parametrize(
+    ("script", "usage"),
+    [
+        ([Delta("abcdef"), Ended("stop", Usage())], Usage(1, 2)),
+        ([Delta("abcdef"), AnswerCut()], Usage(1, 2)),
+        ([Delta("abcdef"), Ended("stop", Usage(10, 5))], Usage(10, 5)),
+        ([AnswerCut()], Usage()),
+    ],
+)
+async def test_tokens_are_estimated_where_the_model_does_not_tell(
+    stage: Stage, script: list[Step], usage: Usage
+) -> None:
+    """A model that did not even begin takes none."""
+    scene = stage(script)
+    await heard(await scene.chat.begin(ask()))
+    assert (await scene.turn()).usage == usage
+
+
 class Slow(MemoryStore):
     """A memory store whose commit waits for a gate, or fails as no store should."""
 
@@ -527,11 +623,23 @@ async def test_text_before_a_call_is_part_of_the_answer(stage: Stage) -> None:
 
 
 async def test_rounds_are_bounded(stage: Stage) -> None:
+    """No tool runs whose result no model would hear."""
     scene = stage([Called(CALLS), Ended("tool_calls", Usage())])
-    told = (await heard(await scene.chat.begin(ask())))[-1]
+    *working, told = await heard(await scene.chat.begin(ask()))
     assert isinstance(told, Failed)
     assert type(told.error) is TooManyRounds
     assert len(scene.model.asked) == 3
+    assert working == [Working("add")] * 4
+
+
+@pytest.mark.parametrize("most", [50, 54])
+async def test_what_tools_are_asked_and_say_is_part_of_the_turns_size(stage: Stage, most: int) -> None:
+    """26 bytes of arguments and 2 of results in each round, two rounds long."""
+    scene = stage([Called(CALLS), Ended("tool_calls", Usage())], max_answer=most)
+    *working, told = await heard(await scene.chat.begin(ask()))
+    assert isinstance(told, Failed)
+    assert type(told.error) is AnswerTooLong
+    assert len(working) == (2 if most < 54 else 4)
 
 
 @pytest.mark.parametrize("cut", range(1, 6))

@@ -9,6 +9,8 @@ An adapter keeps these laws; `tests/stores/contract.py` proves them for each one
 * A claim that is not renewed for ``LEASE`` seconds may be taken over: by another prompt (its turn is then
   interrupted) or by the same responseId (its turn then runs again, under the same number).
 * The owner is part of every key: a thread of another owner cannot be named.
+* An owner's ``Quota`` is kept whatever races: a claim is counted once, before its answer may leave. A turn
+  that is run again is counted again, for it asks the model again.
 
 Every method may raise ``StoreUnavailable``.
 """
@@ -60,6 +62,27 @@ class Running:
 Opened = Claim | Replay | Running
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What one owner may take; 0 is any number. A day is one of UTC.
+
+    A turn begins if fewer than ``at_once`` others run, if fewer than ``turns`` began today, and if the turns
+    that are over used fewer than ``tokens`` today: so those that run together may pass that one limit.
+    """
+
+    at_once: int = 0
+    turns: int = 0
+    tokens: int = 0
+
+
+DAY = 86_400
+
+
+def until_tomorrow(now: float) -> float:
+    """Seconds until the next day of UTC begins."""
+    return DAY - now % DAY
+
+
 class Store(Protocol):
     async def open(self, ask: Ask, *, history: int) -> Opened:
         """Begin the turn, or say why not.
@@ -67,6 +90,15 @@ class Store(Protocol):
         :param history: how many of the newest earlier turns a ``Claim`` must carry, at most.
         :raises Busy: another responseId runs on this thread.
         :raises Mismatch: this responseId was used with another prompt.
+        :raises OverQuota: it would be a claim, and its owner may not begin one. Nothing was stored.
+        """
+        ...
+
+    async def admit(self, claim: Claim) -> None:
+        """Count the claim against its owner's quota, if ``open`` did not yet. The model may be asked
+        meanwhile, but nothing that it says may be told, and no tool be run, before this returns.
+
+        :raises OverQuota: others were faster. The turn is to be committed as failed.
         """
         ...
 

@@ -12,10 +12,10 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from c1fn.errors import Busy, LeaseLost, Mismatch, NotFound
-from c1fn.stores import LEASE, Claim, Opened, Replay, Running
+from c1fn.errors import Busy, LeaseLost, Mismatch, NotFound, TokensUsedUp, TooManyAtOnce, TurnsUsedUp
+from c1fn.stores import DAY, LEASE, Claim, Opened, Quota, Replay, Running, until_tomorrow
 from c1fn.stores.cursor import decode, encode
-from c1fn.turn import Ask, Message, Page, State, Thread, Turn, title_of
+from c1fn.turn import Ask, Message, Page, State, Thread, Turn, estimated_tokens, for_model, title_of
 
 _ANSWERED = {State.DONE, State.STOPPED}
 
@@ -59,9 +59,19 @@ class _Thread:
         run.changed.set()
 
 
+@dataclass(slots=True)
+class _Used:
+    """What an owner used on one day."""
+
+    day: int
+    turns: int = 0
+    tokens: int = 0
+
+
 class MemoryStore:
     """A ``Store`` in memory.
 
+    :param quota: what one owner may take.
     :param clock: seconds since the epoch.
     :param sleep: waits that many seconds of that clock.
     :param token: a fresh random token at each call.
@@ -70,6 +80,7 @@ class MemoryStore:
     def __init__(
         self,
         *,
+        quota: Quota = Quota(),  # noqa: B008 - it is frozen
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         token: Callable[[], str] = lambda: secrets.token_urlsafe(12),
@@ -78,10 +89,13 @@ class MemoryStore:
         self._sleep = sleep
         self._token = token
         self._threads: dict[tuple[str, str], _Thread] = {}
+        self._quota = quota
+        self._used: dict[str, _Used] = {}
 
     async def open(self, ask: Ask, *, history: int) -> Opened:
         thread = self._find(ask.owner, ask.thread_id)
         if thread is None:
+            self._count(ask.owner)
             return self._claim(self._new(ask.owner, ask.thread_id, title_of(ask.prompt)), ask, history)
         known = thread.find(ask.response_id)
         own = thread.run if thread.run and thread.run.ask.response_id == ask.response_id else None
@@ -98,6 +112,7 @@ class MemoryStore:
             return Replay(known)
         if thread.run:
             raise Busy
+        self._count(ask.owner)
         return self._claim(thread, ask, history, again=known)
 
     def _claim(self, thread: _Thread, ask: Ask, history: int, again: Turn | None = None) -> Claim:
@@ -109,6 +124,34 @@ class MemoryStore:
         thread.run = _Run(claim, now + LEASE)
         thread.updated = now
         return claim
+
+    def _count(self, owner: str) -> None:
+        """:raises OverQuota: the owner may not begin another turn."""
+        used, quota = self._usage(owner), self._quota
+        tomorrow = until_tomorrow(self._clock())
+        if quota.turns and used.turns >= quota.turns:
+            raise TurnsUsedUp(retry_after=tomorrow)
+        if quota.tokens and used.tokens >= quota.tokens:
+            raise TokensUsedUp(retry_after=tomorrow)
+        running = sum(1 for (of, _), thread in self._threads.items() if of == owner and self._alive(thread))
+        if quota.at_once and running >= quota.at_once:
+            raise TooManyAtOnce
+        used.turns += 1
+
+    def _usage(self, owner: str) -> _Used:
+        today = int(self._clock() // DAY)
+        if owner not in self._used or self._used[owner].day != today:
+            self._used[owner] = _Used(today)
+        return self._used[owner]
+
+    def _charge_dead(self, run: _Run) -> None:
+        """Nobody will tell what this run used: what it was asked and said is what is known."""
+        claim = run.claim
+        used = [*for_model(claim.history), claim.ask.prompt, Message("assistant", run.said)]
+        self._usage(claim.ask.owner).tokens += estimated_tokens(used)
+
+    async def admit(self, claim: Claim) -> None:
+        """Every claim is counted when it is opened."""
 
     async def renew(self, claim: Claim, said: str) -> bool:
         _, run = self._mine(claim)
@@ -122,6 +165,7 @@ class MemoryStore:
         thread, run = self._mine(claim)
         thread.end(run, turn)
         thread.updated = self._clock()
+        self._usage(claim.ask.owner).tokens += turn.usage.tokens
 
     async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
         thread = self._get(owner, thread_id)
@@ -193,6 +237,7 @@ class MemoryStore:
         thread = self._get(owner, thread_id)
         del self._threads[owner, thread_id]
         if thread.run:
+            self._charge_dead(thread.run)
             thread.end(thread.run, thread.run.turn(State.INTERRUPTED))
 
     async def revise(self, owner: str, thread_id: str, response_id: str, content: str) -> None:
@@ -228,6 +273,7 @@ class MemoryStore:
     def _bury(self, thread: _Thread) -> None:
         """A run whose lease is over becomes an interrupted turn."""
         if thread.run and not self._alive(thread):
+            self._charge_dead(thread.run)
             thread.end(thread.run, thread.run.turn(State.INTERRUPTED))
 
     def _mine(self, claim: Claim) -> tuple[_Thread, _Run]:

@@ -4,14 +4,23 @@ Each test's docstring is the rule it proves. Time is a ``Clockwork``: leases run
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
 import pytest
 
-from c1fn.errors import BadField, Busy, LeaseLost, Mismatch, NotFound
-from c1fn.stores import LEASE, Claim, Opened, Replay, Running, Store
+from c1fn.errors import (
+    BadField,
+    Busy,
+    LeaseLost,
+    Mismatch,
+    NotFound,
+    TokensUsedUp,
+    TooManyAtOnce,
+    TurnsUsedUp,
+)
+from c1fn.stores import DAY, LEASE, Claim, Opened, Quota, Replay, Running, Store
 from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, for_model
 from tests.stores.clockwork import Clockwork
 
@@ -58,13 +67,21 @@ async def told(story: AsyncGenerator[str | Turn, None]) -> tuple[str, Turn]:
 
 
 class Contract:
+    shared = True
+    """Whether two stores see the same threads."""
+
     @pytest.fixture
     def time(self) -> Clockwork:
         return Clockwork()
 
     @pytest.fixture
-    def store(self, time: Clockwork) -> Store:
+    def make(self, time: Clockwork) -> Callable[[Quota], Store]:
+        """Stores with a quota. On a server they share one table."""
         raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, make: Callable[[Quota], Store]) -> Store:
+        return make(Quota())
 
     async def say(self, store: Store, response: str, text: str = "hello", thread: str = "t") -> Turn:
         """One whole turn."""
@@ -761,3 +778,153 @@ class Contract:
         for response in ("r2", "r3"):
             with pytest.raises(NotFound, match="no such finished turn"):
                 await store.revise("ann", "t", response, "x")
+
+    # ---- what an owner may take
+
+    async def begin(self, store: Store, response: str, thread: str, owner: str = "ann") -> Claim:
+        """A turn that is counted."""
+        claim = claimed(await store.open(ask(response, thread=thread, owner=owner), history=20))
+        await store.admit(claim)
+        return claim
+
+    async def use(self, store: Store, response: str, thread: str, tokens: int) -> None:
+        """One whole turn that takes so many tokens."""
+        claim = await self.begin(store, response, thread)
+        usage = Usage(tokens - 1, 1)
+        await store.commit(claim, replace(answered(claim, "said"), usage=usage))
+
+    async def test_at_once(self, make: Callable[[Quota], Store]) -> None:
+        """So many turns of one owner run at once; the next begins when one is over."""
+        store = make(Quota(at_once=2))
+        first = await self.begin(store, "r1", "a")
+        await self.begin(store, "r2", "b")
+        with pytest.raises(TooManyAtOnce) as refused:
+            await store.open(ask("r3", thread="c"), history=20)
+        assert refused.value.retry_after == 5
+        await self.begin(store, "r4", "d", owner="bob")
+        await store.commit(first, answered(first, "hi"))
+        await self.begin(store, "r3", "c")
+        with pytest.raises(TooManyAtOnce):
+            await store.open(ask("r5", thread="a"), history=20)
+
+    async def test_a_dead_turn_is_none_that_runs(
+        self, make: Callable[[Quota], Store], time: Clockwork
+    ) -> None:
+        """A machine's death costs its owner a place for no longer than its lease."""
+        store = make(Quota(at_once=1))
+        await self.begin(store, "r1", "a")
+        time.advance(LEASE)
+        await self.begin(store, "r2", "b")
+        with pytest.raises(TooManyAtOnce):
+            await store.open(ask("r1", thread="a"), history=20)
+
+    async def test_a_refused_prompt_leaves_nothing(
+        self, make: Callable[[Quota], Store], time: Clockwork
+    ) -> None:
+        """No thread, no turn; the same responseId begins when there is room, as if for the first time."""
+        store = make(Quota(at_once=1))
+        running = await self.begin(store, "r1", "a")
+        with pytest.raises(TooManyAtOnce):
+            await store.open(ask("r2", thread="b"), history=20)
+        await store.settle()
+        with pytest.raises(NotFound):
+            await store.load("ann", "b")
+        assert [thread.id for thread in (await store.threads("ann", cursor=None, limit=9)).threads] == ["a"]
+        await store.commit(running, answered(running, "hi"))
+        claim = await self.begin(store, "r2", "b")
+        assert (claim.number, claim.history) == (1, ())
+        time.advance(LEASE)
+        await self.begin(store, "r3", "a")
+
+    async def test_turns_a_day(self, make: Callable[[Quota], Store], time: Clockwork) -> None:
+        """So many turns begin on one day of UTC, whatever becomes of them; the next day counts anew."""
+        time.now -= time.now % DAY - 600
+        store = make(Quota(turns=3))
+        for number, state in enumerate([State.DONE, State.FAILED, State.INTERRUPTED]):
+            claim = await self.begin(store, f"r{number}", f"t{number % 2}")
+            await store.commit(claim, answered(claim, "hi", state=state))
+        for thread in ("t0", "t1", "new"):
+            with pytest.raises(TurnsUsedUp) as refused:
+                await store.open(ask("r9", thread=thread), history=20)
+            assert refused.value.retry_after == DAY - 600
+        claimed(await store.open(ask("r9", owner="bob"), history=20))
+        time.advance(DAY - 600)
+        for number in range(3):
+            claim = await self.begin(store, f"s{number}", "t0")
+            await store.commit(claim, answered(claim, "hi"))
+        with pytest.raises(TurnsUsedUp):
+            await store.open(ask("s9", thread="t0"), history=20)
+
+    async def test_run_again_is_counted_again(self, make: Callable[[Quota], Store]) -> None:
+        """It asks the model again. A replay, one that follows and one that is refused do not."""
+        store = make(Quota(turns=2))
+        claim = await self.begin(store, "r1", "a")
+        assert await store.open(ask("r1", thread="a"), history=20) == Running(1)
+        with pytest.raises(Busy):
+            await store.open(ask("r2", thread="a"), history=20)
+        await store.commit(claim, answered(claim, state=State.FAILED))
+        again = await self.begin(store, "r1", "a")
+        turn = answered(again, "hi")
+        await store.commit(again, turn)
+        with pytest.raises(TurnsUsedUp):
+            await store.open(ask("r3", thread="a"), history=20)
+        assert await store.open(ask("r1", thread="a"), history=20) == Replay(turn)
+        with pytest.raises(Mismatch):
+            await store.open(ask("r1", "other", thread="a"), history=20)
+
+    async def test_tokens_a_day(self, make: Callable[[Quota], Store], time: Clockwork) -> None:
+        """A turn begins while the turns that are over used fewer tokens, in whatever threads."""
+        store = make(Quota(tokens=1000))
+        await self.use(store, "r1", "a", 400)
+        await self.use(store, "r2", "b", 300)
+        await self.use(store, "r3", "b", 299)
+        await self.use(store, "r4", "a", 1)
+        for thread in ("a", "b", "new"):
+            with pytest.raises(TokensUsedUp) as refused:
+                await store.open(ask("r9", thread=thread), history=20)
+            assert refused.value.retry_after == DAY - time.now % DAY
+        time.advance(DAY)
+        await self.use(store, "r9", "a", 5)
+
+    async def test_tokens_of_a_deleted_thread(self, make: Callable[[Quota], Store]) -> None:
+        """A thread that is deleted, and begins anew, forgets nothing that was used."""
+        store = make(Quota(tokens=1000))
+        await self.use(store, "r1", "a", 600)
+        await store.delete("ann", "a")
+        await self.use(store, "r2", "a", 399)
+        await store.delete("ann", "a")
+        await self.use(store, "r3", "b", 1)
+        with pytest.raises(TokensUsedUp):
+            await store.open(ask("r9", thread="c"), history=20)
+
+    async def test_deleted_while_it_ran(self, make: Callable[[Quota], Store]) -> None:
+        """Who deletes the thread under a turn pays for what the model was asked."""
+        store = make(Quota(tokens=100))
+        await store.open(ask("r1", "word " * 60, thread="a"), history=20)
+        await store.delete("ann", "a")
+        with pytest.raises(TokensUsedUp):
+            await store.open(ask("r9", thread="b"), history=20)
+
+    async def test_the_dead_pay(self, make: Callable[[Quota], Store], time: Clockwork) -> None:
+        """A turn that died counts with what the model was asked, when its thread is taken over."""
+        store = make(Quota(tokens=100))
+        await store.open(ask("r1", "word " * 60, thread="a"), history=20)
+        time.advance(LEASE)
+        with pytest.raises(TokensUsedUp):
+            await store.open(ask("r2", thread="a"), history=20)
+
+    async def test_no_more_than_the_quota_in_a_race(self, make: Callable[[Quota], Store]) -> None:
+        """Of twelve that race on two machines, exactly so many begin."""
+        quota = Quota(at_once=5)
+        stores = [make(quota), make(quota)] if self.shared else [make(quota)]
+
+        async def one(number: int) -> bool:
+            try:
+                await self.begin(stores[number % len(stores)], "r", f"t{number}")
+            except TooManyAtOnce:
+                return False
+            return True
+
+        assert sum(await asyncio.gather(*(one(number) for number in range(12)))) == 5
+        for store in stores:
+            await store.settle()

@@ -1,12 +1,13 @@
 """The contract, on DynamoDB: moto in process, one call at a time, and a server of its own."""
 
 import uuid
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any
 
 import pytest
 from moto import mock_aws
 
+from c1fn.stores import Quota
 from c1fn.stores.dynamodb import DynamoStore, connect, table
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import Contract
@@ -26,10 +27,18 @@ class OnDynamo(Contract):
         client.delete_table(TableName=name)
 
     @pytest.fixture
-    async def store(self, client: Any, name: str, time: Clockwork) -> AsyncGenerator[DynamoStore, None]:
-        store = DynamoStore(client, name, clock=time.clock, sleep=time.sleep)
-        yield store
-        await store.settle()
+    async def make(
+        self, client: Any, name: str, time: Clockwork
+    ) -> AsyncGenerator[Callable[[Quota], DynamoStore], None]:
+        stores: list[DynamoStore] = []
+
+        def made(quota: Quota) -> DynamoStore:
+            stores.append(DynamoStore(client, name, quota=quota, clock=time.clock, sleep=time.sleep))
+            return stores[-1]
+
+        yield made
+        for store in stores:
+            await store.settle()
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,18 @@
 """The contract, on the memory store."""
 
+from collections.abc import Callable
+
 import pytest
 
+from c1fn.stores import Quota
 from c1fn.stores.memory import MemoryStore
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import Contract
 
 
 class TestMemory(Contract):
+    shared = False
+
     @pytest.fixture
-    def store(self, time: Clockwork) -> MemoryStore:
-        return MemoryStore(clock=time.clock, sleep=time.sleep)
+    def make(self, time: Clockwork) -> Callable[[Quota], MemoryStore]:
+        return lambda quota: MemoryStore(quota=quota, clock=time.clock, sleep=time.sleep)

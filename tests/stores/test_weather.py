@@ -1,10 +1,12 @@
 """What the DynamoDB store makes of faults: each put under boto3, at a chosen call, against a real server."""
 
 import asyncio
+import json
 import socket
 import threading
 import uuid
 from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,12 +14,13 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError, ParamValidationError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-from c1fn.errors import Busy, LeaseLost, NotFound, StoreUnavailable
-from c1fn.stores import LEASE, Replay, Running
+from c1fn.errors import Busy, LeaseLost, NotFound, StoreUnavailable, TokensUsedUp, TurnsUsedUp
+from c1fn.stores import DAY, LEASE, Claim, Quota, Replay, Running
 from c1fn.stores.dynamodb import DynamoStore, connect, table
 from c1fn.stores.dynamodb.calls import ATTEMPTS, Calls
-from c1fn.stores.dynamodb.rows import Spot, turn_sk
-from c1fn.turn import State, Turn, for_model
+from c1fn.stores.dynamodb.rows import Spot, turn_sk, usage_key
+from c1fn.stores.dynamodb.usage import UsageRow
+from c1fn.turn import State, Turn, Usage, for_model
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed, told
 from tests.stores.weather import reply, trouble
@@ -640,3 +643,191 @@ def test_table_differences(dynamodb: str, endpoint: tuple[str, str]) -> None:
     ttl = client.describe_time_to_live(TableName=endpoint[1])["TimeToLiveDescription"]
     assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires_at")
     client.close()
+
+
+# ---- what an owner may take
+
+
+MANY = Quota(at_once=50, turns=50, tokens=1000)
+
+
+async def begin(machine: Machine, response: str, thread: str) -> Claim:
+    claim = claimed(await machine.store.open(ask(response, thread=thread), history=20))
+    await machine.store.admit(claim)
+    return claim
+
+
+async def say(machine: Machine, response: str, thread: str, tokens: int = 18) -> None:
+    """One whole turn, released."""
+    claim = await begin(machine, response, thread)
+    await machine.store.commit(claim, replace(answered(claim, "hi"), usage=Usage(tokens, 0)))
+    await machine.store.settle()
+
+
+def used(machine: Machine) -> UsageRow:
+    key = usage_key("ann")
+    name = machine.store._calls.table
+    return UsageRow.read(machine.client.get_item(TableName=name, Key=key, ConsistentRead=True)["Item"])
+
+
+@pytest.fixture
+async def two(
+    endpoint: tuple[str, str], time: Clockwork
+) -> AsyncGenerator[Callable[[Quota], tuple[Machine, Machine]], None]:
+    """Two machines that hold their owner to a quota."""
+    machines: list[Machine] = []
+
+    def make(quota: Quota) -> tuple[Machine, Machine]:
+        machines.extend(Machine(endpoint, time, quota=quota) for _ in range(2))
+        return machines[0], machines[1]
+
+    yield make
+    for machine in machines:
+        await machine.close()
+
+
+Two = Callable[[Quota], tuple[Machine, Machine]]
+
+
+async def test_counted_beside_the_model(two: Two) -> None:
+    """On a thread that has a place, an open is one round trip, and the count one write after it."""
+    one, _ = two(MANY)
+    await say(one, "r1", "t")
+    one.sky.seen.clear()
+    gate = threading.Barrier(4, timeout=20)
+
+    def held(_: AWSPreparedRequest) -> None:
+        gate.wait()
+
+    for operation in ("UpdateItem", "Query", "Query", "GetItem"):
+        one.sky.at(operation, held)
+    claim = claimed(await one.store.open(ask("r2"), history=20))
+    assert sorted(one.sky.seen) == ["GetItem", "Query", "Query", "UpdateItem"]
+    one.sky.seen.clear()
+    await one.store.admit(claim)
+    assert one.sky.seen == ["UpdateItem"]
+    assert used(one).turns == 2
+
+
+async def test_counted_before_the_model(two: Two) -> None:
+    """On any other thread a turn is counted when it is opened: a crowd asks the model no oftener."""
+    one, _ = two(MANY)
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    assert used(one).turns == 1
+    one.sky.seen.clear()
+    await one.store.admit(claim)
+    assert one.sky.seen == []
+
+
+@pytest.mark.parametrize("fault", ["lost", "unsent"])
+async def test_counted_once(two: Two, fault: str) -> None:
+    """The first count and a later one, through a lost reply and a broken connection."""
+    one, _ = two(MANY)
+    one.sky.at("PutItem", getattr(one.sky, fault))
+    await say(one, "r1", "t")
+    claim = claimed(await one.store.open(ask("r2"), history=20))
+    one.sky.at("UpdateItem", getattr(one.sky, fault))
+    await one.store.admit(claim)
+    row = used(one)
+    assert (row.turns, row.tokens, list(row.places)) == (2, 18, ["t"])
+
+
+async def test_the_last_turn_of_a_day(two: Two) -> None:
+    """Two that ask the model ahead race for it: one is told, before its answer may leave."""
+    one, other = two(Quota(turns=3))
+    await say(one, "r1", "a")
+    first = claimed(await one.store.open(ask("r3", thread="a"), history=20))
+    await say(other, "r2", "b")
+    second = claimed(await other.store.open(ask("r4", thread="b"), history=20))
+    await one.store.admit(first)
+    with pytest.raises(TurnsUsedUp):
+        await other.store.admit(second)
+    assert used(one).turns == 3
+
+
+async def test_the_last_tokens_of_a_day(two: Two) -> None:
+    """Two turns settle what their threads used: together it is too much, and the second is told."""
+    one, other = two(Quota(tokens=100))
+    claims = [await begin(one, "r1", "a"), await begin(other, "r2", "b")]
+    for machine, claim in zip((one, other), claims, strict=True):
+        await machine.store.commit(claim, replace(answered(claim), usage=Usage(60, 0)))
+        await machine.store.settle()
+    first = claimed(await one.store.open(ask("r3", thread="a"), history=20))
+    second = claimed(await other.store.open(ask("r4", thread="b"), history=20))
+    await one.store.admit(first)
+    with pytest.raises(TokensUsedUp):
+        await other.store.admit(second)
+
+
+async def test_settled_once(two: Two, time: Clockwork, endpoint: tuple[str, str]) -> None:
+    """Two that settle the same turn in the same moment count its tokens once."""
+    one, _ = two(MANY)
+    await say(one, "r1", "a", tokens=60)
+
+    async def meanwhile_another() -> None:
+        another = Machine(endpoint, time, quota=MANY)
+        await begin(another, "r2", "b")
+        await another.close()
+
+    passed = lambda _: None  # noqa: E731 - the lock of its thread
+    one.sky.at("UpdateItem", passed, meanwhile(meanwhile_another))
+    await begin(one, "r3", "c")
+    row = used(one)
+    assert (row.turns, row.tokens, sorted(row.places)) == (3, 60, ["b", "c"])
+
+
+async def test_two_begin_a_day(two: Two, time: Clockwork, endpoint: tuple[str, str]) -> None:
+    """The first two turns of a day are two, also where both saw the day before."""
+    one, _ = two(MANY)
+    await say(one, "r1", "a")
+    time.advance(DAY)
+
+    async def meanwhile_another() -> None:
+        another = Machine(endpoint, time, quota=MANY)
+        await begin(another, "r2", "b")
+        await another.close()
+
+    passed = lambda _: None  # noqa: E731 - the lock of its thread
+    one.sky.at("UpdateItem", passed, meanwhile(meanwhile_another))
+    await begin(one, "r3", "c")
+    row = used(one)
+    assert (row.day, row.turns, row.tokens) == (int(time.now // DAY), 2, 18)
+
+
+async def test_a_slow_clock_brings_no_day_back(two: Two, time: Clockwork) -> None:
+    """A machine whose clock is a little behind counts into the day that has begun."""
+    one, other = two(Quota(turns=2))
+    time.advance(DAY - time.now % DAY)
+    await say(one, "r1", "a")
+    time.now -= 5
+    await say(other, "r2", "a")
+    with pytest.raises(TurnsUsedUp):
+        await one.store.open(ask("r3", thread="b"), history=20)
+
+
+async def test_tokens_through_a_lost_release(two: Two) -> None:
+    """Whoever makes up for a release that never came counts its tokens too."""
+    one, other = two(MANY)
+    claim = await begin(one, "r1", "t")
+    await one.store.commit(claim, answered(claim, "hi"))
+    one.sky.at("UpdateItem", *[one.sky.unsent] * ATTEMPTS)
+    await one.store.settle()
+    await say(other, "r2", "t")
+    assert used(one).tokens == 18
+
+
+async def test_refused_by_no_stale_reading(two: Two) -> None:
+    """Who seems to have no turn left is looked at again, for a reading at half price may be of the past."""
+    one, _ = two(Quota(at_once=1))
+    claim = await begin(one, "r1", "a")
+    key = usage_key("ann")
+    past = one.client.get_item(TableName=one.store._calls.table, Key=key)["Item"]
+    await one.store.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    await say(one, "r2", "b")
+    past["turns"], one_turn = {"N": "9"}, Quota(turns=9)
+    one.store._admission._quota = one_turn
+    body = json.dumps({"Item": past}).encode()
+    one.sky.at("GetItem", lambda request: reply(request, 200, body))
+    await begin(one, "r3", "a")
+    assert used(one).turns == 3

@@ -10,7 +10,7 @@ import json
 import random
 import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -49,10 +49,11 @@ def trouble(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
 
 
 class Weather:
-    """Faults for any number of clients; ``rate`` of their calls meet one while it is on."""
+    """Faults for any number of clients; ``rate`` of their calls meet one of ``kinds`` while it is on."""
 
-    def __init__(self, seed: int, rate: float) -> None:
+    def __init__(self, seed: int, rate: float, kinds: Mapping[str, int] = KINDS) -> None:
         self.rate = rate
+        self._kinds = kinds
         self.faults: Counter[str] = Counter()
         self.calls = 0
         self._rng = random.Random(seed)
@@ -110,7 +111,7 @@ class Weather:
             self._late = [(at, late) for at, late in self._late if at > self.calls]
             kind: str | None = None
             if self._rng.random() < self.rate:
-                (kind,) = self._rng.choices(list(KINDS), list(KINDS.values()))
+                (kind,) = self._rng.choices(list(self._kinds), list(self._kinds.values()))
             if kind == "stale" and not lax:
                 kind = None
             if kind:

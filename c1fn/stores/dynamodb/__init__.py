@@ -2,7 +2,7 @@
 
 The thread's row is the lock; a turn's row, written once on a condition, is the truth. `rows` says what
 stands in the table, `threads` and `turns` read and write it, `opening` and
-`following` say when, and here is the port.
+`following` say when, `admission` counts what an owner uses, and here is the port.
 docs/store.md tells why it is safe and what it costs.
 """
 
@@ -12,19 +12,22 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
+from dataclasses import replace
 from typing import Any
 
 from c1fn.errors import LeaseLost, NotFound, StoreUnavailable
-from c1fn.stores import LEASE, Claim, Opened
+from c1fn.stores import DAY, LEASE, Claim, Opened, Quota
 from c1fn.stores.cursor import decode, encode
+from c1fn.stores.dynamodb.admission import Admission
 from c1fn.stores.dynamodb.calls import Calls, connect
 from c1fn.stores.dynamodb.following import Following
-from c1fn.stores.dynamodb.opening import Held, Opening
+from c1fn.stores.dynamodb.opening import Bid, Held, Opening
 from c1fn.stores.dynamodb.pack import Packed, pack_text, pack_turn
 from c1fn.stores.dynamodb.rows import Run, Spot, ThreadRow, TurnRow, checkpoint_sk, prompt_hash
 from c1fn.stores.dynamodb.threads import Threads
 from c1fn.stores.dynamodb.turns import Turns
-from c1fn.turn import Ask, Page, Thread, Turn
+from c1fn.stores.dynamodb.usage import Entry, UsageRow
+from c1fn.turn import Ask, Page, Thread, Turn, estimated_tokens, for_model
 
 __all__ = ["DynamoStore", "connect"]
 
@@ -34,13 +37,12 @@ LEASE_WRITES = 10.0
 LISTENING = 0.9
 """Seconds between two looks for a stop: one at each renewal."""
 
-DAY = 86_400
-
 
 class DynamoStore:
     """A ``Store`` in DynamoDB.
 
     :param client: see ``connect``; it is closed with the store.
+    :param quota: what one owner may take.
     :param retention_days: for how long a thread is kept after its last turn; 0 is for ever.
     :param checkpoints: keep a running answer as it grows, for followers and for the time after a death.
     :param clock: seconds since the epoch. ``sleep``: waits that many of them. ``jitter``: 0 to 1.
@@ -52,6 +54,7 @@ class DynamoStore:
         client: Any,
         table: str,
         *,
+        quota: Quota = Quota(),  # noqa: B008 - it is frozen
         retention_days: int = 0,
         checkpoints: bool = False,
         clock: Callable[[], float] = time.time,
@@ -64,6 +67,8 @@ class DynamoStore:
         self._turns = Turns(self._calls, clock, retention_days * DAY)
         self._following = Following(self._threads, self._turns, clock, sleep)
         self._opening = Opening(self._threads, self._turns, self._following, clock, token)
+        self._quota = quota if quota != Quota() else None
+        self._admission = Admission(self._calls, self._threads, clock, quota)
         self._checkpoints = checkpoints
         self._clock = clock
         self._token = token
@@ -76,11 +81,36 @@ class DynamoStore:
         bid = self._opening.bid(ask, history)
         opened: Opened | None = None
         try:
-            opened = await self._opening.open(bid)
+            opened = await (self._allowed(bid) if self._quota else self._opening.open(bid))
         finally:
             if not isinstance(opened, Claim):
                 self._do_later(bid.spot, self._opening.give_back(bid))
         return opened
+
+    async def _allowed(self, bid: Bid) -> Opened:
+        """Open the turn; a claim is counted before it is returned, or may run ahead of that."""
+        looking = asyncio.create_task(self._admission.look(bid.ask.owner))
+        try:
+            opened = await self._opening.open(bid)
+            if not isinstance(opened, Held):
+                return opened
+            seen = await looking
+            if self._admission.may_run_ahead(_entry(opened), seen):
+                return replace(opened, usage=seen)
+            await self._count(opened, seen)
+            return opened
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+    async def admit(self, claim: Claim) -> None:
+        held = _held(claim)
+        if held.usage is not None:
+            await self._count(held, held.usage)
+
+    async def _count(self, held: Held, seen: UsageRow | None) -> None:
+        await self._settled(held.ask.owner)  # so that what this process knows to be over can be seen to be
+        await self._admission.admit(_entry(held), seen)
 
     async def renew(self, claim: Claim, said: str) -> bool:
         held = _held(claim)
@@ -131,9 +161,9 @@ class DynamoStore:
         stands = await self._turns.put(held.spot, row, claim.replaces)
         if not stands.same_writing(row):
             raise LeaseLost
-        self._do_later(
-            held.spot, self._release(held, self._threads.release(held.spot, claim.attempt, claim.number))
-        )
+        spent = held.thread.spent + turn.usage.tokens
+        release = self._threads.release(held.spot, claim.attempt, claim.number, spent)
+        self._do_later(held.spot, self._release(held, release))
 
     async def _release(self, held: Held, release: Coroutine[None, None, None]) -> None:
         await release
@@ -262,3 +292,8 @@ class DynamoStore:
 def _held(claim: Claim) -> Held:
     assert isinstance(claim, Held), "this claim is another store's"  # noqa: S101 - a bug, not weather
     return claim
+
+
+def _entry(held: Held) -> Entry:
+    reserve = estimated_tokens([*for_model(held.history), held.ask.prompt])
+    return Entry(held.ask.owner, held.thread, held.attempt, reserve)

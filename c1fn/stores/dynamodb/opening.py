@@ -27,6 +27,7 @@ from c1fn.stores.dynamodb.rows import (
 )
 from c1fn.stores.dynamodb.threads import Threads
 from c1fn.stores.dynamodb.turns import Turns
+from c1fn.stores.dynamodb.usage import UsageRow
 from c1fn.turn import Ask, Usage, title_of
 
 ROUNDS = 8
@@ -54,18 +55,23 @@ class Pulse:
 
 @dataclass(frozen=True, slots=True)
 class Held(Claim):
-    """A claim that also knows its thread's life, where its prompt is kept, and its pulse."""
+    """A claim that also knows its thread's life, the row that was there before it, where its prompt is kept,
+    and its pulse. ``usage`` is what its owner had used, while that is still to be counted up.
+    """
 
     spot: Spot = field(kw_only=True)
+    thread: ThreadRow = field(kw_only=True)
     kept: Packed = field(kw_only=True)
     pulse: Pulse = field(kw_only=True, compare=False)
+    usage: UsageRow | None = field(default=None, kw_only=True)
 
 
 @dataclass(slots=True)
 class Bid:
     """An open that is under way.
 
-    ``holds``: our run may stand in the thread's row. ``lock`` may yet put it there.
+    ``holds``: our run may stand in the thread's row. ``lock`` may yet put it there. ``created``: there was
+    no thread before.
     """
 
     ask: Ask
@@ -73,6 +79,7 @@ class Bid:
     run: Run
     history: int
     holds: bool = False
+    created: bool = False
     lock: asyncio.Task[tuple[bool, ThreadRow]] | None = None
 
     def check(self, known: bytes) -> None:
@@ -124,7 +131,7 @@ class Opening:
             await asyncio.wait({bid.lock})
             bid.lock.exception()  # it was told of, or it is not worth telling
         if bid.holds:
-            await self._threads.release(bid.spot, bid.run.attempt, None)
+            await self._threads.give_back(bid.spot, bid.run.attempt, created=bid.created)
         await self._turns.discard(bid.spot, bid.run.prompt)
 
     async def revive(self, spot: Spot, thread: ThreadRow, title: str) -> None:
@@ -151,6 +158,7 @@ class Opening:
             self._turns.stow(spot, bid.run.prompt),
         )
         bid.holds, thread = locked
+        bid.created = bid.holds and not thread.created
         if not bid.holds and not thread.is_there(self._clock()):
             await self.revive(spot, thread, title)
             return None
@@ -198,6 +206,7 @@ class Opening:
             history=await self._turns.nouns(bid.spot, reversed(before)),
             replaces=known.attempt if known else None,
             spot=bid.spot,
+            thread=view.thread,
             kept=bid.run.prompt,
             pulse=Pulse(bid.run.started, bid.run.started),
         )
@@ -208,7 +217,7 @@ class Opening:
         if run is None:
             return None
         committed = await self._committed(bid.spot, thread, run)
-        alive = run.until > self._clock() and not committed
+        alive = run.until > self._clock() and committed is None
         ours = run.response_id == bid.ask.response_id
         if ours and alive:
             bid.check(run.hash)
@@ -221,25 +230,27 @@ class Opening:
             raise Busy
         if ours:
             bid.check(run.hash)
-        return await self._take_over(bid, thread, run, run.attempt if committed else None)
+        return await self._take_over(bid, thread, run, committed)
 
-    async def _committed(self, spot: Spot, thread: ThreadRow, run: Run) -> bool:
+    async def _committed(self, spot: Spot, thread: ThreadRow, run: Run) -> TurnRow | None:
         row = await self._turns.get(spot, thread.running_number)
-        return row is not None and row.attempt == run.attempt
+        return row if row is not None and row.attempt == run.attempt else None
 
-    async def _take_over(self, bid: Bid, thread: ThreadRow, run: Run, writer: str | None) -> Opened | None:
-        """Take the lock of a run that is over. ``writer`` wrote its turn; None: it is still to be closed."""
-        n, last = thread.running_number, writer
-        if writer is None and await self._is_phantom(bid.spot, thread, run):
-            n, last = thread.n, thread.last
-        elif writer is None:
-            last = await self._fence(bid.spot, thread, run)
+    async def _take_over(self, bid: Bid, thread: ThreadRow, run: Run, turn: TurnRow | None) -> Opened | None:
+        """Take the lock of a run that is over. ``turn`` is what it wrote; None: it is still to be closed."""
+        after = replace(thread, run=None)
+        if turn is not None or not await self._is_phantom(bid.spot, thread, run):
+            turn = turn or await self._fence(bid.spot, thread, run)
+            after = replace(after, n=thread.running_number, last=turn.attempt)
+        if turn is not None and turn.attempt == run.attempt:
+            used = (await self._turns.noun(bid.spot, turn)).usage
+            after = replace(after, spent=thread.spent + used.tokens)
         bid.holds = True
-        bid.holds = await self._threads.seize(bid.spot, bid.run, run, n, last)
+        bid.holds = await self._threads.seize(bid.spot, bid.run, run, after)
         if not bid.holds:
             return None
         await self._turns.discard(bid.spot, run.prompt)
-        return await self._won(bid, await self._view(bid, replace(thread, n=n, last=last, run=None)))
+        return await self._won(bid, await self._view(bid, after))
 
     async def _is_phantom(self, spot: Spot, thread: ThreadRow, run: Run) -> bool:
         """Whether the run is of an older turn: somebody died between its lock and its replay, or a lost
@@ -250,9 +261,9 @@ class Opening:
         number = await self._turns.find(spot, run.response_id)
         return number is not None and number <= thread.n
 
-    async def _fence(self, spot: Spot, thread: ThreadRow, run: Run) -> str:
-        """Write a dead run's turn as interrupted, so that nobody else can. Who wrote it is returned: we,
-        another that was here first, or the run itself at the last moment.
+    async def _fence(self, spot: Spot, thread: ThreadRow, run: Run) -> TurnRow:
+        """Write a dead run's turn as interrupted, so that nobody else can. The row that stands is
+        returned: ours, another's that was here first, or the run's own, written at the last moment.
         """
         turn = await self._following.ended(spot, run, thread.running_number)
         row = TurnRow(
@@ -265,7 +276,7 @@ class Opening:
             body=Packed.of(pack_turn(turn.prompt, turn.reply, turn.usage), fence_of(run.attempt)),
             error=turn.error,
         )
-        return (await self._turns.put(spot, row, run.replaces)).attempt
+        return await self._turns.put(spot, row, run.replaces)
 
 
 def _fits(thread: ThreadRow, rows: list[TurnRow]) -> bool:

@@ -6,6 +6,7 @@
 | turn       | ``T#<owner>#<thread>#<g>`` | ``T#0000000001``       | state, attempt, responseId, texts   |
 | part       | same                       | ``P#<token>#0001``     | a slice of a text too large for one |
 | checkpoint | same                       | ``S#<attempt>#000001`` | a piece of a running answer         |
+| usage      | ``Q#<owner>``              | ``usage``              | what an owner used today            |
 
 ``g`` is the thread's generation: an id that is used again after a deletion starts a new one, so that
 nothing of the old thread, and no machine that still writes to it, can reach the new.
@@ -62,6 +63,10 @@ def _escaped(name: str) -> str:
 def thread_key(owner: str, thread_id: str) -> Item:
     _escaped(thread_id)
     return {"pk": S(f"U#{_escaped(owner)}"), "sk": S(thread_id)}
+
+
+def usage_key(owner: str) -> Item:
+    return {"pk": S(f"Q#{_escaped(owner)}"), "sk": S("usage")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +165,8 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class ThreadRow:
     """A thread's row. ``last`` is the attempt that wrote the turn number ``n``; both lag behind the turns
-    by one while a committed turn is not released yet. ``sweep``: its deletion is not complete.
+    by one while a committed turn is not released yet. ``spent``: the tokens of all its turns that were
+    released, in all its lives. ``sweep``: its deletion is not complete.
     """
 
     id: str
@@ -175,6 +181,7 @@ class ThreadRow:
     sweep: bool = False
     expires: float | None = None
     slot: int | None = None
+    spent: int = 0
 
     @classmethod
     def read(cls, item: Item) -> "ThreadRow":
@@ -191,6 +198,7 @@ class ThreadRow:
             sweep="sweep" in item,
             expires=_number(item, "expires_at") if "expires_at" in item else None,
             slot=int(_number(item, "slot")) if "slot" in item else None,
+            spent=int(_number(item, "spent")),
         )
 
     def is_there(self, now: float) -> bool:

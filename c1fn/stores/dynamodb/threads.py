@@ -109,11 +109,14 @@ class Threads:
             return _runs(row, run), row
         return True, row or ThreadRow(spot.thread_id)
 
-    async def seize(self, spot: Spot, run: Run, dead: Run, n: int, last: str | None) -> bool:
-        """Run ``run`` in the place of a run that is over, whose turn has become the number ``n`` for good."""
-        change = {"run": run.value, "n": N(n)} | self._used()
-        if last is not None:
-            change["last"] = S(last)
+    async def seize(self, spot: Spot, run: Run, dead: Run, after: ThreadRow) -> bool:
+        """Run ``run`` in the place of a run that is over.
+
+        :param after: the thread as that leaves it: its newest turn is its own for good, and counted up.
+        """
+        change = {"run": run.value, "n": N(after.n), "spent": N(after.spent)} | self._used()
+        if after.last is not None:
+            change["last"] = S(after.last)
         try:
             await self._change(spot, change, f"{_OURS} AND {_ONWARD}", {":attempt": S(dead.attempt)})
         except ConditionFailed as failed:
@@ -133,10 +136,19 @@ class Threads:
         """Whether it still ran, and was asked."""
         return await self._mark(spot, attempt, {"run.stop": _YES}) is not None
 
-    def release(self, spot: Spot, attempt: str, number: int | None) -> Coroutine[None, None, None]:
-        """The run is over now; ``number`` is the turn that it wrote, if it wrote one."""
-        change = {"updated": N(self._clock()), "n": N(number), "last": S(attempt)} if number else {}
+    def release(self, spot: Spot, attempt: str, number: int, spent: int) -> Coroutine[None, None, None]:
+        """The run is over now: it wrote the turn ``number``, and its thread has ``spent`` so many tokens."""
+        change = {"updated": N(self._clock()), "n": N(number), "last": S(attempt), "spent": N(spent)}
         return self._release(spot, attempt, change)
+
+    async def give_back(self, spot: Spot, attempt: str, *, created: bool) -> None:
+        """The run is not to be. A thread that it ``created`` is gone with it, for nothing was said there."""
+        if not created:
+            await self._release(spot, attempt, {})
+            return
+        change = {"gone": _YES, "expires_at": N(int(self._clock()) + TOMBSTONES)}
+        with suppress(ConditionFailed):
+            await self._change(spot, change, _OURS, {":attempt": S(attempt)}, drop=("run", "slot", "title"))
 
     async def _release(self, spot: Spot, attempt: str, change: dict[str, Item]) -> None:
         here = f"{_OURS} AND {_ONWARD}" if change else _OURS
@@ -171,7 +183,7 @@ class Threads:
         values[":now"] = N(self._clock())
         dead = f"(attribute_exists(#gone) OR #expires_at <= :now) AND {here}"
         change = self._used(title) | {"generation": N(row.generation + 1)}
-        drop = [name for name in ("gone", "sweep", "last", "run", "expires_at") if name not in change]
+        drop = [name for name in ("gone", "sweep", "run", "expires_at") if name not in change]
         with suppress(ConditionFailed):
             await self._change(spot, change, dead, values, drop=drop)
 
