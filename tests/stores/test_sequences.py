@@ -228,13 +228,16 @@ class OnMoto(Sequences):
     client: Any  # one for all sequences: to make one takes as long as ten steps
 
     def make(self) -> DynamoStore:
+        self.table = self.owner  # of its own: moto goes through a whole table to answer a query
+        table.create(self.client, self.table)
         return DynamoStore(
-            self.client, "c1fn", checkpoints=True, clock=self.time.clock, sleep=self.time.sleep
+            self.client, self.table, checkpoints=True, clock=self.time.clock, sleep=self.time.sleep
         )
 
     async def end(self, store: Store) -> None:
         assert isinstance(store, DynamoStore)
         await asyncio.to_thread(store._calls._pool.shutdown)
+        table.delete(self.client, self.table)
 
 
 HOW = settings(
@@ -258,5 +261,4 @@ def test_sequences_in_dynamodb(aws: None) -> None:  # noqa: ARG001
     """Whatever is asked, in whatever order: so is the DynamoDB store."""
     with mock_aws():
         OnMoto.client = OneAtATime(connect())
-        table.create(OnMoto.client, "c1fn")
         run_state_machine_as_test(OnMoto, settings=HOW)
