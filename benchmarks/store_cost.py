@@ -1,8 +1,8 @@
 """What a turn costs: calls, write and read units of the DynamoDB store, beside LangChain's DynamoDB history.
 
-The same 30 turns, of C1's size and shape, go through both; `meter.py` counts as DynamoDB bills. Then ours
-alone: threads of up to 1,000 turns, and owners of up to 100,000 threads (``--large``). LangChain gets a
-virtual environment of its own under ``.cache``. Prices are those of on-demand tables in us-east-1:
+The same 30 turns, of C1's size and shape, go through both; `meter.py` counts as DynamoDB bills; larger sizes
+are `store_growth.py`'s. LangChain gets a virtual environment of its own under ``.cache``. Prices are those of
+on-demand tables in us-east-1:
 https://aws.amazon.com/dynamodb/pricing/on-demand/
 """
 
@@ -19,7 +19,6 @@ import time
 import venv
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -114,38 +113,6 @@ def show(name: str, used: list[dict[str, float]]) -> None:
     )
 
 
-async def owner_of(url: str, counts: list[int]) -> None:
-    """A page of an owner's list, and a turn, with more and more threads."""
-    client = connect(url)
-    table.create(client, "many")
-    meter, made, clock = Meter(client.meta.events), 0, [time.time()]
-    store = DynamoStore(client, "many", clock=lambda: clock[0])
-    for count in counts:
-        while made < count:
-            batch = [_thread(made + i) for i in range(min(25, count - made))]
-            client.batch_write_item(RequestItems={"many": [{"PutRequest": {"Item": one}} for one in batch]})
-            made += len(batch)
-        meter.take()
-        rounds = []
-        for _ in range(9):
-            began = time.perf_counter()
-            page = await store.threads("ann", cursor=None, limit=20)
-            rounds.append(time.perf_counter() - began)
-        if len(page.threads) != min(20, count):
-            raise ValueError(len(page.threads))
-        used = meter.take()
-        listed = f"{statistics.median(rounds) * 1000:6.1f} ms, {used['RCU'] / 9:4.1f} RCU"
-        print(f"  {count:7} threads: a page of 20 in {listed}", flush=True)
-    await store.aclose()
-
-
-def _thread(number: int) -> dict[str, Any]:
-    now = 1_700_000_000 + number * 60
-    row = {"created": now, "updated": now, "n": 3, "slot": now // 900}
-    key = {"pk": {"S": "U#ann"}, "sk": {"S": uuid4(number)}, "title": {"S": f"Thread {number}"}}
-    return key | {name: {"N": str(value)} for name, value in row.items()}
-
-
 def turns_of(count: int, make: Callable[[random.Random], int]) -> list[tuple[str, str]]:
     rng = random.Random(7)
     return [(prompt(rng), answer(rng, make(rng))) for _ in range(count)]
@@ -153,7 +120,6 @@ def turns_of(count: int, make: Callable[[random.Random], int]) -> list[tuple[str
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--large", action="store_true", help="also 1,000 turns and 100,000 threads")
     parser.add_argument("--alone", action="store_true", help="without LangChain")
     args = parser.parse_args()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -173,12 +139,6 @@ def main() -> None:
             theirs = peer(server.url, turns)
             show(f"LangChain, turns 1 to {TURNS}", theirs)
             show(f"LangChain, turns {HISTORY + 1} to {TURNS}", theirs[HISTORY:])
-        if args.large:
-            many = turns_of(1000, lambda rng: rng.randint(3000, 5500))
-            used = asyncio.run(ours(server.url, many, "long"))
-            for end in (10, 100, 300, 1000):
-                show(f"c1fn, the 10 turns before {end}", used[end - 10 : end])
-            asyncio.run(owner_of(server.url, [10, 100, 1000, 10_000, 100_000]))
 
 
 if __name__ == "__main__":
