@@ -25,8 +25,10 @@ from c1fn.runtime.link import Link
 from c1fn.runtime.protocol import Address, Answer, Broken, Connection, Invocation, Restored, prelude
 from scripts.fuzz.books import Books
 from scripts.fuzz.mutate import Chance, deep, written
+from tests.processes import NO_LIMITS
 
 ROOT = Path(__file__).parents[2]
+ALONE = NO_LIMITS | {"C1FN_MODEL": "offline", "C1FN_AUTH": "none"}
 HANG = 20.0
 """Seconds after which an answer counts as missing: it takes some milliseconds."""
 
@@ -111,7 +113,7 @@ class Kept:
 
 
 async def _handled(books: Books, chance: Chance, seeds: list[Any], events: int) -> None:
-    os.environ.update(C1FN_MODEL="offline", C1FN_AUTH="none")
+    os.environ.update(ALONE)
     from tests.runtime.functions.brisk import handler
 
     await handler.app.startup()
@@ -151,11 +153,10 @@ async def _answered(handler: Any, made: Any) -> str:
 
 
 async def _served(books: Books, chance: Chance, seeds: list[Any], events: int) -> None:
-    environ = {"C1FN_MODEL": "offline", "C1FN_AUTH": "none"}
     async with Emulator(
         task_root=ROOT,
         handler="tests.runtime.functions.brisk.handler",
-        environ=environ,
+        environ=ALONE,
         concurrency=1,
         log=lambda _: None,
     ) as emulator:

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from scripts.fuzz.books import Books
-from tests.processes import Command, serving
+from tests.processes import NO_LIMITS, Command, serving
 from tests.upstream import Upstream
 
 ROOT = Path(__file__).parents[2]
@@ -44,7 +44,11 @@ async def _server(books: Books, seconds: int, seed: int) -> None:
         async with (
             Upstream() as upstream,
             serving(
-                "serve", "--port", "0", folder=folder, THESYS_API_KEY="k", C1FN_BASE_URL=upstream.url
+                *("serve", "--port", "0"),
+                folder=folder,
+                THESYS_API_KEY="k",
+                C1FN_BASE_URL=upstream.url,
+                **NO_LIMITS,
             ) as server,
         ):
             reading = asyncio.create_task(_read(server))
