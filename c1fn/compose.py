@@ -4,13 +4,14 @@ because what is not imported costs no cold start.
 
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from pydantic import SecretStr
 
-from c1fn import auth
+from c1fn import auth, tracing
 from c1fn.converse import Chat, Limits
 from c1fn.frugal import frugal
 from c1fn.log import Lines, Log
@@ -192,7 +193,9 @@ def chat(settings: Settings, log: Log, renew: Renew | None = None) -> Chat:
         max_seconds=settings.max_seconds,
         max_rounds=settings.max_rounds,
     )
-    return Chat(store(settings), model(settings, renew), Tools(TOOLS), limits, log)
+    return Chat(
+        store(settings), model(settings, renew), Tools(TOOLS), limits, log, tracer=tracing.connect(os.environ)
+    )
 
 
 def model(settings: Settings, renew: Renew | None = None) -> Model:

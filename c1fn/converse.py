@@ -33,6 +33,7 @@ from c1fn.models import Model
 from c1fn.reply import Reply
 from c1fn.stores import RENEWAL, Claim, Replay, Running, Store
 from c1fn.tools import Tools
+from c1fn.tracing import UNTRACED, Tracer
 from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, estimated_tokens, for_model
 from c1fn.watch import Watch
 
@@ -124,6 +125,7 @@ class Chat:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self.store = store
         self.model = model
@@ -132,6 +134,7 @@ class Chat:
         self.log = log
         self._clock = clock
         self._sleep = sleep
+        self._tracer = tracer
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
 
@@ -146,14 +149,20 @@ class Chat:
         """
         if self._draining:
             raise Interrupted
-        watch = Watch(self._clock)
-        with watch.storing():
-            opened = await self.store.open(ask, history=self._limits.history_turns)
+        watch = Watch(self._clock, self._tracer.begin("turn", origin.trace))
+        try:
+            with watch.storing("store.open"):
+                opened = await self.store.open(ask, history=self._limits.history_turns)
+        except C1fnError as error:
+            watch.ends("refused", error.code)
+            raise
         reply = Reply()
         match opened:
             case Replay(turn):
+                watch.ends("replayed")
                 _retell(turn, reply)
             case Running():
+                watch.ends("followed")
                 self._start(self._follow(ask.owner, ask.thread_id, ask.response_id, reply), reply)
             case Claim():
                 limit = min(self._limits.max_seconds, seconds or self._limits.max_seconds)
@@ -179,10 +188,16 @@ class Chat:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def aclose(self, grace: float = GRACE) -> None:
-        """Drain, and close the store and the model."""
+        """Drain, and close the store, the model and the tracer."""
         await self.drain(grace)
         await self.model.aclose()
         await self.store.aclose()
+        await self._tracer.aclose()
+
+    async def settle(self) -> None:
+        """Finish what was left for later: the store's, and the sending of spans. After the last byte."""
+        await self.store.settle()
+        await self._tracer.flush()
 
     def _start(self, turn: Coroutine[None, None, None], reply: Reply) -> None:
         task = asyncio.create_task(turn)
@@ -232,7 +247,7 @@ class Chat:
         """Commit, then say so. Whatever happens here, the reader hears an end."""
         try:
             if not isinstance(error, LeaseLost):
-                with draft.watch.storing():
+                with draft.watch.storing("store.commit"):
                     await _to_its_end(self.store.commit(draft.claim, draft.turn(state, error)))
         except StoreError as failure:
             state, error = State.FAILED, failure
@@ -240,6 +255,7 @@ class Chat:
             state, error, bug = State.FAILED, Internal(), bug or exception
         reply.say(Failed(error) if error else Finished(state))
         self.log(self._line(draft, state, error))
+        draft.watch.ends(state, error.code if error else None)
         reply.logged = True
         if bug is not None:
             raise bug
@@ -286,7 +302,8 @@ class Chat:
             draft.grow((call.arguments for call in calls), self._limits.max_answer)
             for call in calls:
                 reply.say(Working(call.name))
-            results = await self._tools.run(calls)
+            with draft.watch.working():
+                results = await self._tools.run(calls)
             draft.grow((result.content for result in results), self._limits.max_answer)
             draft.close_round(calls, results)
 

@@ -172,14 +172,14 @@ def _chat(request: Request) -> Chat:
 
 async def _poured(request: Request, reply: Reply) -> Response:
     """The reply as a stream, or as a refusal when it failed before it said anything."""
-    store = _chat(request).store
+    chat = _chat(request)
     first = await reply.take(SILENCE)
     if first and isinstance(first[0], Failed):
         request.state.logged = reply.logged
         await reply.over()
-        await store.settle()
+        await chat.settle()
         return _refusal(request, first[0].error)
-    return Pouring(first, reply, HEADERS, store.settle)
+    return Pouring(first, reply, HEADERS, chat.settle)
 
 
 def _origin(request: Request) -> Origin:

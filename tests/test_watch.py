@@ -20,11 +20,11 @@ def test_the_first_word_counts_from_the_beginning() -> None:
 
 def test_the_waits_for_the_store_and_for_the_model_are_added_up_apart() -> None:
     watch = Watch(ticking(0, 1, 1.5, 2, 4, 5, 5.25, 6))
-    with watch.storing():
+    with watch.storing("store.open"):
         pass
     with watch.asking():
         pass
-    with watch.storing():
+    with watch.storing("store.open"):
         pass
     assert (watch.store_ms, watch.model_ms, watch.total_ms) == (750, 2000, 6000)
 
