@@ -1,10 +1,14 @@
 import json
+import logging
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import boto3
+import jwt
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import mock_aws
 
 from c1fn import compose
@@ -97,8 +101,8 @@ def test_a_system_prompt_that_cannot_be_read_is_told() -> None:
 @pytest.mark.parametrize(
     ("settings", "unused"),
     [
-        ("{}", ["openai", "botocore", "uvicorn", "mangum", "dotenv"]),
-        ("{'THESYS_API_KEY': 'k'}", ["botocore", "uvicorn", "mangum", "dotenv"]),
+        ("{}", ["openai", "botocore", "uvicorn", "mangum", "dotenv", "jwt", "cryptography"]),
+        ("{'THESYS_API_KEY': 'k'}", ["botocore", "uvicorn", "mangum", "dotenv", "jwt", "cryptography"]),
     ],
 )
 def test_what_the_settings_do_not_use_is_not_imported(settings: str, unused: list[str]) -> None:
@@ -129,6 +133,65 @@ def test_keys_that_protect_nothing_are_refused_and_not_repeated(keys: str) -> No
     with pytest.raises(SettingsError) as caught:
         compose.settle(Settings.read({"C1FN_AUTH": "key", "C1FN_KEYS": keys}), {})
     assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"C1FN_JWT_ISSUER": "https://issuer.example"},
+        {"C1FN_JWT_AUDIENCE": "app"},
+        {"C1FN_JWT_ISSUER": "https://issuer.example", "C1FN_JWT_AUDIENCE": " , "},
+    ],
+)
+def test_tokens_of_anybody_or_for_anybody_are_refused_at_the_start(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match="C1FN_AUTH=jwt needs C1FN_JWT_ISSUER and C1FN_JWT_AUDIENCE"):
+        compose.settle(Settings.read({"C1FN_AUTH": "jwt", **given}), {})
+
+
+PLANTED = "planted-sk-0123456789abcdef"
+
+
+@pytest.mark.parametrize("mode", ["key", "jwt"])
+async def test_keys_and_tokens_show_nowhere(
+    mode: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not in the OpenAPI page, an answer, a log or a value's text, nor in the traceback of a bug."""
+    caplog.set_level(logging.DEBUG)
+    environ = {
+        "THESYS_API_KEY": PLANTED,
+        "C1FN_AUTH": mode,
+        "C1FN_KEYS": json.dumps({"ann": PLANTED}),
+        "C1FN_JWT_ISSUER": "https://127.0.0.1:1",
+        "C1FN_JWT_AUDIENCE": "app",
+    }
+    settings = compose.settle(Settings.read(environ), {})
+    identify, model, app = compose.identify(settings), compose.model(settings), compose.web_app(settings)
+    seen = [repr(settings), repr(identify), repr(model), repr(vars(app)), json.dumps(app.openapi())]
+    head = jwt.encode({}, PLANTED * 2, "HS256").partition(".")[0]
+    unknown = jwt.encode({"kid": "k"}, rsa.generate_private_key(65537, 2048), "RS256")
+    tokens = [PLANTED, f"{PLANTED}x", f"{head}.{PLANTED}.{PLANTED}", unknown]
+    async with client_of(app) as client:
+        for token in tokens:
+            headers = {"authorization": f"Bearer {token}"}
+            for path in "/api/threads", "/api/threads/t/messages":
+                answer = await client.get(path, headers=headers)
+                seen += [answer.body.decode(), repr(answer.headers)]
+
+        async def broken(*_: object, **__: object) -> None:
+            raise RuntimeError("a bug")
+
+        monkeypatch.setattr(app.state.chat.store, "threads", broken)
+        if mode == "key":
+            with pytest.raises(RuntimeError) as caught:
+                await client.get("/api/threads", headers={"x-api-key": PLANTED})
+            seen.append("".join(traceback.format_exception(caught.value)))
+    await model.aclose()
+    told = "".join([*seen, caplog.text, *capsys.readouterr()])
+    assert [secret for secret in tokens if secret in told] == []
 
 
 async def test_with_keys_each_holder_sees_only_their_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from c1fn.settings import ORIGINS, URL, Settings, SettingsError, variable
+from c1fn.settings import ORIGINS, SECURE_URL, URL, Settings, SettingsError, variable
 
 
 def test_the_defaults_are_the_quickstarts() -> None:
@@ -39,6 +39,10 @@ def test_variables_of_others_are_let_be() -> None:
         (
             {"C1FN_ALLOWED_ORIGINS": "https://a.example/path"},
             f"C1FN_ALLOWED_ORIGINS: String should match pattern '{ORIGINS}'.",
+        ),
+        (
+            {"C1FN_JWT_ISSUER": "http://issuer.example"},
+            f"C1FN_JWT_ISSUER: String should match pattern '{SECURE_URL}'.",
         ),
         ({"C1FN_STORE": "redis"}, "C1FN_STORE: Input should be 'memory' or 'dynamodb'."),
     ],
