@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cover chaos survive soak fuzz mutants bench bench-short store-growth web e2e e2e-clients fix pins clean package function-tree
+.PHONY: help run test lint cover chaos survive soak fuzz sbom audit mutants bench bench-short store-growth web e2e e2e-clients fix pins clean package function-tree
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
@@ -40,6 +40,16 @@ CHECK := .cache/check
 
 fuzz: $(VENV)/ready $(CHECK)/ready ## what strangers do to it, a quarter of an hour of it; FUZZ=--short for a minute
 	$(BIN)/python -m scripts.fuzz $(FUZZ)
+
+sbom: $(CHECK)/ready ## what ships in the function, as a CycloneDX bill of materials: dist/sbom.json
+	@mkdir -p dist
+	$(CHECK)/bin/cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible \
+	  --of JSON -o dist/sbom.json
+
+audit: $(CHECK)/ready ## ask PyPI for known weaknesses of everything that is pinned; needs the internet
+	for pins in requirements*.txt; do \
+	  $(CHECK)/bin/pip-audit --require-hashes --disable-pip -r $$pins || exit 1; \
+	done
 
 $(CHECK)/ready: requirements-check.txt
 	$(PYTHON) -m venv --clear $(CHECK)

@@ -1,6 +1,7 @@
 """The package: what is in it, how large it is, and that it serves with nothing else beside it."""
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import subprocess
@@ -11,10 +12,14 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from c1fn.runtime.emulator import Emulator
 from scripts import package
 from tests.deploy.conftest import ARCHITECTURE, ROOT, TOOLS, build, run
+from tests.test_pins import requirements
 
 pytestmark = pytest.mark.timeout(600)  # seconds: a build compiles some three thousand modules
 
@@ -195,3 +200,17 @@ def test_the_services_that_are_kept_can_be_spoken_to(unpacked: Path, python: Pat
     library = str(Path(sys.base_prefix) / "lib")
     assert [name for name in files if not name.startswith((str(unpacked), library))] == []
     assert str(ROOT) not in done.stdout
+
+
+def test_what_is_packaged_is_what_is_pinned(built: tuple[Path, Path]) -> None:
+    """Every distribution in the tree and no other, with its version."""
+    environment = {name: str(value) for name, value in default_environment().items()}
+    pins = [Requirement(line.split(" --hash")[0]) for line in requirements(ROOT / "requirements.txt")]
+    pinned = {
+        canonicalize_name(pin.name): str(pin.specifier).removeprefix("==")
+        for pin in pins
+        if pin.marker is None or pin.marker.evaluate(environment)
+    }
+    del pinned["pycparser"]  # of cffi only what runs is kept
+    found = importlib.metadata.distributions(path=[str(built[0])])
+    assert {canonicalize_name(each.name): each.version for each in found} == pinned
