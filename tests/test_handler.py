@@ -1,5 +1,6 @@
 """One handler for every door: in this process, in the emulator, and in AWS's own emulator."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import Callable, Generator
@@ -11,13 +12,17 @@ import httpx2
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from c1fn.errors import OutOfTime
 from c1fn.runtime.asgi import BadEvent
 from c1fn.runtime.emulator import Emulator
 from c1fn.runtime.emulator.prelude import Prelude
 from c1fn.runtime.lifespan import Lifespan
 from c1fn.settings import SettingsError
+from c1fn.wire import error_card
 from handler import Handler, InvocationFailed
+from tests.processes import chat_body
 from tests.rie import MANAGED, WRAPPED, Rie, running
+from tests.upstream import Upstream, held
 
 ROOT = Path(__file__).parents[1]
 OFFLINE = {"C1FN_MODEL": "offline", "C1FN_AUTH": "none"}
@@ -251,6 +256,24 @@ async def test_a_setting_that_is_unknown_is_an_init_error_that_names_it() -> Non
     ):
         assert (await client.get(emulator.url)).status_code == 502
     assert any("Function.SettingsError" in line and "C1FN_MODLE" in line for line in lines)
+
+
+async def test_an_answer_ends_visibly_before_the_functions_deadline_and_is_kept() -> None:
+    lines: list[str] = []
+    async with Upstream() as upstream:
+        environ = {"THESYS_API_KEY": "k", "C1FN_BASE_URL": upstream.url, "C1FN_AUTH": "none"}
+        upstream.queue(held(asyncio.Event()))  # never opened
+        async with (
+            Emulator(task_root=ROOT, environ=environ, timeout=7, log=lines.append) as emulator,
+            httpx2.AsyncClient(base_url=emulator.url, timeout=30) as client,
+        ):
+            answer = await client.post("/api/chat", json=chat_body("hi"))
+            assert (answer.status_code, answer.text) == (200, "Hel" + error_card(OutOfTime()))
+            kept = await client.get("/api/threads/t/messages")
+            assert kept.json()[1]["content"] == answer.text
+            assert (await client.post("/api/chat", json=chat_body("well?", "r2"))).status_code == 200
+    assert len([line for line in lines if "INIT_START" in line or "Init Duration" in line]) == 1
+    assert not [line for line in lines if "Task timed out" in line]
 
 
 # In AWS's own emulator, which buffers
