@@ -22,12 +22,6 @@ ASKS = "\x1b[?2004h"
 ENTER, CTRL_C, CTRL_D, UP = "\r", "\x03", "\x04", "\x1b[A"
 
 
-@pytest.fixture
-async def upstream() -> AsyncGenerator[Upstream, None]:
-    async with Upstream() as server:
-        yield server
-
-
 @pytest.fixture(params=["serve", "lambda"])
 async def server(
     request: pytest.FixtureRequest, upstream: Upstream, tmp_path: Path

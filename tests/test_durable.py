@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import Generator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -17,12 +17,6 @@ from tests.upstream import END, ROLE, Answer, Upstream, delta, say
 @pytest.fixture(scope="module")
 def database(tmp_path_factory: pytest.TempPathFactory) -> Generator[Server, None, None]:
     with SERVER(tmp_path_factory.mktemp("dynamodb")) as server:
-        yield server
-
-
-@pytest.fixture
-async def upstream() -> AsyncGenerator[Upstream, None]:
-    async with Upstream() as server:
         yield server
 
 

@@ -8,14 +8,8 @@ from pathlib import Path
 import pytest
 from httpx2 import AsyncClient
 
-from tests.processes import Command, chat_body, serving, until_stored
-from tests.upstream import Upstream, held, refuse, say
-
-
-@pytest.fixture
-async def upstream() -> AsyncGenerator[Upstream, None]:
-    async with Upstream() as server:
-        yield server
+from tests.processes import Command, chat_body, serving
+from tests.upstream import Upstream, held, refuse
 
 
 @pytest.fixture
@@ -31,39 +25,6 @@ async def command(upstream: Upstream, tmp_path: Path) -> AsyncGenerator[Command,
 async def client(command: Command) -> AsyncGenerator[AsyncClient, None]:
     async with AsyncClient(base_url=command.url, timeout=30) as client:
         yield client
-
-
-async def test_the_first_delta_arrives_while_the_model_is_held(
-    client: AsyncClient, upstream: Upstream
-) -> None:
-    gate = asyncio.Event()
-    upstream.queue(held(gate))
-    async with client.stream("POST", "/api/chat", json=chat_body("hi")) as answer:
-        assert answer.headers["content-type"] == "text/event-stream"
-        pieces = answer.aiter_bytes()
-        assert await anext(pieces) == b"Hel"
-        gate.set()
-        assert b"".join([piece async for piece in pieces]) == b"lo"
-
-
-async def test_a_client_that_leaves_midway_finds_the_whole_answer_later(
-    client: AsyncClient, upstream: Upstream
-) -> None:
-    gate = asyncio.Event()
-    upstream.queue(held(gate))
-    async with client.stream("POST", "/api/chat", json=chat_body("hi")) as answer:
-        assert await anext(answer.aiter_bytes()) == b"Hel"
-    gate.set()
-    assert (await until_stored(client))[1]["content"] == "Hello"
-
-
-async def test_sixteen_at_once_are_one_model_call_and_identical_bytes(
-    client: AsyncClient, upstream: Upstream
-) -> None:
-    upstream.queue(say("Hel", "lo"))
-    answers = await asyncio.gather(*(client.post("/api/chat", json=chat_body("hi")) for _ in range(16)))
-    assert {answer.content for answer in answers} == {b"Hello"}
-    assert len(upstream.requests) == 1
 
 
 async def test_a_refusal_has_its_true_status(client: AsyncClient, upstream: Upstream) -> None:
