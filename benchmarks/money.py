@@ -1,7 +1,7 @@
 """What a million turns cost by memory size and door, from measured CPU and capacity. The model is not in it.
 
-Prices are literals: us-east-1, on demand, without free tiers, as published at the addresses below and known in
-the middle of 2025. They were not looked up anew when this was written: check them before you rely on them.
+Prices are literals: us-east-1, on demand, without free tiers, as published at the addresses below and known
+in the middle of 2025. They were not looked up anew when this was written: check them before you rely on them.
 
 https://aws.amazon.com/lambda/pricing/ · https://aws.amazon.com/api-gateway/pricing/
 https://aws.amazon.com/dynamodb/pricing/on-demand/

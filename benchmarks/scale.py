@@ -100,10 +100,13 @@ def markdown(told: Figures) -> str:
         [
             *lines,
             "",
-            f"The table takes {told['table_wcu']:,.0f} WCU and {told['table_rcu']:,.0f} RCU a second; a new one "
-            f"starts with {NEW_TABLE_WCU:,} and {NEW_TABLE_RCU:,}. From nothing to 1,000 turns a second at once: "
-            f"{burst['environments']:,} environments are needed (an account starts with {ACCOUNT:,}), Lambda adds "
-            f"{SCALING:,} in {EVERY} s, so all are served after {burst['seconds_until_all_are_served']} s, and "
-            f"{burst['turns_refused']:,} turns are refused until then.",
+            (
+                f"The table takes {told['table_wcu']:,.0f} WCU and {told['table_rcu']:,.0f} RCU a second; a "
+                f"new one starts with {NEW_TABLE_WCU:,} and {NEW_TABLE_RCU:,}. From nothing to 1,000 turns a "
+                f"second at once: {burst['environments']:,} environments are needed (an account starts with "
+                f"{ACCOUNT:,}), Lambda adds {SCALING:,} in {EVERY} s, so all are served after "
+                f"{burst['seconds_until_all_are_served']} s, and {burst['turns_refused']:,} turns are "
+                "refused until then."
+            ),
         ]
     )
