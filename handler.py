@@ -206,6 +206,7 @@ def _adapter(event: Any, context: Any) -> "LambdaHandler":
 def _scope(adapter: "LambdaHandler") -> Scope:
     try:
         scope = adapter.scope
+        scope["path"].encode()  # half a character has no path
     except (AttributeError, KeyError, TypeError, ValueError):
         raise BadEvent("the event lacks a part, or has one of another type") from None
     scope["asgi"] = {"version": "3.0", "spec_version": asgi.SPEC_VERSION}

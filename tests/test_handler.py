@@ -182,6 +182,12 @@ def test_a_bad_event_is_a_400_and_the_process_lives_on(
     assert handler(event(name), CONTEXT)["statusCode"] == 200
 
 
+def test_half_a_character_in_the_path_of_an_http_api_is_a_400(handler: Handler) -> None:
+    made = event("http-api")
+    made["requestContext"]["http"]["path"] = "/\ud83d"
+    assert handler(made, None)["statusCode"] == 400
+
+
 def test_a_base64_body_is_understood(handler: Handler) -> None:
     import base64
 
