@@ -1,7 +1,8 @@
 """Take one condition at a time out of the DynamoDB store, and see whether the tests notice: ``make mutants``.
 
 Each mutant is a copy of the project with one text replaced. A mutant that no test catches is a hole in the
-tests; the script then ends with 1. Names on the command line choose some of them.
+tests; the script then ends with 1. The test that caught one must pass on the original. Names on the command
+line choose some of them.
 """
 
 import os
@@ -195,20 +196,28 @@ def caught(mutant: Mutant, folder: Path) -> str | None:
     if text.count(mutant.old) != 1:
         raise SystemExit(f"{mutant.name}: its text stands {text.count(mutant.old)} times in {path.name}")
     path.write_text(text.replace(mutant.old, mutant.new))
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *TESTS]
+    code, told = tested(folder, TESTS)
+    if code == 0:
+        return None
+    failures = [line for line in told.splitlines() if line.startswith("FAILED")]
+    if not failures:  # a fixture's error is the machine's, or the server's: it says nothing of the mutant
+        raise SystemExit(f"{mutant.name}: no test failed, and yet they did not pass:\n{told[-2000:]}")
+    if tested(ROOT, [failures[0].split()[1]])[0] != 0:
+        raise SystemExit(f"{mutant.name}: the original fails as well: {failures[0]}")
+    return failures[0]
+
+
+def tested(folder: Path, tests: list[str]) -> tuple[int, str]:
+    """Pytest's exit status, and what it printed."""
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         run = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIME, check=False
         )
     except subprocess.TimeoutExpired:
-        return "the tests did not end"
-    if run.returncode == 0:
-        return None
-    failures = [line for line in run.stdout.splitlines() if line.startswith("FAILED")]
-    if not failures:  # a fixture's error is the machine's, or the server's: it says nothing of the mutant
-        raise SystemExit(f"{mutant.name}: no test failed, and yet they did not pass:\n{run.stdout[-2000:]}")
-    return failures[0]
+        return 1, "FAILED tests/stores (they did not end)"
+    return run.returncode, run.stdout
 
 
 def main(names: list[str]) -> int:
