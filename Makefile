@@ -62,10 +62,10 @@ mutants: $(VENV)/ready ## take the store's conditions out one by one: each must 
 BENCH := .cache/bench
 
 bench: $(BENCH)/ready bench-function ## measure everything against its peers and write docs/performance.md; Linux, python3.13
-	$(BENCH)/bench/bin/python -m benchmarks
+	PRODUCT_PYTHON=$(abspath $(BIN)/python) $(BENCH)/bench/bin/python -m benchmarks
 
 bench-short: $(BENCH)/ready bench-function ## the same once, for breakage only
-	$(BENCH)/bench/bin/python -m benchmarks --short
+	PRODUCT_PYTHON=$(abspath $(BIN)/python) $(BENCH)/bench/bin/python -m benchmarks --short
 
 store-growth: $(VENV)/ready $(BENCH)/ready ## measure how the store grows on Amazon's DynamoDB Local, a quarter of an hour; needs java and npm
 	$(BIN)/python benchmarks/store_growth.py

@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import measures, report
-from benchmarks.contestants import CORES, OTHERS, prepare
+from benchmarks import growth, measures, money, plots, report, scale
+from benchmarks.contestants import CORES, OTHERS, ROOT, prepare
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -29,20 +29,49 @@ MEASURES: dict[str, Measure] = {
     "delta": lambda short: measures.delta(1 if short else 7),
     "memory": lambda short: measures.memory((10, 20) if short else (100, 300, 1000)),
     "trips": lambda _: measures.trips(),
+    "store": lambda _: measures.store(os.environ.get("PRODUCT_PYTHON", str(ROOT / ".venv/bin/python"))),
+    "growth": lambda short: _growth(**(_LITTLE if short else _MUCH)),
 }
 """By name; told whether the short form is wanted."""
+
+_MUCH: dict[str, Any] = {
+    "turns": [5, 10, 20, 50, 100, 200, 500, 1000],
+    "sizes": [1_000, 10_000, 100_000, 500_000, 1_000_000, 2_000_000, 5_000_000],
+    "counts": [1, 2, 4, 8, 16, 32, 64],
+    "rounds": 3,
+}
+_LITTLE: dict[str, Any] = {"turns": [5], "sizes": [1_000], "counts": [4], "rounds": 1}
+
+
+_BLOCKS: dict[str, tuple[set[str], Callable[[dict[str, Any]], str]]] = {
+    "goals": ({"machine"}, report.markdown),
+    "growth": ({"growth"}, lambda found: report.growth(found["growth"])),
+    "money": ({"cold", "delta", "store"}, money.markdown),
+    "scale": ({"store"}, lambda found: scale.markdown(scale.run(found))),
+}
+"""What docs/performance.md shows between its markers: the measures it needs, and how it is written."""
+
+
+def _growth(turns: list[int], sizes: list[int], counts: list[int], rounds: int) -> dict[str, Any]:
+    return {
+        "history": growth.history(turns),
+        "answers": growth.answers(sizes, rounds),
+        "at once": growth.at_once(counts, rounds),
+    }
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--short", action="store_true")
-    parser.add_argument("--only", nargs="+", choices=list(MEASURES), default=list(MEASURES))
+    parser.add_argument("--only", nargs="+", choices=list(MEASURES))
     options = parser.parse_args()
+    # The short form is for each change: it leaves out what makes an environment for LangChain first.
+    names = options.only or [name for name in MEASURES if not (options.short and name == "store")]
     prepare()
     os.sched_setaffinity(0, OTHERS)
     found = {} if options.short or not RESULTS.exists() else json.loads(RESULTS.read_text("utf-8"))
     load, began = os.getloadavg()[0], time.monotonic()
-    for name in options.only:
+    for name in names:
         print(f"[{time.monotonic() - began:4.0f} s] {name}", flush=True)
         found[name] = MEASURES[name](options.short)
     found["machine"] = {
@@ -57,7 +86,10 @@ def main() -> int:
     print(report.text(found))
     if not options.short:
         RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-        report.into_page("goals", report.markdown(found))
+        for name, (needs, write) in _BLOCKS.items():
+            if needs <= found.keys():
+                report.into_page(name, write(found))
+        plots.draw(found)
     return 0
 
 

@@ -4,13 +4,17 @@ Times are medians of rounds, in the units that the names tell; CPU is what the k
 that are measured, all their threads together. Nothing here judges: report.py does.
 """
 
+import json
 import statistics
+import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import CHAT, DOOR, Contestant, Upstream, event, upstream
+from benchmarks.contestants import CHAT, DOOR, ROOT, Contestant, Upstream, event, upstream
 from benchmarks.sandbox import Answer, Sandbox
 from benchmarks.server import WebServer
 from benchmarks.upstream import STAMP, Asked, Way
@@ -189,6 +193,18 @@ def _waves(calls: Sequence[Asked]) -> int:
             waves, answered = waves + 1, one.left
         answered = min(answered, one.left)
     return waves
+
+
+def store(python: str) -> Figures:
+    """Calls, write and read units of a turn, ours and LangChain's: see store_cost.py.
+
+    :param python: an interpreter with c1fn's development packages.
+    """
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        command = [python, "benchmarks/store_cost.py", "--json", file.name]
+        subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+        found: Figures = json.loads(Path(file.name).read_text("utf-8"))
+    return found
 
 
 def _note(found: dict[str, dict[str, list[float]]], name: str, taken: dict[str, float]) -> None:

@@ -35,7 +35,7 @@ def table(found: Figures) -> list[dict[str, Any]]:
     delta = found["delta"]["c1fn"]
     cpu = (delta["turn_cpu_us"] + DELTAS * delta["paced_cpu_us"]) / 1e6
     cold = found["cold"]["near"]["c1fn"]["cpu_ms"] / 1e3
-    units = found.get("store", {}).get("c1fn", {"WCU": 5, "RCU": 4})
+    units = found["store"]["c1fn"]
     database = units["WCU"] * WRITES + units["RCU"] * READS
     told = []
     for memory in MEMORY:

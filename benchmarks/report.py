@@ -123,6 +123,27 @@ def markdown(found: Figures) -> str:
     return "\n".join([*lines, "", about(found["machine"])])
 
 
+def growth(found: Figures) -> str:
+    """The points of the plots' curves that one would want to read."""
+    sent, usual = found["history"].values()
+    first, last = sent[0], sent[-1]
+    answers, once = found["answers"], found["at once"]
+    slope = (last["cpu_ms"] - first["cpu_ms"]) / (last["turns"] - first["turns"]) * 1e3
+    rate = (answers[-1]["cpu_ms"] - answers[0]["cpu_ms"]) / (answers[-1]["bytes"] - answers[0]["bytes"]) * 1e6
+    table = [
+        ("history, all of it sent to the model", "turns", sent, f"{slope:.0f} µs a turn"),
+        ("history, at most 20 turns sent (default)", "turns", usual, "flat from turn 21 on"),
+        ("the answer", "bytes", answers, f"{rate:.0f} ms a MB"),
+        ("turns at once in one process", "turns", once, "none"),
+    ]
+    lines = ["| what grows | from | to | CPU of a turn, ms | its slope |", "|---|---|---|---|---|"]
+    for what, unit, points, tells in table:
+        begin, end = points[0], points[-1]
+        cpu = f"{begin['cpu_ms']:,.1f} → {end['cpu_ms']:,.1f}"
+        lines.append(f"| {what} | {begin[unit]:,} {unit} | {end[unit]:,} | {cpu} | {tells} |")
+    return "\n".join(lines)
+
+
 def text(found: Figures) -> str:
     """For a terminal."""
     table = [HEAD, *(row.cells for row in rows(found))]

@@ -103,8 +103,12 @@ def peer(url: str, turns: list[tuple[str, str]]) -> list[dict[str, float]]:
     return used
 
 
+def medians(used: list[dict[str, float]]) -> dict[str, float]:
+    return {kind: statistics.median(one[kind] for one in used) for kind in ("calls", "WCU", "RCU")}
+
+
 def show(name: str, used: list[dict[str, float]]) -> None:
-    middle = {kind: statistics.median(one[kind] for one in used) for kind in ("calls", "WCU", "RCU")}
+    middle = medians(used)
     mean = {kind: statistics.fmean(one[kind] for one in used) for kind in ("WCU", "RCU")}
     dollars = mean["WCU"] * WRITE + mean["RCU"] * READ
     print(
@@ -121,6 +125,7 @@ def turns_of(count: int, make: Callable[[random.Random], int]) -> list[tuple[str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--alone", action="store_true", help="without LangChain")
+    parser.add_argument("--json", type=Path, help="also write the medians of all turns to this file")
     args = parser.parse_args()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         os.environ[name] = "testing"
@@ -130,6 +135,7 @@ def main() -> None:
     print(f"{TURNS} turns, answers of {sizes[0]} to {sizes[-1]} bytes, median {sizes[len(sizes) // 2]}")
     with tempfile.TemporaryDirectory() as folder, Ministack(Path(folder)) as server:
         used = asyncio.run(ours(server.url, turns, "ours"))
+        found = {"c1fn": medians(used)}
         show(f"c1fn, turns 1 to {TURNS}", used)
         show(f"c1fn, turns {HISTORY + 1} to {TURNS}", used[HISTORY:])
         limited = asyncio.run(ours(server.url, turns, "limited", LIMITS))
@@ -137,8 +143,11 @@ def main() -> None:
         show(f"with limits, turns {HISTORY + 1} to {TURNS}", limited[HISTORY:])
         if not args.alone:
             theirs = peer(server.url, turns)
+            found["LangChain"] = medians(theirs)
             show(f"LangChain, turns 1 to {TURNS}", theirs)
             show(f"LangChain, turns {HISTORY + 1} to {TURNS}", theirs[HISTORY:])
+    if args.json:
+        args.json.write_text(json.dumps(found), "utf-8")
 
 
 if __name__ == "__main__":
