@@ -7,7 +7,6 @@ are common, the same certificates and the same upstream. Ours is the very tree t
 
 import json
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -150,7 +149,7 @@ def _lambdaric(module: str) -> list[str]:
 
 
 def _adapter(mode: str, module: str) -> list[str]:
-    # -I -S: the adapter itself is no Python program, so it does not pay for site-packages
+    # -S: the real adapter is no Python program, so this one does not pay for site-packages
     return [str(PEER_PYTHON), "-S", str(PEERS / "adapter.py"), mode, f"{module}:app"]
 
 
@@ -190,17 +189,15 @@ def event(number: int, prompt: str = "Show the quarterly revenue as a chart", th
 
 
 def prepare() -> None:
-    """Certificates for this run. The rest is made by the Makefile."""
+    """Certificates, made at the first run and kept. The Makefile makes the rest."""
     import trustme
 
+    if (CERTIFICATES / "ca.pem").exists():
+        return
     CERTIFICATES.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA()
-    authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem.write_to_path(
-        str(CERTIFICATES / "server.pem")
-    )
+    pair = authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem
+    pair.write_to_path(str(CERTIFICATES / "server.pem"))
     # As long a list as a function has: loading it takes its time.
     usual = (FUNCTION / "botocore/cacert.pem").read_bytes()
     (CERTIFICATES / "ca.pem").write_bytes(usual + authority.cert_pem.bytes())
-
-
-ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
