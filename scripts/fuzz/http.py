@@ -20,6 +20,10 @@ TOOL = ROOT / ".cache/check/bin/st"
 PATIENCE = 30
 """Seconds for one answer: they take milliseconds, but three servers and three testers may share one core."""
 
+NOT_ASKED = ("use_after_free", "ensure_resource_availability")
+"""Checks that do not fit: clients choose the ids, so a prompt begins a deleted conversation anew, and an
+id that holds a percent sign is put into the next path without being encoded."""
+
 SERVERS = 3
 """At once, each with a schemathesis of its own: most of the time goes into waiting, and threads of one would
 delete each other's conversations."""
@@ -74,6 +78,7 @@ async def _tested(url: str, folder: Path, seconds: int, seed: int) -> str:
         TOOL,
         *("--config-file", str(Path(__file__).parent / "schemathesis.toml"), "run", url),
         *("--seed", str(seed), "--max-time", str(seconds), "--max-examples", str(EXAMPLES)),
+        *("--exclude-checks", ",".join(NOT_ASKED)),
         *("--continue-on-failure", "--no-color", "--request-timeout", str(PATIENCE)),
         *("--report", "json", "--report-json-path", str(folder / "report.json")),
         cwd=folder,
