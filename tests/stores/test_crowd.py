@@ -46,12 +46,12 @@ async def _crowd(endpoint: str, name: str, **quota: int) -> Counter[str]:
 @pytest.mark.parametrize(
     ("limit", "most", "refusal"), [("at_once", 5, "too_many_turns_at_once"), ("turns", 20, "turns_used_up")]
 )
-async def test_exactly_so_many_begin(ministack: str, limit: str, most: int, refusal: str) -> None:
+async def test_exactly_so_many_begin(dynamodb: str, limit: str, most: int, refusal: str) -> None:
     """Each on a thread of its own, and all of them run on."""
-    client = connect(ministack)
+    client = connect(dynamodb)
     name = f"c1fn-{uuid.uuid4()}"
     table.create(client, name)
-    told = await _crowd(ministack, name, **{limit: most})
+    told = await _crowd(dynamodb, name, **{limit: most})
     key = {"pk": {"S": f"Q#{OWNER}"}, "sk": {"S": "usage"}}
     row = client.get_item(TableName=name, Key=key, ConsistentRead=True)["Item"]
     client.delete_table(TableName=name)

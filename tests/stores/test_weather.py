@@ -686,6 +686,10 @@ async def two(
         await machine.close()
 
 
+def passed(_: AWSPreparedRequest) -> None:
+    """Nothing happens at this call: it is the lock of a thread, and the count comes after it."""
+
+
 Two = Callable[[Quota], tuple[Machine, Machine]]
 
 
@@ -712,16 +716,17 @@ async def test_counted_beside_the_model(two: Two) -> None:
 async def test_counted_before_the_model(two: Two) -> None:
     """On any other thread a turn is counted when it is opened: a crowd asks the model no oftener."""
     one, _ = two(MANY)
-    claim = claimed(await one.store.open(ask("r1"), history=20))
-    assert used(one).turns == 1
-    one.sky.seen.clear()
-    await one.store.admit(claim)
-    assert one.sky.seen == []
+    for number, thread in enumerate(("t", "u", "v"), 1):
+        claim = claimed(await one.store.open(ask("r1", thread=thread), history=20))
+        assert used(one).turns == number
+        one.sky.seen.clear()
+        await one.store.admit(claim)
+        assert one.sky.seen == []
 
 
 @pytest.mark.parametrize("fault", ["lost", "unsent"])
 async def test_counted_once(two: Two, fault: str) -> None:
-    """The first count and a later one, through a lost reply and a broken connection."""
+    """The first count, the next of its thread and one beside it: through a lost reply, or a broken call."""
     one, _ = two(MANY)
     one.sky.at("PutItem", getattr(one.sky, fault))
     await say(one, "r1", "t")
@@ -730,6 +735,10 @@ async def test_counted_once(two: Two, fault: str) -> None:
     await one.store.admit(claim)
     row = used(one)
     assert (row.turns, row.tokens, list(row.places)) == (2, 18, ["t"])
+    one.sky.at("UpdateItem", passed, getattr(one.sky, fault))
+    await begin(one, "r1", "u")
+    row = used(one)
+    assert (row.turns, row.tokens, sorted(row.places)) == (3, 18, ["t", "u"])
 
 
 async def test_the_last_turn_of_a_day(two: Two) -> None:
@@ -769,27 +778,20 @@ async def test_settled_once(two: Two, time: Clockwork, endpoint: tuple[str, str]
         await begin(another, "r2", "b")
         await another.close()
 
-    passed = lambda _: None  # noqa: E731 - the lock of its thread
     one.sky.at("UpdateItem", passed, meanwhile(meanwhile_another))
     await begin(one, "r3", "c")
     row = used(one)
     assert (row.turns, row.tokens, sorted(row.places)) == (3, 60, ["b", "c"])
 
 
-async def test_two_begin_a_day(two: Two, time: Clockwork, endpoint: tuple[str, str]) -> None:
+async def test_two_begin_a_day(two: Two, time: Clockwork) -> None:
     """The first two turns of a day are two, also where both saw the day before."""
-    one, _ = two(MANY)
+    one, other = two(MANY)
     await say(one, "r1", "a")
     time.advance(DAY)
-
-    async def meanwhile_another() -> None:
-        another = Machine(endpoint, time, quota=MANY)
-        await begin(another, "r2", "b")
-        await another.close()
-
-    passed = lambda _: None  # noqa: E731 - the lock of its thread
-    one.sky.at("UpdateItem", passed, meanwhile(meanwhile_another))
-    await begin(one, "r3", "c")
+    claim = claimed(await one.store.open(ask("r2", thread="a"), history=20))
+    await begin(other, "r3", "b")
+    await one.store.admit(claim)
     row = used(one)
     assert (row.day, row.turns, row.tokens) == (int(time.now // DAY), 2, 18)
 
