@@ -7,11 +7,12 @@ that somebody asked for, a lease that was lost. So a delta costs no timer and no
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import assert_never
 
+from c1fn.draft import Draft
 from c1fn.errors import (
     AnswerEmpty,
     AnswerTooLong,
@@ -28,7 +29,7 @@ from c1fn.errors import (
     by_code,
 )
 from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, Working
-from c1fn.log import LOCAL, Log, Origin, TurnLine, pseudonym
+from c1fn.log import LOCAL, Log, Origin
 from c1fn.models import Model
 from c1fn.reply import Reply
 from c1fn.stores import RENEWAL, Claim, Replay, Running, Store
@@ -51,65 +52,6 @@ class Limits:
     max_answer: int
     max_seconds: float
     max_rounds: int
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A turn while it is being written."""
-
-    claim: Claim
-    origin: Origin
-    watch: Watch
-    admission: asyncio.Future[None]  # nothing may be said before the claim is counted
-    reply: list[Message] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)  # of this round
-    said: list[str] = field(default_factory=list)  # of all rounds
-    size: int = 0  # of all rounds, in bytes
-    kept: int = 0  # what is to be stored, in bytes: the answer, what tools were asked, and what they said
-    rounds: int = 0
-    usage: Usage = field(default_factory=Usage)
-    cut: C1fnError | None = None  # why it was ended early; None: the time was over
-    stopped: bool = False
-
-    def hear(self, text: str, limit: int) -> None:
-        """:raises AnswerTooLong: see ``grow``. What was heard before stays."""
-        self.size += self.grow([text], limit)
-        self.watch.hears()
-        self.text.append(text)
-        self.said.append(text)
-
-    def grow(self, texts: Iterable[str], limit: int) -> int:
-        """The bytes of these texts.
-
-        :raises AnswerTooLong: with them the turn would be more than ``limit`` bytes.
-        """
-        size = sum(len(text.encode("utf-8", "replace")) for text in texts)
-        if self.kept + size > limit:
-            raise AnswerTooLong
-        self.kept += size
-        return size
-
-    def close_round(self, calls: tuple[ToolCall, ...], results: Sequence[Message]) -> None:
-        self.reply += (Message("assistant", "".join(self.text), tool_calls=calls), *results)
-        self.text = []
-
-    def estimate(self, messages: Sequence[Message], calls: tuple[ToolCall, ...]) -> Usage:
-        """What this round took, where the model did not tell or was not heard to its end."""
-        said = Message("assistant", "".join(self.text), tool_calls=calls)
-        return Usage(estimated_tokens(messages), estimated_tokens([said]))
-
-    def turn(self, state: State, error: C1fnError | None) -> Turn:
-        partial = (Message("assistant", "".join(self.text)),) if self.text else ()
-        return Turn(
-            number=self.claim.number,
-            response_id=self.claim.ask.response_id,
-            state=state,
-            prompt=self.claim.ask.prompt,
-            started=self.claim.started,
-            reply=(*self.reply, *partial),
-            usage=self.usage,
-            error=error.code if error else None,
-        )
 
 
 class Chat:
@@ -167,7 +109,7 @@ class Chat:
             case Claim():
                 limit = min(self._limits.max_seconds, seconds or self._limits.max_seconds)
                 counting = asyncio.ensure_future(self.store.admit(opened))
-                self._start(self._run(_Draft(opened, origin, watch, counting), reply, limit), reply)
+                self._start(self._run(Draft(opened, origin, watch, counting), reply, limit), reply)
             case _:
                 assert_never(opened)
         return reply
@@ -221,7 +163,7 @@ class Chat:
             reply.say(Failed(Internal()))
             raise
 
-    async def _run(self, draft: _Draft, reply: Reply, seconds: float) -> None:
+    async def _run(self, draft: Draft, reply: Reply, seconds: float) -> None:
         state, error, bug = State.DONE, None, None
         limit = asyncio.timeout(seconds)
         try:
@@ -242,7 +184,7 @@ class Chat:
         await self._end(draft, reply, state, error, bug)
 
     async def _end(
-        self, draft: _Draft, reply: Reply, state: State, error: C1fnError | None, bug: Exception | None
+        self, draft: Draft, reply: Reply, state: State, error: C1fnError | None, bug: Exception | None
     ) -> None:
         """Commit, then say so. Whatever happens here, the reader hears an end."""
         try:
@@ -254,14 +196,14 @@ class Chat:
         except Exception as exception:  # noqa: BLE001 - told first, then raised to the platform
             state, error, bug = State.FAILED, Internal(), bug or exception
         reply.say(Failed(error) if error else Finished(state))
-        self.log(self._line(draft, state, error))
+        self.log(draft.line(self.model.name, state, error))
         draft.watch.ends(state, error.code if error else None)
         reply.logged = True
         if bug is not None:
             raise bug
 
     @asynccontextmanager
-    async def _kept_alive(self, draft: _Draft, limit: asyncio.Timeout) -> AsyncGenerator[None, None]:
+    async def _kept_alive(self, draft: Draft, limit: asyncio.Timeout) -> AsyncGenerator[None, None]:
         beat = asyncio.create_task(self._beat(draft, limit))
         try:
             yield
@@ -270,7 +212,7 @@ class Chat:
             with suppress(asyncio.CancelledError):
                 await beat
 
-    async def _beat(self, draft: _Draft, limit: asyncio.Timeout) -> None:
+    async def _beat(self, draft: Draft, limit: asyncio.Timeout) -> None:
         """Renew the lease until it is lost or a stop is asked for; then end the turn by its own timeout."""
         while not draft.stopped and draft.cut is None:
             await self._sleep(RENEWAL)
@@ -285,7 +227,7 @@ class Chat:
                 raise
         _cut_short(limit)
 
-    async def _answer(self, draft: _Draft, reply: Reply) -> None:
+    async def _answer(self, draft: Draft, reply: Reply) -> None:
         history = self._within_budget(draft.claim.history)
         try:
             await self._rounds(history, draft, reply)
@@ -294,7 +236,7 @@ class Chat:
                 raise
             await self._rounds(history[(len(history) + 1) // 2 :], draft, reply)
 
-    async def _rounds(self, history: Sequence[Turn], draft: _Draft, reply: Reply) -> None:
+    async def _rounds(self, history: Sequence[Turn], draft: Draft, reply: Reply) -> None:
         before = [*for_model(history), draft.claim.ask.prompt]
         while calls := await self._round([*before, *draft.reply], draft, reply):
             if draft.rounds >= self._limits.max_rounds:
@@ -307,7 +249,7 @@ class Chat:
             draft.grow((result.content for result in results), self._limits.max_answer)
             draft.close_round(calls, results)
 
-    async def _round(self, messages: list[Message], draft: _Draft, reply: Reply) -> tuple[ToolCall, ...]:
+    async def _round(self, messages: list[Message], draft: Draft, reply: Reply) -> tuple[ToolCall, ...]:
         calls: tuple[ToolCall, ...] = ()
         usage, asked, heard = Usage(), True, False
         try:
@@ -346,27 +288,6 @@ class Chat:
             if room < 0:
                 return history[index + 1 :]
         return history
-
-    def _line(self, draft: _Draft, state: State, error: C1fnError | None) -> TurnLine:
-        ask, watch = draft.claim.ask, draft.watch
-        return TurnLine(
-            origin=draft.origin,
-            owner=pseudonym(ask.owner),
-            thread=ask.thread_id,
-            response=ask.response_id,
-            state=state,
-            error=error.code if error else None,
-            model=self.model.name,
-            first_ms=watch.first_ms,
-            total_ms=watch.total_ms,
-            model_ms=watch.model_ms,
-            store_ms=watch.store_ms,
-            rounds=draft.rounds,
-            bytes=draft.size,
-            input_tokens=draft.usage.input_tokens,
-            output_tokens=draft.usage.output_tokens,
-            detail=str(error) if error else None,
-        )
 
 
 def _cut_short(limit: asyncio.Timeout) -> None:
