@@ -52,6 +52,9 @@ async def by_iam(scope: Scope) -> Caller:
     request's user, or the API key that its method requires. A direct invocation has passed IAM too; its
     event has no identity.
 
+    All people of a Cognito identity pool sign as one session of one role. APIs tell who of them it is; a
+    function URL does not, and there they are refused rather than mixed up.
+
     https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
     """
@@ -62,13 +65,24 @@ async def by_iam(scope: Scope) -> Caller:
         return Caller("lambda:invoke")
     context = _mapping(event["requestContext"])
     signed = _mapping(_mapping(context.get("authorizer")).get("iam")) or _mapping(context.get("identity"))
+    signed = {**signed, **_mapping(signed.get("cognitoIdentity"))}
     for kind, field in _IDENTITIES:
         if isinstance(name := signed.get(field), str) and name:
+            if kind == "iam" and name.endswith(POOLED):
+                raise Unauthorized(
+                    "Which person of the identity pool signed is not told: use jwt, or an API."
+                )
             return Caller(f"{kind}:{name}")
     raise Unauthorized
 
 
+POOLED = "/CognitoIdentityCredentials"
+"""How the ARN of everybody in an identity pool ends:
+https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html"""
+
 _IDENTITIES = (
+    ("cognito", "identityId"),  # as an HTTP API names it
+    ("cognito", "cognitoIdentityId"),  # as a REST API does
     ("iam", "userArn"),
     ("apikey", "apiKeyId"),  # only told where the method requires a key, which API Gateway has checked
 )

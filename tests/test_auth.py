@@ -38,6 +38,27 @@ async def test_aws_tells_who_it_let_in(scope: dict[str, Any], owner: str) -> Non
     assert await by_iam(scope) == Caller(owner)
 
 
+POOLED = "arn:aws:sts::123456789012:assumed-role/Signed-in/CognitoIdentityCredentials"
+PERSON = "eu-central-1:11111111-2222-3333-4444-555555555555"
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        url({"userArn": POOLED, "cognitoIdentity": {"identityId": PERSON, "identityPoolId": "p", "amr": []}}),
+        rest({"userArn": POOLED, "cognitoIdentityId": PERSON, "apiKeyId": None}),
+    ],
+)
+async def test_a_person_of_an_identity_pool_is_not_the_role_they_all_share(scope: dict[str, Any]) -> None:
+    assert await by_iam(scope) == Caller(f"cognito:{PERSON}")
+
+
+async def test_people_whom_nothing_tells_apart_are_refused() -> None:
+    """A function URL does not tell which person of an identity pool has signed."""
+    with pytest.raises(Unauthorized, match="identity pool"):
+        await by_iam(url({"userArn": POOLED, "cognitoIdentity": None}))
+
+
 @pytest.mark.parametrize(
     "scope",
     [
