@@ -818,6 +818,29 @@ async def test_tokens_through_a_lost_release(two: Two) -> None:
     assert used(one).tokens == 18
 
 
+async def test_a_limit_that_was_lowered(two: Two) -> None:
+    """An owner who ran more at once than is allowed since then is not blocked by places of turns that are over."""
+    one, _ = two(Quota(turns=99))
+    threads = [f"t{number}" for number in range(20)]
+    for claim in [await begin(one, f"r-{thread}", thread) for thread in threads]:
+        await one.store.commit(claim, replace(answered(claim, "hi"), usage=Usage(5, 0)))
+    await one.store.settle()
+    assert len(used(one).places) == len(threads)
+    one.store._admission._quota = Quota(at_once=2)
+    await begin(one, "last", "other")
+    assert (list(used(one).places), used(one).tokens) == (["other"], 5 * len(threads))
+
+
+async def test_a_row_that_cannot_be_read(two: Two) -> None:
+    """What an owner used may be damaged, or of a newer version: no turn begins, and it is told why."""
+    one, _ = two(MANY)
+    await say(one, "r1", "t")
+    row = usage_key("ann") | {"day": {"S": "today"}}
+    one.client.put_item(TableName=one.store._calls.table, Item=row)
+    with pytest.raises(StoreUnavailable, match="used today cannot be read"):
+        await one.store.open(ask("r2"), history=20)
+
+
 async def test_refused_by_no_stale_reading(two: Two) -> None:
     """Who seems to have no turn left is looked at again, for a reading at half price may be of the past."""
     one, _ = two(Quota(at_once=1))

@@ -8,9 +8,9 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/WorkingWithItem
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from c1fn.errors import StoreUnavailable
+from c1fn.errors import OverQuota, StoreUnavailable, TooManyAtOnce
 from c1fn.stores import Quota
 from c1fn.stores.dynamodb.calls import Calls, ConditionFailed
 from c1fn.stores.dynamodb.rows import Spot, ThreadRow, usage_key
@@ -57,7 +57,7 @@ class Admission:
             if count.is_made:
                 return
             refusal = count.refusal(self._quota)
-            if refusal and attempt:
+            if refusal and attempt and not self._has_more(entry, seen, known, refusal):
                 raise refusal
             if attempt == ROUNDS:
                 raise StoreUnavailable("This owner's turns begin faster than they can be counted.")
@@ -72,11 +72,23 @@ class Admission:
             else:
                 return
 
+    def _has_more(self, entry: Entry, row: UsageRow | None, known: Known, refusal: OverQuota) -> bool:
+        """Whether turns that nobody looked at yet may be over and make room: an owner has more places than
+        are allowed if the limit was lowered.
+        """
+        unknown = _unknown(entry, row, known) if row and isinstance(refusal, TooManyAtOnce) else iter(())
+        return next(unknown, None) is not None
+
     async def _examine(self, entry: Entry, row: UsageRow, known: Known) -> None:
         """Read the threads of other places that nothing is known of."""
-        others = ((at, place.attempt) for at, place in row.places.items() if at != entry.thread.id)
         most = max(EXAMINED, self._quota.at_once)
-        unknown = [key for key in itertools.islice(others, most) if key not in known]
+        unknown = list(itertools.islice(_unknown(entry, row, known), most))
         rows = await asyncio.gather(*(self._threads.get(Spot(entry.owner, at)) for at, _ in unknown))
         for (at, attempt), thread in zip(unknown, rows, strict=True):
             known[at, attempt] = thread or ThreadRow(at)
+
+
+def _unknown(entry: Entry, row: UsageRow, known: Known) -> Iterator[tuple[str, str]]:
+    """Other places whose threads were not read yet."""
+    others = ((at, place.attempt) for at, place in row.places.items() if at != entry.thread.id)
+    return (key for key in others if key not in known)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from c1fn.errors import OverQuota, TokensUsedUp, TooManyAtOnce, TurnsUsedUp
+from c1fn.errors import OverQuota, StoreUnavailable, TokensUsedUp, TooManyAtOnce, TurnsUsedUp
 from c1fn.stores import DAY, Quota, until_tomorrow
 from c1fn.stores.dynamodb.rows import Item, N, S, ThreadRow, usage_key
 
@@ -57,8 +57,12 @@ class UsageRow:
 
     @classmethod
     def read(cls, item: Item) -> "UsageRow":
-        places = {thread_id: Place.read(value) for thread_id, value in item["places"]["M"].items()}
-        return cls(int(item["day"]["N"]), int(item["turns"]["N"]), int(item["tokens"]["N"]), places)
+        """:raises StoreUnavailable: it is damaged, or of a newer version. A limit that is not known is kept."""
+        try:
+            places = {thread_id: Place.read(value) for thread_id, value in item["places"]["M"].items()}
+            return cls(int(item["day"]["N"]), int(item["turns"]["N"]), int(item["tokens"]["N"]), places)
+        except (KeyError, TypeError, ValueError):
+            raise StoreUnavailable("The row of what this caller used today cannot be read.") from None
 
 
 @dataclass(frozen=True, slots=True)
