@@ -69,9 +69,7 @@ async def by_iam(scope: Scope) -> Caller:
     for kind, field in _IDENTITIES:
         if isinstance(name := signed.get(field), str) and name:
             if kind == "iam" and name.endswith(POOLED):
-                raise Unauthorized(
-                    "Which person of the identity pool signed is not told: use jwt, or an API."
-                )
+                raise Unauthorized("Which person of the identity pool signed is not told here: use jwt.")
             return Caller(f"{kind}:{name}")
     raise Unauthorized
 

@@ -819,7 +819,7 @@ async def test_tokens_through_a_lost_release(two: Two) -> None:
 
 
 async def test_a_limit_that_was_lowered(two: Two) -> None:
-    """An owner who ran more at once than is allowed since then is not blocked by places of turns that are over."""
+    """Who ran more at once than is allowed now is not blocked by places of turns that are over."""
     one, _ = two(Quota(turns=99))
     threads = [f"t{number}" for number in range(20)]
     for claim in [await begin(one, f"r-{thread}", thread) for thread in threads]:

@@ -7,6 +7,7 @@ write that counts itself. Pure: no call is made here.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ from c1fn.stores.dynamodb.rows import Item, N, S, ThreadRow, usage_key
 
 KEPT = 2 * DAY
 """Seconds for which the row is kept after its last turn: its day's counts must outlive that day."""
+
+SETTLED = 80
+"""Places that one write settles, at most: an expression of DynamoDB's has room for about a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ class UsageRow:
 
     @classmethod
     def read(cls, item: Item) -> "UsageRow":
-        """:raises StoreUnavailable: it is damaged, or of a newer version. A limit that is not known is kept."""
+        """:raises StoreUnavailable: it is damaged, or of a newer version."""
         try:
             places = {thread_id: Place.read(value) for thread_id, value in item["places"]["M"].items()}
             return cls(int(item["day"]["N"]), int(item["turns"]["N"]), int(item["tokens"]["N"]), places)
@@ -104,7 +108,8 @@ class Count:
         places = dict(row.places) if row else {}
         mine = places.pop(entry.thread.id, None)
         found = {at: known.get((at, place.attempt)) for at, place in places.items()}
-        over = {at: thread for at, thread in found.items() if thread and not thread.alive(now)}
+        ended = ((at, thread) for at, thread in found.items() if thread and not thread.alive(now))
+        over = dict(itertools.islice(ended, SETTLED))
         settled = sum(places[at].used(thread) for at, thread in over.items())
         settled += mine.used(entry.thread) if mine else 0
         today = row is not None and row.day >= now // DAY
