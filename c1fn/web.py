@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
@@ -172,14 +173,12 @@ def _chat(request: Request) -> Chat:
 
 async def _poured(request: Request, reply: Reply) -> Response:
     """The reply as a stream, or as a refusal when it failed before it said anything."""
-    chat = _chat(request)
     first = await reply.take(SILENCE)
     if first and isinstance(first[0], Failed):
         request.state.logged = reply.logged
         await reply.over()
-        await chat.settle()
         return _refusal(request, first[0].error)
-    return Pouring(first, reply, HEADERS, chat.settle)
+    return Pouring(first, reply, HEADERS, _chat(request).settle)
 
 
 def _origin(request: Request) -> Origin:
@@ -238,6 +237,7 @@ async def _no_route(request: Request, error: Exception) -> Response:
 
 def _refusal(request: Request, error: C1fnError) -> Response:
     _log(request, error)
+    later = BackgroundTask(_chat(request).settle)  # a refused turn gives its lock back
     headers = {ERROR_HEADER: error.code}
     if error.retry_after is not None:
         headers["retry-after"] = f"{min(max(1, ceil(error.retry_after)), LONGEST_WAIT)}"
@@ -247,7 +247,7 @@ def _refusal(request: Request, error: C1fnError) -> Response:
     if _shows_cards(request) and (
         not isinstance(error, BadRequest | ForeignPage) or isinstance(error, TooLarge)
     ):
-        return Response(error_card(error), headers=headers | HEADERS)
+        return Response(error_card(error), headers=headers | HEADERS, background=later)
     problem: dict[str, Any] = {
         "type": f"urn:c1fn:error:{error.code}",
         "title": error.title,
@@ -257,7 +257,7 @@ def _refusal(request: Request, error: C1fnError) -> Response:
     }
     if isinstance(error, BadRequest) and error.field:
         problem["field"] = error.field
-    return Refusal(_json(problem), error.status, headers=headers)
+    return Refusal(_json(problem), error.status, headers=headers, background=later)
 
 
 def _log(request: Request, error: C1fnError) -> None:
@@ -284,11 +284,6 @@ def _shows_cards(request: Request) -> bool:
     """A browser's chat client, which renders C1 and shows no status."""
     browser = "sec-fetch-mode" in request.headers or "origin" in request.headers
     return browser and request.url.path == "/api/chat" and "json" not in request.headers.get("accept", "")
-
-
-def _is_a_persons(error: C1fnError) -> bool:
-    """Of all malformed requests only a long one is a person's, not a program's."""
-    return isinstance(error, TooLarge) or not isinstance(error, BadRequest | ForeignPage)
 
 
 def _json(value: Any) -> bytes:

@@ -12,12 +12,13 @@ import pytest
 from c1fn import web
 from c1fn.auth import by_key
 from c1fn.converse import Chat, Limits
-from c1fn.errors import AnswerCut, Busy, ModelBusy, ModelUnavailable
+from c1fn.errors import AnswerCut, Busy, ModelBusy, ModelUnavailable, TooManyAtOnce
 from c1fn.events import Delta
-from c1fn.log import Line, Origin, RefusedLine, TurnLine, pseudonym
+from c1fn.log import Line, Origin, RefusedLine, TurnLine, pseudonym, to_nobody
+from c1fn.stores import Opened
 from c1fn.stores.memory import MemoryStore
 from c1fn.tools import Tools
-from c1fn.turn import State
+from c1fn.turn import Ask, State
 from c1fn.wire import error_card
 from tests.asgi import Client, Exchange, client_of
 from tests.scripted import ScriptedModel, Step, says
@@ -349,3 +350,28 @@ async def test_a_turn_carries_the_origin_of_its_request(stage: Stage) -> None:
     origin = Origin("req-1", "rest-api", True)
     await scene.pour(**{"c1fn.origin": origin}).whole()
     assert [line.origin for line in scene.lines] == [origin]
+
+
+async def test_what_a_refusal_leaves_for_later_is_done_before_the_end() -> None:
+    """A platform freezes the process then: a lock that is not given back stands until its lease ends."""
+    gate, settling = asyncio.Event(), asyncio.Event()
+
+    class Full(MemoryStore):
+        async def open(self, ask: Ask, *, history: int) -> Opened:
+            del ask, history
+            raise TooManyAtOnce
+
+        async def settle(self) -> None:
+            settling.set()
+            await gate.wait()
+
+    chat = Chat(Full(), ScriptedModel(), Tools(), LIMITS, to_nobody)
+    async with client_of(web.build(lambda: chat, max_body=10_000)) as client:
+        exchange = client.request("POST", "/api/chat", body())
+        assert exchange.task
+        await asyncio.wait(
+            {exchange.task, asyncio.ensure_future(settling.wait())}, return_when="FIRST_COMPLETED"
+        )
+        assert not exchange.task.done()
+        gate.set()
+        assert (await exchange.whole()).status == TooManyAtOnce.status
