@@ -50,6 +50,8 @@ def read(arn: str, plain: str, connect: Any = _connect) -> Mapping[str, str]:
     except (ClientError, BotoCoreError) as error:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
         raise SecretError(f"The secret {arn} cannot be read: {code}.") from None
+    except KeyError:
+        raise SecretError(f"The secret {arn} is no text.") from None
     if not text.lstrip().startswith("{"):
         return {plain: text.strip()}
     try:

@@ -62,6 +62,13 @@ def test_a_damaged_secret_is_not_repeated() -> None:
     assert caught.value.__suppress_context__
 
 
+def test_a_secret_of_bytes_is_one_sentence() -> None:
+    client: Any = boto3.client("secretsmanager", region_name="eu-west-1")
+    arn = client.create_secret(Name="c1fn", SecretBinary=b"planted")["ARN"]
+    with pytest.raises(SecretError, match="is no text"):
+        read(arn, NAME)
+
+
 # --- read again
 
 
