@@ -112,6 +112,8 @@ class C1Model:
             api_key=api_key,
             base_url=base_url,
             max_retries=max_retries,
+            # Told to the package too: it takes a transport's 5 s for nobody's choice, and would wait 600.
+            timeout=_patience(self._timeouts),
             # Compression would hold deltas back until its block is full.
             default_headers={"Accept-Encoding": "identity"},
             http_client=_transport(self._timeouts),
@@ -189,9 +191,13 @@ def _sendable(key: str) -> bool:
     return key.isascii() and key.isprintable() and bool(key.strip())
 
 
+def _patience(timeouts: Timeouts) -> openai.Timeout:
+    return openai.Timeout(timeouts.read, connect=timeouts.connect)
+
+
 def _transport(timeouts: Timeouts) -> httpx2.AsyncClient:
     return openai.DefaultAsyncHttpx2Client(
-        timeout=openai.Timeout(timeouts.read, connect=timeouts.connect),
+        timeout=_patience(timeouts),
         limits=httpx2.Limits(
             max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE
         ),

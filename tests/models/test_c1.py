@@ -388,6 +388,14 @@ async def test_the_time_for_the_whole_answer_is_bounded(upstream: Upstream) -> N
     await model.aclose()
 
 
+@pytest.mark.parametrize("seconds", [0.5, 5.0, 60.0])
+async def test_the_longest_silence_is_the_one_that_was_set(upstream: Upstream, seconds: float) -> None:
+    """The package takes a transport's 5 s for its default, and would put 600 s in their place."""
+    model = model_at(upstream, timeouts=Timeouts(read=seconds))
+    assert model._client.timeout == openai.Timeout(seconds, connect=5.0)
+    await model.aclose()
+
+
 async def test_an_event_without_end_is_garbled(upstream: Upstream, model: C1Model) -> None:
     upstream.queue(Answer((b"data: " + b"x" * (LIMIT // 2), b"x" * (LIMIT // 2), *END)))
     with pytest.raises(AnswerGarbled):
