@@ -29,9 +29,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=fuzz.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS), metavar="part")
+    # The choices are told by hand: argparse would look for the whole default among them.
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--short", action="store_true", help="what fits into a minute")
     options = parser.parse_args()
-    books = asyncio.run(main(options.parts, options.seed, short=options.short))
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    books = asyncio.run(main(options.parts or list(PARTS), options.seed, short=options.short))
     sys.exit(1 if any(part.wrong for part in books) else 0)
