@@ -45,11 +45,16 @@ Title = Annotated[
 ]
 
 
+WORD = r"[^\s\x1c-\x1f\x85]"
+"""What a prompt must hold one of: a character that Python does not take for a blank. Other languages' ``\\s``
+leaves out the five that are named."""
+
+
 def _some_words(schema: dict[str, Any]) -> None:
     """Tell in the schema what ``read_prompt`` asks for: one part at least must have a text."""
     text, parts = schema["anyOf"]
-    text["minLength"] = 1
-    parts["contains"] = {"properties": {"text": {"minLength": 1}}}
+    text["pattern"] = WORD
+    parts["contains"] = {"properties": {"text": {"pattern": WORD}}}
 
 
 class TextPart(BaseModel):

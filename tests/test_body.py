@@ -1,10 +1,11 @@
 import json
+import re
 from typing import Any
 
 import pytest
 
 from c1fn.auth import Caller
-from c1fn.body import read_ask
+from c1fn.body import WORD, ChatBody, read_ask
 from c1fn.errors import BadField, BadRequest, NotJson, RoleNotAllowed, UnsupportedPart
 
 GOOD: dict[str, Any] = {"prompt": {"role": "user", "content": "hi"}, "threadId": "t", "responseId": "r"}
@@ -103,3 +104,11 @@ def test_a_refusal_does_not_repeat_the_prompt() -> None:
 
 def test_half_a_character_is_no_json() -> None:
     assert refusal(b'{"prompt":{"role":"user","content":"\\ud83d"}}') == (NotJson, None)
+
+
+def test_the_schema_tells_exactly_which_texts_are_blank() -> None:
+    """Whoever generates requests from it meets no refusal that it does not foresee."""
+    characters = map(chr, range(0x3100))  # every blank of Unicode is below
+    assert [c for c in characters if bool(re.search(WORD, c)) != bool(c.strip())] == []
+    text, parts = ChatBody.model_json_schema()["$defs"]["Prompt"]["properties"]["content"]["anyOf"]
+    assert text["pattern"] == parts["contains"]["properties"]["text"]["pattern"] == WORD
