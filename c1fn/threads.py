@@ -80,7 +80,8 @@ def router(
     async def create_thread(request: Request, owner: Owner) -> Response:
         """Create a thread; one that exists is left as it is."""
         wanted = read(ThreadBody, await body(request) or b"{}")
-        title = wanted.title or (title_of(read_prompt(wanted.prompt)) if wanted.prompt else UNTITLED)
+        words = title_of(read_prompt(wanted.prompt)) if wanted.prompt else UNTITLED
+        title = wanted.title or words
         thread = await store(request).create(owner, wanted.threadId or str(uuid4()), title)
         return JSONResponse(_thread(thread), 201)
 

@@ -199,6 +199,7 @@ async def test_any_name_of_a_thread_can_stand_in_a_path(stage: Stage, name: str)
         ("PUT", "/t/messages/r1", {"content": 5}, "content"),
         ("POST", "", {"threadId": "\0"}, "threadId"),
         ("POST", "", {"prompt": {"role": "system", "content": "x"}}, "prompt.role"),
+        ("POST", "", {"title": "T", "prompt": {"role": "user", "content": " "}}, "prompt.content"),
         ("POST", "/t/stop", {"responseId": 5}, "responseId"),
     ],
 )
