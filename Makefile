@@ -14,7 +14,7 @@ run: $(VENV)/ready ## set everything up and serve on http://127.0.0.1:8000
 	$(BIN)/c1fn serve --page
 
 test: $(VENV)/ready ## set everything up and run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile # two at once: half of the time is spent waiting for processes to start
 
 lint: $(VENV)/ready ## types and style, warnings are errors
 	$(BIN)/ruff check

@@ -64,7 +64,7 @@ async def test_a_missing_table_is_a_503_that_says_what_to_do(
         assert answer.json()["detail"].endswith("Create it with: c1fn table create")
         again = await client.post(f"{command.url}api/chat", json=chat_body("hi"))
         assert again.json() == answer.json()  # the process lives on
-        logged = [json.loads(line) for line in (await command.end())[1].splitlines()]
+        logged = [json.loads(line) for line in (await command.end())[1].splitlines() if line.startswith("{")]
     assert [(line["error"], line["detail"]) for line in logged] == [
         ("store_unavailable", answer.json()["detail"])
     ] * 2
