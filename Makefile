@@ -102,14 +102,16 @@ fix: $(VENV)/ready ## format, and mend what can be mended by machine
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# Extras stay in the pins: pip before 23.3 does not see that `coverage==7` also pins `coverage[toml]`, takes the newest
+# and then misses its hash.
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes \
+  --custom-compile-command "make pins"
+
 pins: $(VENV)/ready ## pin requirements*.in with hashes, for every supported Python
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --custom-compile-command "make pins" requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --custom-compile-command "make pins" requirements-dev.in -o requirements-dev.txt
+	$(COMPILE) requirements.in -o requirements.txt
+	$(COMPILE) requirements-dev.in -o requirements-dev.txt
 	for name in bench peers; do \
-	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	    --custom-compile-command "make pins" requirements-$$name.in -o requirements-$$name.txt || exit 1; \
+	  $(COMPILE) requirements-$$name.in -o requirements-$$name.txt || exit 1; \
 	done
 
 ARCH ?= arm64
@@ -127,12 +129,10 @@ SAM := $(DEPLOY)/bin/sam
 pins: deploy-pins check-pins
 
 check-pins: $(VENV)/ready
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --custom-compile-command "make pins" requirements-check.in -o requirements-check.txt
+	$(COMPILE) requirements-check.in -o requirements-check.txt
 
 deploy-pins: $(VENV)/ready
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	  --custom-compile-command "make pins" requirements-deploy.in -o requirements-deploy.txt
+	$(COMPILE) requirements-deploy.in -o requirements-deploy.txt
 
 deploy-check: $(VENV)/ready $(DEPLOY)/ready scripts/osls/node_modules/ready ## lint and package with SAM and osls; needs PYTHON=python3.13 and npm
 	DEPLOY_TOOLS=$(abspath $(DEPLOY)) $(BIN)/pytest tests/deploy
