@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from c1fn import auth, tracing
 from c1fn.converse import Chat, Limits
 from c1fn.frugal import frugal
+from c1fn.late import late
 from c1fn.log import Lines, Log
 from c1fn.models import Model
 from c1fn.settings import API_KEY, Settings, SettingsError, variable
@@ -171,7 +172,7 @@ def log(environ: Mapping[str, str]) -> Log:
 def web_app(settings: Settings, site: "Site | None" = None, log: Log = _ALOUD) -> "FastAPI":
     """The ASGI application. Its parts are made at startup, in the event loop that serves them."""
     renew = renewal(settings)
-    with frugal():
+    with frugal(), late("anyio", "fastapi.security"):
         from c1fn import web
 
         return web.build(

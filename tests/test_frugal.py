@@ -7,7 +7,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from c1fn.frugal import OLD, frugal
-from tests.models.test_late import fresh
+from tests.test_late import fresh
 
 
 def test_a_model_of_the_block_is_built_when_it_is_first_used() -> None:

@@ -60,17 +60,17 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.tools": {"pydantic", "pydantic_core", "c1fn.models"} | NOUNS,
     "c1fn.toolbox": set(),
     "c1fn.frugal": {"pydantic"},
+    "c1fn.late": set(),
     "c1fn.settings": {"pydantic"},
     "c1fn.stores": NOUNS,
     "c1fn.models": NOUNS,
     "c1fn.stores.memory": {"c1fn.stores", "c1fn.stores.cursor"} | NOUNS,
-    "c1fn.stores.dynamodb": {"botocore", "c1fn.stores", "c1fn.stores.cursor"} | NOUNS,
+    "c1fn.stores.dynamodb": {"botocore", "c1fn.late", "c1fn.stores", "c1fn.stores.cursor"} | NOUNS,
     "c1fn.models.offline": {"c1fn.models"} | NOUNS,
-    "c1fn.models.c1": {"openai", "httpx2", "c1fn.models", "c1fn.models.late"}
+    "c1fn.models.c1": {"openai", "httpx2", "c1fn.models", "c1fn.late"}
     | {"c1fn.models.chunks", "c1fn.models.sse"}
     | NOUNS,
     "c1fn.models.chunks": NOUNS,
-    "c1fn.models.late": set(),
     "c1fn.models.sse": set(),
     "c1fn.stores.cursor": {"c1fn.errors"},
     "c1fn.runtime": {"h11"},

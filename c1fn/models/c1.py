@@ -33,13 +33,13 @@ from c1fn.errors import (
     ModelUnavailable,
 )
 from c1fn.events import Delta, ModelEvent
+from c1fn.late import late
 from c1fn.models import ToolSpec
 from c1fn.models.chunks import Round, whole
-from c1fn.models.late import late
 from c1fn.models.sse import Decoder, EventTooLong
 from c1fn.turn import Message
 
-with late("openai.types"):
+with late("openai"):
     import httpx2  # the transport of the openai package: its errors reach us while a body is read
     import openai
 

@@ -16,24 +16,26 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-import botocore.session
-from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    HTTPClientError,
-    IncompleteReadError,
-    NoCredentialsError,
-    NoRegionError,
-    ParamValidationError,
-    PartialCredentialsError,
-)
-from botocore.exceptions import (
-    ConnectionError as NoConnectionError,
-)
-from botocore.httpsession import URLLib3Session, get_cert_path
-
 from c1fn.errors import StoreUnavailable
+from c1fn.late import late
+
+with late("botocore.docs", "dateutil", "jmespath"):  # of a client's help, of dates and paths in answers
+    import botocore.session
+    from botocore.config import Config
+    from botocore.exceptions import (
+        BotoCoreError,
+        ClientError,
+        HTTPClientError,
+        IncompleteReadError,
+        NoCredentialsError,
+        NoRegionError,
+        ParamValidationError,
+        PartialCredentialsError,
+    )
+    from botocore.exceptions import (
+        ConnectionError as NoConnectionError,
+    )
+    from botocore.httpsession import URLLib3Session, get_cert_path
 
 WORKERS = 16
 """Threads, and sockets: an open takes three at once, a turn of 5 MB about as many as there are."""

@@ -1,26 +1,31 @@
 """Packages that are loaded when they are needed."""
 
 import ast
+import compileall
 import importlib
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from c1fn.models.late import late
+from c1fn.late import late
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture
-def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A package `things` with a heavy tree `things.types` in it."""
+@pytest.fixture(params=["sources", "bytecode"])
+def things(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package `things` with a heavy tree `things.types` in it; also as it is deployed, without sources."""
     files = {
         "things/__init__.py": "from . import types\nfrom .types.small import Small\n",
-        "things/types/__init__.py": "from .big import Big as Big\nfrom . import deep as deep\nruns = [1]\n",
+        "things/types/__init__.py": "from .big import Big as Big, Big as Large\n"
+        "from . import deep as deep\nruns = [1]\nfrom .needy import x\nveiled = None\n",
+        "things/types/veiled.py": "",
+        "things/types/needy.py": "from . import runs\nx = runs\n",
         "things/types/small.py": "class Small: ...\n",
         "things/types/big.py": "class Big: ...\n",
         "things/types/deep/__init__.py": "__all__ = ['deepest']\ndeepest = 3\nhidden = 4\n",
@@ -30,6 +35,10 @@ def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
+    if request.param == "bytecode":
+        compileall.compile_dir(tmp_path, quiet=2, legacy=True)
+        for source in tmp_path.rglob("*.py"):
+            source.unlink()
     monkeypatch.syspath_prepend(tmp_path)
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "things"]:
@@ -60,6 +69,27 @@ class TestLate:
         assert "things.types.deep" not in sys.modules
         assert module.types.runs == [1]  # type: ignore[attr-defined]  # the package's own: now it runs
         assert "things.types.deep" in sys.modules
+
+    def test_a_name_that_a_package_gives_to_it_runs_the_package(self) -> None:
+        module = load("things")
+        assert module.types.Large.__name__ == "Big"  # type: ignore[attr-defined]  # as above
+        assert "things.types.deep" in sys.modules
+
+    def test_a_module_that_needs_its_package_gets_it(self) -> None:
+        """Which in turn needs the module."""
+        module = load("things")
+        assert module.types.x == [1]  # type: ignore[attr-defined]  # as above
+
+    def test_a_name_that_the_package_makes_hides_a_module_of_that_name(self) -> None:
+        load("things.types")
+        assert sys.modules["things.types"].veiled is None
+
+    def test_what_a_late_package_imports_is_late_as_well(self) -> None:
+        module = load("things")
+        assert module.types.runs == [1]  # type: ignore[attr-defined]  # as above
+        deep = sys.modules["things.types.deep"]
+        assert "deepest" not in vars(deep)
+        assert deep.deepest == 3
 
     def test_from_import_works_as_ever(self) -> None:
         load("things")
@@ -115,28 +145,38 @@ def fresh(program: str) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_the_c1_model_does_without_the_types_of_the_responses_api() -> None:
-    """The largest part of what `import openai` would load."""
-    program = "import sys, c1fn.models.c1; print('openai.types.responses.response' in sys.modules)"
-    assert fresh(program) == "False"
+def test_the_c1_model_does_without_the_types_and_the_other_clouds_of_openai() -> None:
+    """The largest parts of what `import openai` would load."""
+    names = ["openai.types.responses.response", "openai.types.chat.chat_completion", "openai.lib.azure"]
+    program = f"import sys, c1fn.models.c1; print([name for name in {names} if name in sys.modules])"
+    assert fresh(program) == "[]"
 
 
-def test_openai_is_whole_all_the_same() -> None:
-    """Each name that openai.types imports is there, and the package's own way to ask works."""
-    import openai.types
-
-    tree = ast.parse(Path(str(openai.types.__file__)).read_text("utf-8"))
-    names = [
+def names_of(package: ModuleType) -> list[str]:
+    """What it takes from its modules."""
+    tree = ast.parse(Path(str(package.__file__)).read_text("utf-8"))
+    return [
         alias.asname or alias.name
         for node in tree.body
-        if isinstance(node, ast.ImportFrom) and node.module != "__future__"
+        if isinstance(node, ast.ImportFrom) and node.level
         for alias in node.names
+        if alias.name != "*"
     ]
-    assert len(names) > 50
+
+
+@pytest.mark.parametrize("first", ["openai.OpenAI", "dir(openai)"])
+def test_openai_is_whole_all_the_same(first: str) -> None:
+    """Each name of openai and of its types is there, and the package's own way to ask works."""
+    import openai
+    import openai.types
+
+    wanted = {"openai": [*openai.__all__, *names_of(openai)], "openai.types": names_of(openai.types)}
+    assert all(len(names) > 50 for names in wanted.values())
     program = (
-        "import c1fn.models.c1, openai.types\n"
-        f"print(len([getattr(openai.types, name) for name in {names}]))\n"
+        f"import c1fn.models.c1, openai, openai.types, sys\n{first}\n"
+        f"print([[m, n] for m, names in {wanted}.items() for n in names if not hasattr(sys.modules[m], n)])\n"
         "from openai.types.chat import ChatCompletionChunk\n"
         "print(openai.AsyncOpenAI(api_key='k').chat.completions.create.__name__)\n"
+        "print(openai.OpenAI is sys.modules['openai._client'].OpenAI, openai._client)\n"
     )
-    assert fresh(program).split() == [str(len(names)), "create"]
+    assert fresh(program).split("\n") == ["[]", "create", "True None"]
