@@ -135,13 +135,16 @@ def plain(model: str, database: str) -> Mapping[str, str]:
     }
 
 
-def _hello(model: str, database: str) -> Mapping[str, str]:
-    del model, database
-    return {
-        "_HANDLER": "hello.app",
-        "LAMBDA_TASK_ROOT": str(PEERS),
-        "PYTHONPATH": f"{FUNCTION}{os.pathsep}{PEERS}",
-    }
+def _serving(app: str) -> Callable[[str, str], Mapping[str, str]]:
+    def environment(model: str, database: str) -> Mapping[str, str]:
+        del model, database
+        return {
+            "_HANDLER": f"{app}.app",
+            "LAMBDA_TASK_ROOT": str(PEERS),
+            "PYTHONPATH": f"{FUNCTION}{os.pathsep}{PEERS}",
+        }
+
+    return environment
 
 
 def _lambdaric(module: str) -> list[str]:
@@ -160,14 +163,23 @@ CHAT = [
 ]
 """The chat: ours, and the plain port of the quickstart in the two ways Python users have."""
 
-DOOR = [
-    Contestant("c1fn", [str(BARE_PYTHON), "-m", "c1fn.runtime"], _hello, PEERS),
-    Contestant("awslambdaric + Mangum", _lambdaric("mangum_hello"), _hello, PEERS),
-    Contestant("uvicorn behind an adapter", _adapter("shipped", "hello"), _hello, PEERS),
-    Contestant("the same, TCP_NODELAY", _adapter("nodelay", "hello"), _hello, PEERS),
-    Contestant("floor", [str(BARE_PYTHON), "-S", str(PEERS / "floor.py")], _hello, PEERS),
-]
+
+def _doors(app: str) -> list[Contestant]:
+    environment = _serving(app)
+    return [
+        Contestant("c1fn", [str(BARE_PYTHON), "-m", "c1fn.runtime"], environment, PEERS),
+        Contestant("awslambdaric + Mangum", _lambdaric(f"mangum_{app}"), environment, PEERS),
+        Contestant("uvicorn behind an adapter", _adapter("shipped", app), environment, PEERS),
+        Contestant("the same, TCP_NODELAY", _adapter("nodelay", app), environment, PEERS),
+        Contestant("floor", [str(BARE_PYTHON), "-S", str(PEERS / "floor.py")], environment, PEERS),
+    ]
+
+
+DOOR = _doors("hello")
 """The way to the app and back alone: one and the same FastAPI app that answers a text, and the floor."""
+
+BARE = _doors("bare")
+"""The runtimes alone: the same text from an ASGI app of no framework."""
 
 
 def event(number: int, prompt: str = "Show the quarterly revenue as a chart", thread: str = "") -> bytes:

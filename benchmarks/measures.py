@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import CHAT, DOOR, ROOT, Contestant, Upstream, event, upstream
+from benchmarks.contestants import BARE, CHAT, DOOR, ROOT, Contestant, Upstream, event, upstream
 from benchmarks.sandbox import Answer, Sandbox
 from benchmarks.server import WebServer
 from benchmarks.upstream import STAMP, Asked, Way
@@ -57,6 +57,12 @@ def _cold(rounds: int, handshake: float) -> Figures:
                     }
                 _note(found, contestant.name, taken)
     return _medians(found)
+
+
+def bare(rounds: int, count: int) -> Figures:
+    """Warm: an ASGI app of no framework, so the runtime alone; as ``door``."""
+    with upstream() as up:
+        return _warm(BARE, up, rounds, count)
 
 
 def door(rounds: int, count: int) -> Figures:

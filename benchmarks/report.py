@@ -53,13 +53,21 @@ def _cold(found: Figures) -> Iterator[Row]:
     yield Row("cold start with its first answer, CPU ms", ours, used, min(used.values()), 0.5)
 
 
+def _bare(found: Figures) -> Iterator[Row]:
+    return _warm("warm, the runtime alone, µs", found)
+
+
 def _door(found: Figures) -> Iterator[Row]:
+    return _warm("warm, the way to a FastAPI app and back, µs", found)
+
+
+def _warm(what: str, found: Figures) -> Iterator[Row]:
     ours, floor = found["c1fn"], found["floor"]["first_us"]
     peers = {
         LAMBDARIC: found[LAMBDARIC]["first_us"],
         ADAPTER: min(found[ADAPTER]["first_us"], found["the same, TCP_NODELAY"]["first_us"]),
     }
-    yield Row("warm, the way to an app and back, µs", ours["first_us"], {"floor": floor}, floor, 2)
+    yield Row(what, ours["first_us"], {"floor": floor}, floor, 2)
     yield Row("the same, against the better peer", ours["first_us"], peers, min(peers.values()), 0.5)
     yield Row(
         "its 99th percentile, µs", ours["p99_us"], {"own median": ours["first_us"]}, ours["first_us"], 2
@@ -111,6 +119,7 @@ def _store(found: Figures) -> Iterator[Row]:
 
 _ROWS: dict[str, Callable[[Figures], Iterator[Row]]] = {
     "cold": _cold,
+    "bare": _bare,
     "door": _door,
     "chat": _chat,
     "delta": _delta,

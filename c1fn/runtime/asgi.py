@@ -13,6 +13,7 @@ import asyncio
 import base64
 import binascii
 import enum
+import itertools
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -81,7 +82,7 @@ def metadata(event: Mapping[str, Any], status: int, headers: Iterable[tuple[byte
     for name, value in headers:
         if name.lower() not in HOP_BY_HOP:
             fields.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
-    if any(_CONTROL.search(text) for name, values in fields.items() for text in (name, *values)):
+    if _CONTROL.search("".join(itertools.chain(fields, *fields.values()))):
         raise AppError("a response header has control characters")
     if payload(event) == "1.0":
         return {
@@ -163,12 +164,12 @@ class Cycle:
 
 def _scope_2(event: Mapping[str, Any]) -> Scope:
     http = event["requestContext"]["http"]
-    headers = _headers((name, [value]) for name, value in _mapping(event, "headers").items())
+    headers = _headers(_mapping(event, "headers").items())
     cookies = event.get("cookies") or []
     if not isinstance(cookies, list):
         raise BadEvent("cookies is not a list")
     if cookies:
-        headers += _headers([("cookie", ["; ".join(_text(cookie, "a cookie") for cookie in cookies)])])
+        headers += _headers([("cookie", "; ".join(_text(cookie, "a cookie") for cookie in cookies))])
     query = _text(event.get("rawQueryString") or "", "rawQueryString")
     path = _text(event.get("rawPath") or http.get("path") or "/", "rawPath")
     method = _text(http.get("method"), "requestContext.http.method")
@@ -176,8 +177,13 @@ def _scope_2(event: Mapping[str, Any]) -> Scope:
 
 
 def _scope_1(event: Mapping[str, Any]) -> Scope:
-    several = _mapping(event, "multiValueHeaders").items()
-    headers = _headers(several or ((name, [value]) for name, value in _mapping(event, "headers").items()))
+    several = _mapping(event, "multiValueHeaders")
+    fields = (
+        [(name, value) for name, values in several.items() for value in _several(values)]
+        if several
+        else _mapping(event, "headers").items()
+    )
+    headers = _headers(fields)
     query = _mapping(event, "multiValueQueryStringParameters") or _mapping(event, "queryStringParameters")
     identity = event["requestContext"].get("identity")
     client = identity.get("sourceIp") if isinstance(identity, dict) else None
@@ -207,14 +213,17 @@ def _scope(method: str, path: str, query: str, headers: Headers, client: Any) ->
 
 
 def _headers(fields: Iterable[tuple[str, Any]]) -> Headers:
-    headers: Headers = []
-    for name, values in fields:
-        for value in values if isinstance(values, list) else [values]:
-            text = _text(value, "the value of a header")
-            if _CONTROL.search(name) or _CONTROL.search(text):
-                raise BadEvent("a header has control characters")
-            headers.append((_encode(name.lower()), _encode(text)))
-    return headers
+    found = list(fields)
+    try:
+        text = "".join(itertools.chain.from_iterable(found))  # all at once: this is the way of every request
+    except TypeError:
+        raise BadEvent("the value of a header is not a string") from None
+    if _CONTROL.search(text):
+        raise BadEvent("a header has control characters")
+    try:
+        return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in found]
+    except UnicodeEncodeError:
+        return [(_encode(name.lower()), _encode(value)) for name, value in found]
 
 
 def _encode(text: str) -> bytes:
@@ -239,6 +248,10 @@ def _mapping(event: Mapping[str, Any], name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadEvent(f"{name} is not an object")
     return value
+
+
+def _several(values: Any) -> list[Any]:
+    return values if isinstance(values, list) else [values]
 
 
 def _text(value: Any, what: str) -> str:

@@ -29,11 +29,6 @@ class Context:
     tenant_id: str | None
     identity: SimpleNamespace
     client_context: SimpleNamespace | None
-    function_name: str
-    function_version: str
-    memory_limit_in_mb: str
-    log_group_name: str
-    log_stream_name: str
     now: Callable[[], float] = time.time
 
     @classmethod
@@ -47,12 +42,29 @@ class Context:
             tenant_id=invocation.tenant_id,
             identity=_identity(invocation.cognito_identity),
             client_context=_client_context(invocation.client_context),
-            function_name=os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""),
-            function_version=os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-            memory_limit_in_mb=os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", ""),
-            log_group_name=os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME", ""),
-            log_stream_name=os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", ""),
         )
+
+    # The environment is read only when somebody asks: it costs as much as all the rest here.
+
+    @property
+    def function_name(self) -> str:
+        return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+
+    @property
+    def function_version(self) -> str:
+        return os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+
+    @property
+    def memory_limit_in_mb(self) -> str:
+        return os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
+
+    @property
+    def log_group_name(self) -> str:
+        return os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME", "")
+
+    @property
+    def log_stream_name(self) -> str:
+        return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", "")
 
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the platform kills this process; never negative."""

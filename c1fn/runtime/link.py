@@ -10,7 +10,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 
-from c1fn.runtime.protocol import Address, Answer, Broken, Connection, Incoming
+from c1fn.runtime.http1 import Broken
+from c1fn.runtime.protocol import Address, Answer, Connection, Incoming
 
 log = logging.getLogger(__name__)
 

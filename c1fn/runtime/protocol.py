@@ -1,7 +1,7 @@
 """The Lambda Runtime API without I/O: a command gives the bytes to send, bytes that came give an event.
 
-Strategy: h11 keeps HTTP's rules and writes the chunks; this module keeps Lambda's. It never looks at a
-socket or a clock, so it can be fed whole, byte by byte, or with bytes too many.
+Strategy: http1 keeps HTTP's rules; this module keeps Lambda's. It never looks at a socket or a clock, so it
+can be fed whole, byte by byte, or with bytes too many.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming
@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, assert_never
 
-import h11
-
+from c1fn.runtime import http1
 from c1fn.runtime.fault import Fault
+from c1fn.runtime.http1 import Broken
 
 VERSION = "/2018-06-01/runtime"
 
@@ -45,10 +45,6 @@ REFUSALS: Mapping[int, str] = {
 """What an answer other than 200 or 202 means."""
 
 
-class Broken(Exception):
-    """The other side does not speak the protocol, or the connection ended midway."""
-
-
 class PreludeTooLarge(Exception):
     """The response's headers do not fit into ``MAX_PRELUDE``."""
 
@@ -72,8 +68,7 @@ class Address(NamedTuple):
         return cls(found[1].strip("[]"), int(found[2]), found[3])
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """One event to be answered; ``event`` is its JSON as it came. ``deadline_ms`` is in epoch milliseconds.
 
     ``client_context`` and ``cognito_identity`` are JSON texts. ``invocation_id`` is to be echoed.
@@ -120,12 +115,15 @@ Incoming = Invocation | Answer | Restored
 _Asked = Literal["next", "restore", "post"]
 
 
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
+
+
 def prelude(metadata: Mapping[str, Any]) -> bytes:
     """The metadata of a streamed HTTP response: statusCode, headers, cookies.
 
     :raises PreludeTooLarge: Lambda would refuse it.
     """
-    text = json.dumps(metadata, separators=(",", ":")).encode()
+    text = _COMPACT.encode(metadata).encode()
     if len(text) + len(DELIMITER) > MAX_PRELUDE:
         raise PreludeTooLarge(f"the response's headers need {len(text)} bytes of {MAX_PRELUDE}")
     return text
@@ -135,18 +133,17 @@ class Connection:
     """One keep-alive connection. Commands and events alternate; a response may be answered early."""
 
     def __init__(self, address: Address) -> None:
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEADERS)
+        self._reader = http1.Reader(max_head=MAX_HEADERS, max_body=MAX_EVENT)
         self._base = address.prefix + VERSION
         self._host = f"{address.host}:{address.port}"
         self._asked: _Asked = "next"
-        self._head: h11.Response | None = None
-        self._body = bytearray()
+        self._sending = False  # a request of ours has begun and not ended
+        self._waiting = False  # its answer has not come
 
     @property
     def usable(self) -> bool:
         """A new command can be given: nothing is under way, nothing unasked has come."""
-        ours, theirs = self._h11.our_state, self._h11.their_state
-        return ours is theirs and ours in (h11.IDLE, h11.DONE) and not self._h11.trailing_data[0]
+        return self._reader.clean and not (self._sending or self._waiting)
 
     # Commands. Each returns the bytes to send.
 
@@ -173,18 +170,19 @@ class Connection:
 
     def data(self, payload: bytes) -> bytes:
         """A piece of the streamed response; an empty one is nothing."""
-        return self._h11.send(h11.Data(data=payload)) or b""
+        return http1.chunk(payload)
 
     def end(self) -> bytes:
-        return self._h11.send(h11.EndOfMessage()) or b""
+        self._sending = False
+        return http1.last_chunk()
 
     def fail(self, fault: Fault) -> bytes:
         """End a streamed response that went wrong midway: the trailers tell."""
-        trailers = [
+        self._sending = False
+        return http1.last_chunk(
             ("Lambda-Runtime-Function-Error-Type", fault.type),
             ("Lambda-Runtime-Function-Error-Body", base64.b64encode(fault.body()).decode()),
-        ]
-        return self._h11.send(h11.EndOfMessage(headers=trailers)) or b""
+        )
 
     def respond(self, invocation: Invocation, payload: bytes) -> bytes:
         """Send a whole response: ``payload`` is JSON."""
@@ -209,56 +207,37 @@ class Connection:
 
         :raises Broken: they are not what was to come.
         """
-        try:
-            self._h11.receive_data(data)
-            return self._advance()
-        except h11.RemoteProtocolError as error:
-            raise Broken(str(error)) from error
-
-    def _advance(self) -> Incoming | None:
-        while True:
-            event = self._h11.next_event()
-            if isinstance(event, h11.Response):
-                self._head = event
-                self._body.clear()
-            elif isinstance(event, h11.Data):
-                self._body += event.data
-                if len(self._body) > MAX_EVENT:
-                    raise Broken(f"an event of more than {MAX_EVENT} bytes")
-            elif isinstance(event, h11.EndOfMessage):
-                return self._complete()
-            elif isinstance(event, h11.ConnectionClosed):
-                raise Broken("the other side closed the connection")
-            elif not isinstance(event, h11.InformationalResponse):
-                return None  # needs data; or is paused, and what came unasked makes us unusable
-
-    def _complete(self) -> Incoming:
-        assert self._head is not None  # noqa: S101 - a bug's check: h11 gives no end without a beginning
-        status, body = self._head.status_code, bytes(self._body)
-        if self._asked == "post" or status != 200:  # noqa: PLR2004 - HTTP's OK
-            return Answer(status, _error_type(body))
+        response = self._reader.receive(data)
+        if response is None:
+            return None
+        if not self._waiting:
+            raise Broken("an answer that nobody has asked for")
+        self._waiting = False
+        if self._asked == "post" or response.status != 200:  # noqa: PLR2004 - HTTP's OK
+            return Answer(response.status, _error_type(response.body))
         if self._asked == "restore":
             return Restored()
         if self._asked == "next":
-            return _invocation(dict(self._head.headers), body)
+            return _invocation(response)
         assert_never(self._asked)
 
     def _get(self, asked: _Asked, path: str) -> bytes:
-        return self._request(asked, "GET", path) + self.end()
+        request = self._request(asked, "GET", path)
+        self._sending = False
+        return request
 
-    def _post(self, path: str, *headers: tuple[str, str]) -> bytes:
-        return self._request("post", "POST", path, *headers)
+    def _post(self, path: str, *fields: tuple[str, str]) -> bytes:
+        return self._request("post", "POST", path, *fields)
 
-    def _whole(self, path: str, payload: bytes, *headers: tuple[str, str]) -> bytes:
-        head = self._post(path, ("Content-Length", str(len(payload))), *headers)
-        return head + self.data(payload) + self.end()
+    def _whole(self, path: str, payload: bytes, *fields: tuple[str, str]) -> bytes:
+        head = self._post(path, ("Content-Length", str(len(payload))), *fields)
+        self._sending = False
+        return head + payload
 
-    def _request(self, asked: _Asked, method: str, path: str, *headers: tuple[str, str]) -> bytes:
-        if self._h11.our_state is h11.DONE:
-            self._h11.start_next_cycle()
+    def _request(self, asked: _Asked, method: str, path: str, *fields: tuple[str, str]) -> bytes:
         self._asked = asked
-        lines = [("Host", self._host), *headers]
-        return self._h11.send(h11.Request(method=method, target=self._base + path, headers=lines)) or b""
+        self._sending = self._waiting = True
+        return http1.head(method, self._base + path, ("Host", self._host), *fields)
 
 
 def _echo(invocation: Invocation) -> list[tuple[str, str]]:
@@ -272,31 +251,34 @@ def _fault_headers(fault: Fault) -> list[tuple[str, str]]:
 
 
 def _error_type(body: bytes) -> str:
+    if b"errorType" not in body:
+        return ""  # nearly always: an answer that accepts
     try:
         return str(json.loads(body)["errorType"])
     except (ValueError, KeyError, TypeError):
         return ""
 
 
-def _invocation(headers: Mapping[bytes, bytes], event: bytes) -> Invocation:
-    def header(name: str) -> str | None:
-        value = headers.get(b"lambda-runtime-" + name.encode())
+def _invocation(response: http1.Response) -> Invocation:
+    def header(name: bytes) -> str | None:
+        value = response.fields.get(name)
         return None if value is None else value.decode(errors="replace")
 
-    request_id, deadline = header("aws-request-id") or "", header("deadline-ms") or "0"
-    invocation_id = header("invocation-id")
+    request_id = header(b"lambda-runtime-aws-request-id") or ""
+    deadline = header(b"lambda-runtime-deadline-ms") or "0"
+    invocation_id = header(b"lambda-runtime-invocation-id")
     if not _ID.fullmatch(request_id) or not _ID.fullmatch(invocation_id or "-"):
         raise Broken("an invocation without a request id, or with one that cannot be sent back")
     if not _MILLISECONDS.fullmatch(deadline):
         raise Broken("an invocation with a deadline that is no number")
     return Invocation(
         request_id=request_id,
-        event=event,
+        event=response.body,
         deadline_ms=int(deadline),
-        function_arn=header("invoked-function-arn") or "",
-        trace_id=header("trace-id"),
-        client_context=header("client-context"),
-        cognito_identity=header("cognito-identity"),
-        tenant_id=header("aws-tenant-id"),
+        function_arn=header(b"lambda-runtime-invoked-function-arn") or "",
+        trace_id=header(b"lambda-runtime-trace-id"),
+        client_context=header(b"lambda-runtime-client-context"),
+        cognito_identity=header(b"lambda-runtime-cognito-identity"),
+        tenant_id=header(b"lambda-runtime-aws-tenant-id"),
         invocation_id=invocation_id,
     )

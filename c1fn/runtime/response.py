@@ -14,8 +14,9 @@ from typing import Any
 from c1fn.runtime.asgi import PROBLEM, BadEvent, Headers, metadata, problem, refusal
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.handler import Door
+from c1fn.runtime.http1 import Broken
 from c1fn.runtime.link import Link
-from c1fn.runtime.protocol import Answer, Broken, Invocation, prelude
+from c1fn.runtime.protocol import Answer, Invocation, prelude
 
 log = logging.getLogger(__name__)
 

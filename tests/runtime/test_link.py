@@ -6,8 +6,9 @@ from typing import Self
 import pytest
 
 from c1fn.runtime.fault import Fault
+from c1fn.runtime.http1 import Broken
 from c1fn.runtime.link import HIGH_WATER, TRIES, Fatal, Link, Platform
-from c1fn.runtime.protocol import Address, Answer, Broken, Connection, Invocation
+from c1fn.runtime.protocol import Address, Answer, Connection, Invocation
 
 CALL = Invocation("id-1", b"{}")
 OK = b"HTTP/1.1 202 A\r\ncontent-length: 0\r\n\r\n"
