@@ -7,7 +7,7 @@ import pytest
 
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.http1 import Broken
-from c1fn.runtime.link import HIGH_WATER, TRIES, Fatal, Link, Platform
+from c1fn.runtime.link import HIGH_WATER, READ, TRIES, Fatal, Link, Platform
 from c1fn.runtime.protocol import Address, Answer, Connection, Invocation
 
 CALL = Invocation("id-1", b"{}")
@@ -98,6 +98,33 @@ async def test_an_answer_nobody_asked_for_ends_the_connection(caplog: pytest.Log
         while link.usable:  # noqa: ASYNC110 - it is the loop that is awaited
             await asyncio.sleep(0)
     assert caplog.records == []  # the link was idle: there is nothing to tell
+
+
+async def test_an_answer_of_no_told_length_ends_with_the_connection() -> None:
+    async with Peer() as peer:
+        link = await Link.connect(peer.address)
+        reader, writer = await peer.connections.get()
+        link.expect()
+        await link.send(link.api.respond(CALL, b"1"))
+        await reader.readuntil(b"\r\n\r\n1")
+        writer.write(b'HTTP/1.0 413 L\r\n\r\n{"errorType":"TooLarge"}')
+        writer.close()
+        assert await link.answer() == Answer(413, "TooLarge")
+        assert not link.usable
+
+
+async def test_an_event_larger_than_a_read_comes_whole() -> None:
+    async with Peer() as peer:
+        platform = Platform(peer.address)
+        asking = asyncio.create_task(platform.get(Connection.next))
+        _, writer = await peer.connections.get()
+        event = b'"' + b"x" * 3 * READ + b'"'
+        head = b"HTTP/1.1 200 O\r\nlambda-runtime-aws-request-id: i\r\ncontent-length: %d\r\n\r\n" % len(
+            event
+        )
+        writer.write(head + event)
+        assert await asking == Invocation("i", event)
+        platform.close()
 
 
 async def test_a_get_is_sent_again_on_a_new_connection() -> None:

@@ -52,6 +52,14 @@ class Bench:
         self.response.door = door
         self.response.event = json.loads((EVENTS / f"{event}.json").read_text("utf-8"))
 
+    def answer(self, data: bytes) -> None:
+        """The platform's; nothing: it closes."""
+        if not data:
+            self.link.eof_received()
+            return
+        self.link.get_buffer(-1)[: len(data)] = data
+        self.link.buffer_updated(len(data))
+
     def read(self) -> tuple[h11.Request, list[bytes], dict[bytes, bytes]]:
         """Head, chunks and trailers of all that was written."""
         server = h11.Connection(h11.SERVER)
@@ -205,7 +213,7 @@ async def test_what_the_platform_did_not_like_is_logged(
 ) -> None:
     await stream.response.begin(200, [])
     await stream.response.write(b"x", last=True)
-    stream.link.data_received(answer)
+    stream.answer(answer)
     await stream.response.settled()
     assert told in caplog.text
     assert bool(told) is bool(caplog.records)
@@ -214,7 +222,7 @@ async def test_what_the_platform_did_not_like_is_logged(
 async def test_nothing_is_sent_any_more_when_the_platform_has_answered_early(stream: Bench) -> None:
     await stream.response.begin(200, [])
     await stream.response.write(b"one", last=False)
-    stream.link.data_received(b"HTTP/1.1 410 G\r\ncontent-length: 0\r\n\r\n")
+    stream.answer(b"HTTP/1.1 410 G\r\ncontent-length: 0\r\n\r\n")
     await stream.response.write(b"two", last=False)
     await stream.response.write(b"", last=True)
     assert len(stream.wire.writes) == 1
