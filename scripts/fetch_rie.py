@@ -4,6 +4,7 @@ It is the emulator that Lambda's container images carry; alone, it needs neither
 https://github.com/aws/aws-lambda-runtime-interface-emulator
 """
 
+import os
 import platform
 import subprocess
 import sys
@@ -26,7 +27,7 @@ def fetch() -> Path:
             subprocess.run([*download, f"aws-sam-cli=={VERSION}"], check=True)
             wheel = next(Path(folder).glob("*.whl"))
             path.parent.mkdir(parents=True, exist_ok=True)
-            whole = path.with_suffix(".part")
+            whole = path.with_suffix(f".{os.getpid()}")
             whole.write_bytes(zipfile.ZipFile(wheel).read(f"samcli/local/rapid/{name}"))
             whole.chmod(0o755)
             whole.rename(path)  # at once: another run may be looking

@@ -10,6 +10,7 @@ Both are fetched once, under ``.cache``. `SERVER` chooses.
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -21,7 +22,7 @@ import tempfile
 import threading
 import time
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -137,21 +138,32 @@ class Server:
             self._process.wait()
 
 
+@contextlib.contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Tests run in two processes: the other one waits, and then finds what it needs."""
+    CACHE.mkdir(exist_ok=True)
+    with home.with_name(f"{home.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 class Ministack(Server):
     def _command(self) -> list[str | Path]:
         python = MINISTACK_HOME / "bin" / "python"
-        if not (MINISTACK_HOME / "ready").exists():
-            venv.create(MINISTACK_HOME, with_pip=True, clear=True)
-            install = ["-m", "pip", "install", "--quiet", f"ministack=={MINISTACK}"]
-            subprocess.run([python, *install], check=True)
-            (MINISTACK_HOME / "ready").touch()
+        with _alone(MINISTACK_HOME):
+            if not (MINISTACK_HOME / "ready").exists():
+                venv.create(MINISTACK_HOME, with_pip=True, clear=True)
+                install = ["-m", "pip", "install", "--quiet", f"ministack=={MINISTACK}"]
+                subprocess.run([python, *install], check=True)
+                (MINISTACK_HOME / "ready").touch()
         return [python, "-m", "ministack"]
 
 
 class DynamoLocal(Server):
     def _command(self) -> list[str | Path]:
-        if not (LOCAL_HOME / "ready").exists():
-            _fetch_local()
+        with _alone(LOCAL_HOME):
+            if not (LOCAL_HOME / "ready").exists():
+                _fetch_local()
         options = ["-inMemory", "-disableTelemetry", "-port", str(self.port)]
         library = f"-Djava.library.path={LOCAL_HOME / 'DynamoDBLocal_lib'}"
         return ["java", f"-Xmx{LOCAL_HEAP}", library, "-jar", LOCAL_HOME / "DynamoDBLocal.jar", *options]
