@@ -1,10 +1,10 @@
 """Imports that cost less: pydantic's models are built when they are first used.
 
 FastAPI describes all of OpenAPI in pydantic models, and building them is the largest single part of a cold
-start, though only a reader of ``/docs`` needs them. pydantic can put that off (``defer_build``); inside the
-block it is what every model does that does not say otherwise. FastAPI also looks whether anything is a model
-of pydantic 1, and imports that whole library to know: inside the block it is not there, which FastAPI
-understands. Nothing that runs later is changed.
+start, though only a reader of ``/openapi.json`` needs them. pydantic can put that off (``defer_build``);
+inside the block it is what every model does that does not say otherwise. FastAPI also looks whether anything
+is a model of pydantic 1, and imports that whole library to know: inside the block it is not there, which
+FastAPI understands. Nothing that runs later is changed.
 
 https://pydantic.dev/docs/validation/latest/api/pydantic/config/#pydantic.config.ConfigDict.defer_build
 """

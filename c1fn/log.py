@@ -10,7 +10,7 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedd
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -144,7 +144,7 @@ class Lines:
         now = self._clock()
         told = fields(line, now)
         if self._function:
-            told |= _metrics(line, now, self._function)
+            told |= _metrics(line, told, now, self._function)
         with suppress(OSError, ValueError):  # whoever read it has gone, or it is closed
             sys.stdout.write(json.dumps(told, separators=(",", ":")) + "\n")
             sys.stdout.flush()
@@ -164,11 +164,11 @@ def fields(line: Line, now: float) -> dict[str, Any]:
     }
 
 
-def _metrics(line: Line, now: float, function: str) -> dict[str, Any]:
-    """What makes CloudWatch read metrics out of the line, and the counts among them."""
+def _metrics(line: Line, told: Mapping[str, Any], now: float, function: str) -> dict[str, Any]:
+    """What makes CloudWatch read metrics out of the line as it is told, and the counts among them."""
     failed = int(line.error is not None)
     counts = {"turns": 1, "errors": failed} if isinstance(line, TurnLine) else {"refusals": 1}
-    figures = asdict(line) | counts
+    figures = {**told, **counts}
     named = [name for name in UNITS if figures.get(name) is not None]
     directives = [_directive([FUNCTION], named)]
     if failed:

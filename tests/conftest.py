@@ -1,9 +1,10 @@
 """What holds for all tests."""
 
 import signal
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 
 import pytest
+from moto import mock_aws
 
 from tests.upstream import Upstream
 
@@ -19,3 +20,13 @@ async def upstream() -> AsyncGenerator[Upstream, None]:
     """A model's server, which answers by a script."""
     async with Upstream() as server:
         yield server
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
+    """AWS as moto gives it, in this process."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "k")
+    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
+    with mock_aws():
+        yield

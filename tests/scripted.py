@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
+from c1fn.converse import Limits
 from c1fn.events import Delta, Ended, ModelEvent
 from c1fn.models import ToolSpec
 from c1fn.turn import Message, Usage
 
 Step = ModelEvent | asyncio.Event | Exception
 STOP = Ended("stop", Usage(10, 5))
+LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=3)
 
 
 def says(*texts: str) -> list[Step]:

@@ -9,7 +9,6 @@ import boto3
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from moto import mock_aws
 
 from c1fn import compose
 from c1fn.models.c1 import C1Model
@@ -211,21 +210,16 @@ async def test_with_keys_each_holder_sees_only_their_own(monkeypatch: pytest.Mon
         assert (await client.post("/api/chat", body, **bob)).status == 200
 
 
-async def test_the_secret_is_read_when_the_function_starts(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "k")
-    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    with mock_aws():
-        client = boto3.client("secretsmanager", region_name="eu-west-1")
-        held = {"THESYS_API_KEY": "planted", "C1FN_KEYS": {"ann": "a-long-key-of-ann"}}
-        arn = client.create_secret(Name="c1fn", SecretString=json.dumps(held))["ARN"]
-        settings = compose.settle(Settings.read({"C1FN_SECRET": arn, "C1FN_AUTH": "key"}), ON_LAMBDA)
-        assert settings.api_key
-        assert settings.api_key.get_secret_value() == "planted"
-        assert (
-            await compose.identify(settings)({"headers": [(b"x-api-key", b"a-long-key-of-ann")]})
-        ).owner == "key:ann"
-        with pytest.raises(
-            SettingsError, match=r"C1FN_SECRET: The secret .* cannot be read: ResourceNotFound"
-        ):
-            compose.settle(Settings.read({"C1FN_SECRET": arn + "x"}), ON_LAMBDA)
+@pytest.mark.usefixtures("aws")
+async def test_the_secret_is_read_when_the_function_starts() -> None:
+    client = boto3.client("secretsmanager", region_name="eu-west-1")
+    held = {"THESYS_API_KEY": "planted", "C1FN_KEYS": {"ann": "a-long-key-of-ann"}}
+    arn = client.create_secret(Name="c1fn", SecretString=json.dumps(held))["ARN"]
+    settings = compose.settle(Settings.read({"C1FN_SECRET": arn, "C1FN_AUTH": "key"}), ON_LAMBDA)
+    assert settings.api_key
+    assert settings.api_key.get_secret_value() == "planted"
+    assert (
+        await compose.identify(settings)({"headers": [(b"x-api-key", b"a-long-key-of-ann")]})
+    ).owner == "key:ann"
+    with pytest.raises(SettingsError, match=r"C1FN_SECRET: The secret .* cannot be read: ResourceNotFound"):
+        compose.settle(Settings.read({"C1FN_SECRET": arn + "x"}), ON_LAMBDA)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from c1fn.converse import Chat, Limits
+from c1fn.converse import Chat
 from c1fn.errors import (
     AnswerCut,
     AnswerEmpty,
@@ -33,9 +33,7 @@ from c1fn.stores import Claim, Opened
 from c1fn.stores.memory import MemoryStore
 from c1fn.tools import Tools
 from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage
-from tests.scripted import STOP, ScriptedModel, Step, says
-
-LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=3)
+from tests.scripted import LIMITS, STOP, ScriptedModel, Step, says
 
 
 def ask(prompt: str = "hi", response_id: str = "r1", thread_id: str = "t") -> Ask:

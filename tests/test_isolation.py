@@ -18,7 +18,7 @@ import pytest
 
 from c1fn import web
 from c1fn.auth import Identify, Trust, anybody, by_iam, by_jwt, by_key
-from c1fn.converse import Chat, Limits
+from c1fn.converse import Chat
 from c1fn.events import Delta
 from c1fn.oidc import Issuer, Verifier
 from c1fn.stores import Store, cursor
@@ -27,10 +27,9 @@ from c1fn.stores.memory import MemoryStore
 from c1fn.tools import Tools
 from tests.asgi import Client, Exchange, client_of
 from tests.issuer import AUDIENCE, IssuerServer
-from tests.scripted import ScriptedModel, says
+from tests.scripted import LIMITS, ScriptedModel, says
 from tests.stores.servers import Ministack
 
-LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=3)
 NOW = 1_800_000_000.0
 AT_ONCE = 16
 """Pairs that are compared at the same time: enough to keep a server of another process busy."""

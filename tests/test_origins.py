@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 
 from c1fn import web
-from c1fn.converse import Chat, Limits
+from c1fn.converse import Chat
 from c1fn.stores.memory import MemoryStore
 from c1fn.tools import Tools
 from tests.asgi import Client, Exchange, client_of
-from tests.scripted import ScriptedModel, says
+from tests.scripted import LIMITS, ScriptedModel, says
 
-LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=3)
 HOME, OTHER = "https://app.example", "https://evil.example"
 BODY: dict[str, Any] = {
     "prompt": {"role": "user", "content": "hi"},

@@ -1,19 +1,20 @@
 """A key that is changed where it is kept works without a deployment: the whole service, on a real secret."""
 
 import json
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from c1fn import compose
 from c1fn.settings import Settings
 from tests.asgi import Client, client_of
 from tests.processes import chat_body
 from tests.upstream import Upstream, refuse, say
+
+pytestmark = pytest.mark.usefixtures("aws")
 
 ANN, BOB = "planted-key-of-ann", "planted-key-of-bob"
 
@@ -27,15 +28,6 @@ class Kept:
 
     def put(self, **fields: Any) -> None:
         self._client.put_secret_value(SecretId=self.arn, SecretString=json.dumps(fields))
-
-
-@pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "k")
-    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    with mock_aws():
-        yield
 
 
 @asynccontextmanager

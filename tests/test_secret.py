@@ -1,24 +1,16 @@
 import asyncio
 import json
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from c1fn.secret import AGAIN, Secret, SecretError, read
 
+pytestmark = pytest.mark.usefixtures("aws")
+
 NAME = "THESYS_API_KEY"
-
-
-@pytest.fixture(autouse=True)
-def aws(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "k")
-    monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
-    with mock_aws():
-        yield
 
 
 def secret(text: str) -> str:

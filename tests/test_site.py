@@ -7,14 +7,12 @@ import pytest
 from fastapi import FastAPI
 
 from c1fn import web
-from c1fn.converse import Chat, Limits
+from c1fn.converse import Chat
 from c1fn.site import ASK_AGAIN, FOR_EVER, Site
 from c1fn.stores.memory import MemoryStore
 from c1fn.tools import Tools
 from tests.asgi import client_of
-from tests.scripted import ScriptedModel
-
-LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=3)
+from tests.scripted import LIMITS, ScriptedModel
 
 
 def build(folder: Path) -> Path:

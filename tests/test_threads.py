@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from c1fn import web
-from c1fn.converse import Chat, Limits
+from c1fn.converse import Chat
 from c1fn.errors import AnswerCut
 from c1fn.events import Called, Delta, Ended
 from c1fn.stores.memory import MemoryStore
@@ -16,9 +16,7 @@ from c1fn.tools import Tools
 from c1fn.turn import ToolCall, Usage
 from c1fn.wire import error_card
 from tests.asgi import Client, Exchange, client_of
-from tests.scripted import ScriptedModel, Step, says
-
-LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=3)
+from tests.scripted import LIMITS, ScriptedModel, Step, says
 
 
 @dataclass

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from c1fn.converse import Chat, Limits
+from c1fn.converse import Chat
 from c1fn.errors import AnswerCut, Mismatch
 from c1fn.events import Called, Ended
 from c1fn.log import LOCAL, Origin, to_nobody
@@ -20,9 +20,8 @@ from c1fn.stores.memory import MemoryStore
 from c1fn.tools import Tools
 from c1fn.tracing import ENDPOINTS, UNTRACED, OpenTelemetry, connect
 from c1fn.turn import Ask, Message, ToolCall, Usage
-from tests.scripted import ScriptedModel, Step, says
+from tests.scripted import LIMITS, ScriptedModel, Step, says
 
-LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=3)
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled="
 CALLS = Called((ToolCall("c1", "planted_tool", "{}"),))
 

@@ -11,7 +11,7 @@ import pytest
 
 from c1fn import web
 from c1fn.auth import by_key
-from c1fn.converse import Chat, Limits
+from c1fn.converse import Chat
 from c1fn.errors import AnswerCut, Busy, ModelBusy, ModelUnavailable, TooManyAtOnce
 from c1fn.events import Delta
 from c1fn.log import Line, Origin, RefusedLine, TurnLine, pseudonym, to_nobody
@@ -21,9 +21,8 @@ from c1fn.tools import Tools
 from c1fn.turn import Ask, State
 from c1fn.wire import error_card
 from tests.asgi import Client, Exchange, client_of
-from tests.scripted import ScriptedModel, Step, says
+from tests.scripted import LIMITS, ScriptedModel, Step, says
 
-LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=3)
 BROWSER = {"sec-fetch-mode": "cors", "origin": "http://127.0.0.1", "accept": "*/*"}
 PROBLEM = "application/problem+json"
 

@@ -19,6 +19,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
+from c1fn.errors import OverQuota, TokensUsedUp, TooManyAtOnce, TurnsUsedUp
 from c1fn.turn import Ask, Page, Thread, Turn
 
 LEASE = 25.0
@@ -74,13 +75,17 @@ class Quota:
     turns: int = 0
     tokens: int = 0
 
+    def refusal(self, *, turns: int, tokens: int, running: int, now: float) -> OverQuota | None:
+        """Why another turn may not begin, after so many turns and tokens of the day that ``now`` is in."""
+        tomorrow = DAY - now % DAY
+        if self.turns and turns >= self.turns:
+            return TurnsUsedUp(retry_after=tomorrow)
+        if self.tokens and tokens >= self.tokens:
+            return TokensUsedUp(retry_after=tomorrow)
+        return TooManyAtOnce() if self.at_once and running >= self.at_once else None
+
 
 DAY = 86_400
-
-
-def until_tomorrow(now: float) -> float:
-    """Seconds until the next day of UTC begins."""
-    return DAY - now % DAY
 
 
 class Store(Protocol):

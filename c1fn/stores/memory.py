@@ -12,8 +12,8 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from c1fn.errors import Busy, LeaseLost, Mismatch, NotFound, TokensUsedUp, TooManyAtOnce, TurnsUsedUp
-from c1fn.stores import DAY, LEASE, Claim, Opened, Quota, Replay, Running, until_tomorrow
+from c1fn.errors import Busy, LeaseLost, Mismatch, NotFound
+from c1fn.stores import DAY, LEASE, Claim, Opened, Quota, Replay, Running
 from c1fn.stores.cursor import decode, encode
 from c1fn.turn import Ask, Message, Page, State, Thread, Turn, estimated_tokens, for_model, title_of
 
@@ -127,15 +127,13 @@ class MemoryStore:
 
     def _count(self, owner: str) -> None:
         """:raises OverQuota: the owner may not begin another turn."""
-        used, quota = self._usage(owner), self._quota
-        tomorrow = until_tomorrow(self._clock())
-        if quota.turns and used.turns >= quota.turns:
-            raise TurnsUsedUp(retry_after=tomorrow)
-        if quota.tokens and used.tokens >= quota.tokens:
-            raise TokensUsedUp(retry_after=tomorrow)
+        used = self._usage(owner)
         running = sum(1 for (of, _), thread in self._threads.items() if of == owner and self._alive(thread))
-        if quota.at_once and running >= quota.at_once:
-            raise TooManyAtOnce
+        refusal = self._quota.refusal(
+            turns=used.turns, tokens=used.tokens, running=running, now=self._clock()
+        )
+        if refusal:
+            raise refusal
         used.turns += 1
 
     def _usage(self, owner: str) -> _Used:

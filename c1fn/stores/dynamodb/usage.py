@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from c1fn.errors import OverQuota, StoreUnavailable, TokensUsedUp, TooManyAtOnce, TurnsUsedUp
-from c1fn.stores import DAY, Quota, until_tomorrow
+from c1fn.errors import OverQuota, StoreUnavailable
+from c1fn.stores import DAY, Quota
 from c1fn.stores.dynamodb.rows import Item, N, S, ThreadRow, usage_key
 
 KEPT = 2 * DAY
@@ -131,13 +131,7 @@ class Count:
 
     def refusal(self, quota: Quota) -> OverQuota | None:
         """Why the entry may not begin."""
-        if quota.turns and self.turns >= quota.turns:
-            return TurnsUsedUp(retry_after=until_tomorrow(self.now))
-        if quota.tokens and self.tokens >= quota.tokens:
-            return TokensUsedUp(retry_after=until_tomorrow(self.now))
-        if quota.at_once and self.places >= quota.at_once:
-            return TooManyAtOnce()
-        return None
+        return quota.refusal(turns=self.turns, tokens=self.tokens, running=self.places, now=self.now)
 
     def write(self, quota: Quota) -> tuple[str, dict[str, Any]]:
         """The call that counts the entry, on condition that the quota allows it at that moment."""
