@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchmarks.sandbox import Sandbox
 from benchmarks.upstream import Asked, Way
+from scripts import authorities
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".cache" / "bench"
@@ -97,8 +98,6 @@ COMMON = {
     "PATH": os.environ["PATH"],
     "LANG": "C.UTF-8",
     "PYTHONDONTWRITEBYTECODE": "1",
-    "SSL_CERT_FILE": str(CERTIFICATES / "ca.pem"),
-    "AWS_CA_BUNDLE": str(CERTIFICATES / "ca.pem"),
     "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "benchmark",
     "AWS_DEFAULT_REGION": "us-east-1",
@@ -110,6 +109,9 @@ COMMON = {
     "AWS_LAMBDA_LOG_STREAM_NAME": "bench",
     "THESYS_API_KEY": "sk-benchmark-0123456789",
 }
+
+LISTED = {"SSL_CERT_FILE": str(CERTIFICATES / "ca.pem"), "AWS_CA_BUNDLE": str(CERTIFICATES / "ca.pem")}
+"""The authorities as the peers' libraries have them, in one file. Ours has the same in its folder."""
 
 
 def _c1fn(model: str, database: str) -> Mapping[str, str]:
@@ -130,6 +132,7 @@ def plain(model: str, database: str) -> Mapping[str, str]:
     return {
         "LAMBDA_TASK_ROOT": str(PEERS),
         "BASE_URL": model,
+        **LISTED,
         "DYNAMODB_ENDPOINT": database,
         "TABLE": "threads",
     }
@@ -204,12 +207,12 @@ def prepare() -> None:
     """Certificates, made at the first run and kept. The Makefile makes the rest."""
     import trustme
 
-    if (CERTIFICATES / "ca.pem").exists():
-        return
-    CERTIFICATES.mkdir(parents=True, exist_ok=True)
-    authority = trustme.CA()
-    pair = authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem
-    pair.write_to_path(str(CERTIFICATES / "server.pem"))
-    # As long a list as a function has: loading it takes its time.
-    usual = (FUNCTION / "botocore/cacert.pem").read_bytes()
-    (CERTIFICATES / "ca.pem").write_bytes(usual + authority.cert_pem.bytes())
+    if not (CERTIFICATES / "ca.pem").exists():
+        CERTIFICATES.mkdir(parents=True, exist_ok=True)
+        authority = trustme.CA()
+        pair = authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem
+        pair.write_to_path(str(CERTIFICATES / "server.pem"))
+        # As long a list as a function has: loading it takes its time.
+        usual = (FUNCTION / "botocore/cacert.pem").read_bytes()
+        (CERTIFICATES / "ca.pem").write_bytes(usual + authority.cert_pem.bytes())
+    authorities.add((CERTIFICATES / "ca.pem").read_text("utf-8"), FUNCTION / "c1fn/authorities")

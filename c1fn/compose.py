@@ -37,6 +37,8 @@ KEY_LENGTH = 16
 OFFLINE_PACE = 0.02
 """Seconds between two deltas of the offline model: about as fast as a quick model writes."""
 
+LATE = ("anyio", "botocore.docs", "dateutil", "fastapi.security", "jmespath")
+"""Packages of which a turn uses little or nothing."""
 
 _ALOUD = Lines()
 
@@ -64,7 +66,8 @@ def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
 
 
 def _with_secret(settings: Settings) -> Settings:
-    from c1fn.secret import SecretError, read
+    with late(*LATE):
+        from c1fn.secret import SecretError, read
 
     try:
         return _holding(settings, read(settings.secret or "", API_KEY))
@@ -172,7 +175,7 @@ def log(environ: Mapping[str, str]) -> Log:
 def web_app(settings: Settings, site: "Site | None" = None, log: Log = _ALOUD) -> "FastAPI":
     """The ASGI application. Its parts are made at startup, in the event loop that serves them."""
     renew = renewal(settings)
-    with frugal(), late("anyio", "fastapi.security"):
+    with frugal(), late(*LATE):
         from c1fn import web
 
         return web.build(
@@ -258,7 +261,8 @@ def store(settings: Settings) -> Store:
         from c1fn.stores.memory import MemoryStore
 
         return MemoryStore(quota=quota)
-    from c1fn.stores.dynamodb import DynamoStore, connect
+    with late(*LATE):
+        from c1fn.stores.dynamodb import DynamoStore, connect
 
     return DynamoStore(
         connect(settings.dynamodb_endpoint),

@@ -2,8 +2,7 @@
 a key is rejected, so that a rotated key works without a deployment.
 
 It holds the model's key and, if callers are known by keys, theirs: a JSON object of settings, or the model's
-key as plain text. This is boto3's core without boto3, whose import would load S3's machinery; and where no
-secret is named, none of it costs a cold start.
+key as plain text. Where no secret is named, none of this costs a cold start.
 
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
@@ -16,9 +15,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+
+from c1fn import aws
 
 CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
 """A start may take ten seconds in all; the services answer in a tenth of one."""
@@ -34,11 +34,7 @@ class SecretError(Exception):
     """The secret cannot be had; the message names it and the reason, and nothing that is in it."""
 
 
-def _connect(service: str, **options: Any) -> Any:
-    return botocore.session.Session().create_client(service, **options)
-
-
-def read(arn: str, plain: str, connect: Any = _connect) -> Mapping[str, str]:
+def read(arn: str, plain: str, connect: Any = aws.client) -> Mapping[str, str]:
     """The secret's fields.
 
     :param arn: of a Secrets Manager secret or an SSM parameter.
@@ -104,4 +100,4 @@ def _from_parameters(arn: str, connect: Any) -> str:
 
 def _client(service: str, arn: str, connect: Any) -> Any:
     region = arn.split(":")[3] if arn.startswith("arn:") else None
-    return connect(service, region_name=region, config=CONFIG)
+    return connect(service, CONFIG, region_name=region)

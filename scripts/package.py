@@ -24,6 +24,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from scripts import authorities  # noqa: E402 - the path comes first
 
 RUNTIME = (3, 13)
 """Lambda's Python. Bytecode is good for one version alone, so the build runs on the same."""
@@ -150,6 +153,7 @@ def copy_own(tree: Path) -> None:
     shutil.copytree(ROOT / "c1fn", tree / "c1fn", ignore=shutil.ignore_patterns("__pycache__"))
     for part in DEVELOPMENT:
         shutil.rmtree(tree / part)
+    authorities.add((tree / "botocore/cacert.pem").read_text("utf-8"), tree / "c1fn/authorities")
 
 
 def compile_all(tree: Path, *, beside: bool = False) -> None:

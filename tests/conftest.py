@@ -1,11 +1,14 @@
 """What holds for all tests."""
 
 import signal
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
+from pathlib import Path
 
 import pytest
 from moto import mock_aws
 
+from c1fn import trust
+from tests.secure import certificate, serving
 from tests.upstream import Upstream
 
 # A shell starts what it puts into the background deaf to Ctrl-C, and that is inherited. The commands under
@@ -30,3 +33,25 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)
     with mock_aws():
         yield
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package's authorities: none yet."""
+    for variable in (*trust.NAMED, "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(variable, raising=False)
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    monkeypatch.setattr(trust, "FOLDER", folder)
+    return folder
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    return certificate(tmp_path / "server.pem")
+
+
+@pytest.fixture
+def secure_server(pair: Path) -> Iterator[str]:
+    with serving(pair) as url:
+        yield url

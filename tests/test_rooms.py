@@ -31,7 +31,9 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.support": {"c1fn.log", "c1fn.stores"} | NOUNS,
     "c1fn.server": {"uvicorn", "fastapi", "starlette"},
     "c1fn.compose": {"c1fn", "fastapi", "pydantic"},
-    "c1fn.secret": {"botocore"},
+    "c1fn.secret": {"botocore", "c1fn.aws"},
+    "c1fn.aws": {"botocore", "c1fn.trust"},
+    "c1fn.trust": set(),
     "c1fn.oidc": {"httpx2", "jwt"} | NOUNS,
     "c1fn.web": {"fastapi", "starlette", "c1fn", "c1fn.converse", "c1fn.reply", "c1fn.pour", "c1fn.body"}
     | {"c1fn.threads", "c1fn.wire", "c1fn.auth", "c1fn.site", "c1fn.methods", "c1fn.openapi", "c1fn.origins"}
@@ -65,9 +67,9 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.stores": NOUNS,
     "c1fn.models": NOUNS,
     "c1fn.stores.memory": {"c1fn.stores", "c1fn.stores.cursor"} | NOUNS,
-    "c1fn.stores.dynamodb": {"botocore", "c1fn.late", "c1fn.stores", "c1fn.stores.cursor"} | NOUNS,
+    "c1fn.stores.dynamodb": {"botocore", "c1fn.aws", "c1fn.stores", "c1fn.stores.cursor"} | NOUNS,
     "c1fn.models.offline": {"c1fn.models"} | NOUNS,
-    "c1fn.models.c1": {"openai", "httpx2", "c1fn.models", "c1fn.late"}
+    "c1fn.models.c1": {"openai", "httpx2", "c1fn.models", "c1fn.late", "c1fn.trust"}
     | {"c1fn.models.chunks", "c1fn.models.sse"}
     | NOUNS,
     "c1fn.models.chunks": NOUNS,

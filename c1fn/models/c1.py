@@ -14,6 +14,7 @@ https://docs.thesys.dev · https://platform.openai.com/docs/api-reference/chat/c
 import asyncio
 import logging
 import math
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
+from c1fn import trust
 from c1fn.errors import (
     AnswerCut,
     AnswerGarbled,
@@ -201,6 +203,7 @@ def _transport(timeouts: Timeouts) -> httpx2.AsyncClient:
         limits=httpx2.Limits(
             max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE
         ),
+        verify=trust.context(os.environ) or True,
         follow_redirects=False,  # a prompt goes to the configured address alone
         event_hooks={"response": [_refuse_long_waits]},
     )

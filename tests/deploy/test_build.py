@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from c1fn.runtime.emulator import Emulator
-from scripts import package
+from scripts import authorities, package
 from tests.deploy.conftest import ARCHITECTURE, ROOT, TOOLS, build, run
 from tests.test_pins import requirements
 
@@ -110,6 +110,15 @@ def test_nothing_of_development_is_in_it(built: tuple[Path, Path]) -> None:
     names = {path.name for path in built[0].iterdir()}
     assert names & {"tests", "pytest", "moto", "uvicorn", "dotenv", "bin", "requirements.txt"} == set()
     assert not (built[0] / "c1fn/runtime/emulator").exists()
+
+
+def test_every_authority_that_botocore_lists_is_found_by_its_name(built: tuple[Path, Path]) -> None:
+    folder = built[0] / "c1fn/authorities"
+    listed = authorities.CERTIFICATE.findall((built[0] / "botocore/cacert.pem").read_text("utf-8"))
+    assert len(listed) > 100
+    assert sorted(path.read_text() for path in folder.iterdir()) == sorted(f"{pem}\n" for pem in listed)
+    # Two that AWS and others sign by, as `openssl x509 -subject_hash` names them.
+    assert {"ce5e74ef.0", "4042bcee.0"} <= {path.name for path in folder.iterdir()}
 
 
 def test_licences_stay(built: tuple[Path, Path]) -> None:

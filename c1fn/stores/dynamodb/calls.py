@@ -1,7 +1,7 @@
 """Calls to DynamoDB: off the event loop, retried within bounds, their errors translated.
 
-A ``boto3.client`` blocks and may be shared by threads, so calls run in a few threads of our own. Retries are
-ours and not botocore's: jittered, bounded by number and by time, always with the same bytes. A failed
+A client of botocore's blocks and may be shared by threads, so calls run in a few threads of our own. Retries
+are ours and not botocore's: jittered, bounded by number and by time, always with the same bytes. A failed
 condition is no error of the service but an answer, and comes with the row that failed it.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 """
@@ -9,33 +9,29 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 import asyncio
 import itertools
 import random
-import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from c1fn.errors import StoreUnavailable
-from c1fn.late import late
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
+from botocore.exceptions import (
+    ConnectionError as NoConnectionError,
+)
 
-with late("botocore.docs", "dateutil", "jmespath"):  # of a client's help, of dates and paths in answers
-    import botocore.session
-    from botocore.config import Config
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        HTTPClientError,
-        IncompleteReadError,
-        NoCredentialsError,
-        NoRegionError,
-        ParamValidationError,
-        PartialCredentialsError,
-    )
-    from botocore.exceptions import (
-        ConnectionError as NoConnectionError,
-    )
-    from botocore.httpsession import URLLib3Session, get_cert_path
+from c1fn import aws
+from c1fn.errors import StoreUnavailable
 
 WORKERS = 16
 """Threads, and sockets: an open takes three at once, a turn of 5 MB about as many as there are."""
@@ -93,45 +89,16 @@ class ConditionFailed(Exception):
         self.item = item
 
 
-class TrustOnce(URLLib3Session):  # type: ignore[misc]  # botocore ships no types
-    """botocore's connections, but the list of authorities is read once, when the client is made.
-
-    botocore reads it for each new connection: 18 ms of CPU, three times before a process's first answer.
-    Should botocore's internals change, it reads it again, or trusts nobody: never one too many.
-    """
-
-    @classmethod
-    def adopt(cls, client: Any) -> None:
-        """Make this client's connections such ones."""
-        http = client._endpoint.http_session  # noqa: SLF001 - botocore has no way to name its class
-        http.__class__ = cls
-        pool = http._manager.connection_pool_kw  # noqa: SLF001 - ours now
-        pool["ssl_context"] = http._get_ssl_context()  # noqa: SLF001 - as above
-
-    def _get_ssl_context(self) -> ssl.SSLContext:
-        context: ssl.SSLContext = super()._get_ssl_context()
-        context.load_verify_locations(get_cert_path(self._verify))
-        return context
-
-    def _setup_ssl_cert(self, conn: Any, url: str, verify: Any) -> None:
-        super()._setup_ssl_cert(conn, url, verify)
-        conn.ca_certs = None  # the context knows them
-
-
 def connect(endpoint: str | None = None) -> Any:
-    """A DynamoDB client as this store wants it, made by boto3's core: boto3 itself would load S3's machinery.
+    """A DynamoDB client as this store wants it.
 
     :param endpoint: another endpoint's URL, such as an emulator's.
     :raises StoreUnavailable: no region is set.
     """
     try:
-        session = botocore.session.Session()  # of its own: the default one is anybody's
-        client = session.create_client("dynamodb", endpoint_url=endpoint, config=CONFIG)
+        return aws.client("dynamodb", CONFIG, endpoint_url=endpoint)
     except NoRegionError:
         raise StoreUnavailable("No AWS region is set. Set AWS_DEFAULT_REGION.") from None
-    if client.meta.endpoint_url.startswith("https"):
-        TrustOnce.adopt(client)
-    return client
 
 
 @contextmanager
