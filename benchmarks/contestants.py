@@ -184,6 +184,9 @@ DOOR = _doors("hello")
 BARE = _doors("bare")
 """The runtimes alone: the same text from an ASGI app of no framework."""
 
+RELAY = Contestant("bare relay", [str(BARE_PYTHON), str(PEERS / "relay.py")], plain, PEERS)
+"""The floor of a streamed delta."""
+
 
 def event(number: int, prompt: str = "Show the quarterly revenue as a chart", thread: str = "") -> bytes:
     """A function URL's event: the first turn of a thread of its own, unless one is named."""

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import BARE, CHAT, DOOR, ROOT, Contestant, Upstream, event, upstream
+from benchmarks.contestants import BARE, CHAT, DOOR, RELAY, ROOT, Contestant, Upstream, event, upstream
 from benchmarks.sandbox import Answer, Sandbox
 from benchmarks.server import WebServer
 from benchmarks.upstream import STAMP, Asked, Way
@@ -104,7 +104,8 @@ def delta(rounds: int) -> Figures:
     """One streamed delta from the model's socket to the client's: CPU in µs, and how long it took, in µs.
 
     The CPU is that of a turn with many deltas less that of one with few. ``paced``: each comes alone;
-    ``burst``: they come as fast as they can be read. The plain port is served by uvicorn, directly.
+    ``burst``: they come as fast as they can be read. The plain port is served by uvicorn, directly;
+    the bare relay is the floor.
     """
     found: dict[str, dict[str, list[float]]] = {}
     ours, *_ = CHAT
@@ -112,6 +113,7 @@ def delta(rounds: int) -> Figures:
         starts: dict[str, Callable[[Way], Sandbox | WebServer]] = {
             "c1fn": lambda way: ours.start(up, way),
             "plain port, uvicorn": lambda way: WebServer(up, way),
+            RELAY.name: lambda way: RELAY.start(up, way),
         }
         boxes = {
             name: {way: stack.enter_context(start(way)) for way in (FEW, PACED, BURST)}

@@ -6,8 +6,7 @@ turn is stored.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -43,11 +42,7 @@ class Pouring(Response):
         left = asyncio.create_task(_departure(receive))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-            async with aclosing(_chunks(self._first, self._reply)) as chunks:
-                async for chunk in chunks:
-                    if left.done():
-                        break
-                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            await self._pour(send, left)
             await self._reply.over()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except OSError:  # the server's word for a client that has left, in ASGI 2.4
@@ -56,18 +51,20 @@ class Pouring(Response):
             left.cancel()
             await self._settle()
 
+    async def _pour(self, send: Send, left: "asyncio.Task[None]") -> None:
+        """The bytes of the reply, up to its last event or until the client has left; never an empty chunk."""
+        wire, events = Wire(), self._first
+        while True:
+            chunk = wire.encode(events) if events else wire.keep_alive()
+            if left.done():
+                return
+            if chunk:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if self._reply.ended or (events and isinstance(events[-1], Failed | Finished)):
+                return
+            events = await self._reply.take(SILENCE)
+
 
 async def _departure(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def _chunks(events: list[Event], reply: Reply) -> AsyncGenerator[bytes, None]:
-    """The bytes of a reply, up to its last event; never an empty chunk."""
-    wire = Wire()
-    while True:
-        if chunk := wire.encode(events) if events else wire.keep_alive():
-            yield chunk
-        if reply.ended or (events and isinstance(events[-1], Failed | Finished)):
-            return
-        events = await reply.take(SILENCE)

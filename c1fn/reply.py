@@ -8,6 +8,7 @@ back. Whoever answers a request awaits ``over`` before it lets the platform free
 
 import asyncio
 
+from c1fn.bell import Bell
 from c1fn.events import Event
 
 
@@ -18,27 +19,25 @@ class Reply:
 
     def __init__(self) -> None:
         self._events: list[Event] = []
-        self._said = asyncio.Event()
+        self._said = Bell()
         self._turn: asyncio.Task[None] | None = None
 
     def comes_from(self, turn: asyncio.Task[None]) -> None:
         """Wake the reader also when the turn's task ends without a word."""
         self._turn = turn
-        turn.add_done_callback(lambda _: self._said.set())
+        turn.add_done_callback(lambda _: self._over())
 
     def say(self, event: Event) -> None:
         self._events.append(event)
-        self._said.set()
+        self._said.ring()
 
     async def take(self, seconds: float) -> list[Event]:
         """All events since the last call; waits for the first of them. Empty after ``seconds`` of silence,
         or when there is nothing more to come.
         """
         if not self._events and not self.ended:
-            self._said.clear()
             try:
-                async with asyncio.timeout(seconds):
-                    await self._said.wait()
+                await self._said.wait(seconds)
             except TimeoutError:
                 return []
         events, self._events = self._events, []
@@ -56,3 +55,7 @@ class Reply:
         """
         if self._turn is not None:
             await asyncio.shield(self._turn)
+
+    def _over(self) -> None:
+        self._said.hang_up()
+        self._said.ring()

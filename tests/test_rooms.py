@@ -53,7 +53,8 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.terminal.local": {"fastapi", "c1fn.server"},
     "c1fn.converse": {"c1fn.reply", "c1fn.tools", "c1fn.tracing", "c1fn.watch", "c1fn.draft"} | PORTS | NOUNS,
     "c1fn.draft": {"c1fn.watch"} | PORTS | NOUNS,
-    "c1fn.reply": NOUNS,
+    "c1fn.bell": set(),
+    "c1fn.reply": {"c1fn.bell"} | NOUNS,
     "c1fn.wire": NOUNS,
     "c1fn.log": NOUNS,
     "c1fn.watch": {"c1fn.tracing"},
@@ -70,9 +71,12 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.stores.dynamodb": {"botocore", "c1fn.aws", "c1fn.stores", "c1fn.stores.cursor"} | NOUNS,
     "c1fn.models.offline": {"c1fn.models"} | NOUNS,
     "c1fn.models.c1": {"openai", "httpx2", "c1fn.models", "c1fn.late", "c1fn.trust"}
-    | {"c1fn.models.chunks", "c1fn.models.sse"}
+    | {"c1fn.models.chunks", "c1fn.models.sse", "c1fn.models.transport"}
     | NOUNS,
     "c1fn.models.chunks": NOUNS,
+    "c1fn.models.dial": set(),
+    "c1fn.models.network": {"httpcore2", "c1fn.bell", "c1fn.models.dial"},
+    "c1fn.models.transport": {"httpcore2", "httpx2", "c1fn.models.network"},
     "c1fn.models.sse": set(),
     "c1fn.stores.cursor": {"c1fn.errors"},
     "c1fn.runtime": {"h11"},

@@ -40,4 +40,5 @@ def main() -> None:
         read(link)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -39,6 +39,7 @@ from c1fn.late import late
 from c1fn.models import ToolSpec
 from c1fn.models.chunks import Round, whole
 from c1fn.models.sse import Decoder, EventTooLong
+from c1fn.models.transport import mounts
 from c1fn.turn import Message
 
 with late("openai"):
@@ -198,12 +199,15 @@ def _patience(timeouts: Timeouts) -> openai.Timeout:
 
 
 def _transport(timeouts: Timeouts) -> httpx2.AsyncClient:
+    limits = httpx2.Limits(
+        max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE
+    )
+    context = trust.context(os.environ) or httpx2.create_ssl_context()
     return openai.DefaultAsyncHttpx2Client(
         timeout=_patience(timeouts),
-        limits=httpx2.Limits(
-            max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE
-        ),
-        verify=trust.context(os.environ) or True,
+        limits=limits,
+        verify=context,
+        mounts=mounts(context, limits),
         follow_redirects=False,  # a prompt goes to the configured address alone
         event_hooks={"response": [_refuse_long_waits]},
     )
