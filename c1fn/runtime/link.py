@@ -11,13 +11,12 @@ import logging
 from collections.abc import Callable
 
 from c1fn.runtime.http1 import Broken
-from c1fn.runtime.protocol import Address, Answer, Connection, Incoming
+from c1fn.runtime.protocol import Address, Connection, Incoming
 
 log = logging.getLogger(__name__)
 
 HIGH_WATER = 256 * 1024
 """Bytes kept for a full socket before ``send`` waits: some screens of text, little beside 128 MB."""
-
 
 READ = 64 * 1024
 """Bytes of one read. An event is seldom larger. The buffer is made once: one for each read, as asyncio would
@@ -93,19 +92,10 @@ class Link(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._take(bytes(self._buffer[:nbytes]))
+        self._take(self._buffer[:nbytes])
 
     def eof_received(self) -> None:
-        self._take(b"")  # which ends a body of no told length
-
-    def _take(self, data: bytes) -> None:
-        try:
-            event = self.api.receive(data)
-        except Broken as error:
-            self._lose(error)
-        else:
-            if event is not None:
-                self._resolve(event)
+        self._take(b"")  # which ends a body of no told length; asyncio then closes the transport
 
     def connection_lost(self, error: Exception | None) -> None:
         self._lose(Broken(f"the connection to the Runtime API ended ({error or 'closed'})"))
@@ -116,12 +106,22 @@ class Link(asyncio.BufferedProtocol):
     def resume_writing(self) -> None:
         self._room.set()
 
+    def _take(self, data: bytes | memoryview) -> None:
+        try:
+            event = self.api.receive(data)
+        except Broken as error:
+            self._lose(error)
+        else:
+            if event is not None:
+                self._resolve(event)
+
     def _resolve(self, event: Incoming) -> None:
         if self._answer.done():
             return  # whoever waited was told to stop
         self._answer.set_result(event)
-        if isinstance(event, Answer) and not self.api.usable:
-            self._room.set()  # answered early: whoever waits for room need not
+        if not self._room.is_set():
+            self._cut = True  # answered early: what the socket has not taken will never be of use,
+            self._room.set()  # and whoever waits for room need not
 
     def _lose(self, error: Broken) -> None:
         self._room.set()

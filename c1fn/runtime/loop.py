@@ -139,6 +139,6 @@ async def leave(tasks: dict["asyncio.Task[None]", Worker], grace: float) -> None
 
 def _parse(event: bytes) -> Any:
     try:
-        return json.loads(event.decode())
+        return json.loads(event)
     except (ValueError, RecursionError):
         raise BadEvent("the event is not JSON") from None

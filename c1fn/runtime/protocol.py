@@ -62,7 +62,7 @@ class Address(NamedTuple):
 
         :raises ValueError: it is neither.
         """
-        found = re.fullmatch(r"([^/:\s]+|\[[0-9a-fA-F:]+\]):(\d{1,5})((?:/[^/\s]+)*)/?", text)
+        found = re.fullmatch(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})((?:/[!-.0-~]+)*)/?", text)
         if found is None:
             raise ValueError(f"AWS_LAMBDA_RUNTIME_API is {text!r}; it must be host:port[/prefix]")
         return cls(found[1].strip("[]"), int(found[2]), found[3])
@@ -71,7 +71,8 @@ class Address(NamedTuple):
 class Invocation(NamedTuple):
     """One event to be answered; ``event`` is its JSON as it came. ``deadline_ms`` is in epoch milliseconds.
 
-    ``client_context`` and ``cognito_identity`` are JSON texts. ``invocation_id`` is to be echoed.
+    ``client_context`` and ``cognito_identity`` are JSON texts. ``invocation_id`` is to be echoed. A tuple,
+    since one is made on the way of every request.
     """
 
     request_id: str
@@ -135,7 +136,8 @@ class Connection:
     def __init__(self, address: Address) -> None:
         self._reader = http1.Reader(max_head=MAX_HEADERS, max_body=MAX_EVENT)
         self._base = address.prefix + VERSION
-        self._host = f"{address.host}:{address.port}"
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        self._host = f"{host}:{address.port}"
         self._asked: _Asked = "next"
         self._sending = False  # a request of ours has begun and not ended
         self._waiting = False  # its answer has not come
@@ -202,16 +204,16 @@ class Connection:
 
     # Events.
 
-    def receive(self, data: bytes) -> Incoming | None:
+    def receive(self, data: bytes | memoryview) -> Incoming | None:
         """Take bytes that came (``b""``: the other side closed) and give the event they complete.
 
         :raises Broken: they are not what was to come.
         """
+        if not self._waiting:
+            raise Broken("bytes that nobody asked for" if data else "the other side closed the connection")
         response = self._reader.receive(data)
         if response is None:
             return None
-        if not self._waiting:
-            raise Broken("an answer that nobody has asked for")
         self._waiting = False
         if self._asked == "post" or response.status != 200:  # noqa: PLR2004 - HTTP's OK
             return Answer(response.status, _error_type(response.body))
@@ -255,7 +257,7 @@ def _error_type(body: bytes) -> str:
         return ""  # nearly always: an answer that accepts
     try:
         return str(json.loads(body)["errorType"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
 
 

@@ -14,14 +14,11 @@ from typing import Any
 from c1fn.runtime.asgi import PROBLEM, BadEvent, Headers, metadata, problem, refusal
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.handler import Door
-from c1fn.runtime.http1 import Broken
+from c1fn.runtime.http1 import BODYLESS, Broken
 from c1fn.runtime.link import Link
 from c1fn.runtime.protocol import Answer, Invocation, prelude
 
 log = logging.getLogger(__name__)
-
-BODYLESS = frozenset({204, 304})
-"""Statuses that have no body by definition (RFC 9110 section 6.4.1), so no length either."""
 
 
 class Response:
@@ -65,7 +62,13 @@ class Response:
         await self._link.send(self._link.api.respond(self._invocation, payload))
 
     async def refuse(self, error: BadEvent) -> None:
-        """Answer an event that nothing can be done with: 400, in the door's form."""
+        """Answer an event that nothing can be done with: 400, in the door's form.
+
+        An app's own error of this kind may come when there is no status left to tell.
+        """
+        if self._sent:
+            await self.fail(Fault.of(error, reveal=False))
+            return
         if self.door == "buffer":
             await self.whole(refusal(error))
             return

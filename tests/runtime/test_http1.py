@@ -142,12 +142,17 @@ def test_what_breaks_the_rules_breaks_the_connection(text: bytes) -> None:
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"x" * MAX_BODY) + b"1\r\n",
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1;" + b"x" * 5000,
         b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * (MAX_BODY + 1),
+        b"HTTP/1.1 200 OK\r\nx: " + b"x" * MAX_HEAD + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 2000 + b"\r\n",
     ],
-    ids=["head", "length", "chunks", "a chunk's line", "until it closes"],
+    ids=["head", "length", "chunks", "a chunk's line", "until it closes", "whole head", "trailers"],
 )
-def test_every_part_is_bounded(text: bytes) -> None:
+@pytest.mark.parametrize("size", [1, 1 << 20], ids=["byte by byte", "whole"])
+def test_every_part_is_bounded(text: bytes, size: int) -> None:
+    reading = reader()
+    pieces = (text[at : at + size] for at in range(0, len(text), size))
     with pytest.raises(Broken, match="more than"):
-        reader().receive(text)
+        list(map(reading.receive, pieces))
 
 
 def test_one_response_follows_the_other_and_the_fields_of_one_name_are_joined() -> None:
@@ -162,7 +167,7 @@ def test_one_response_follows_the_other_and_the_fields_of_one_name_are_joined() 
 @pytest.mark.parametrize(
     "response",
     [
-        b"HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: x,\tClose\r\nContent-Length: 0\r\n\r\n",
         b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
     ],
     ids=["told", "HTTP/1.0"],

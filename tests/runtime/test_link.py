@@ -52,19 +52,26 @@ async def test_a_send_waits_only_when_the_socket_is_full() -> None:
 
 
 @pytest.mark.parametrize("how", ["answers", "dies"])
-async def test_whoever_waits_for_room_is_let_go_when_nobody_listens_any_more(how: str) -> None:
+@pytest.mark.parametrize("what", ["a piece", "whole"])
+async def test_whoever_waits_for_room_is_let_go_when_nobody_listens_any_more(how: str, what: str) -> None:
     async with Peer() as peer:
         link = await Link.connect(peer.address)
         _, writer = await peer.connections.get()
         link.expect()
-        await link.send(link.api.begin(CALL, None))
-        sending = asyncio.create_task(link.send(link.api.data(b"x" * HIGH_WATER * 64)))
+        payload = b"x" * HIGH_WATER * 64
+        if what == "whole":
+            data = link.api.respond(CALL, payload)
+        else:
+            await link.send(link.api.begin(CALL, None))
+            data = link.api.data(payload)
+        sending = asyncio.create_task(link.send(data))
         if how == "answers":
             writer.write(OK)
         else:
             writer.transport.abort()
         await sending
         assert not link.listening
+        assert not link.usable
         await link.send(b"more")
         link.close()
 

@@ -119,7 +119,21 @@ def test_an_address_may_have_a_path_prefix(text: str, address: Address) -> None:
     assert Address.parse(text) == address
 
 
-@pytest.mark.parametrize("text", ["", "host", "host:", ":1", "http://host:1", "host:1/a b", "host:123456"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "host",
+        "host:",
+        ":1",
+        "http://host:1",
+        "host:1/a b",
+        "host:123456",
+        "h:1/a\x00b",
+        "h:\u0663",
+        "h\x7f:1",
+    ],
+)
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="AWS_LAMBDA_RUNTIME_API"):
         Address.parse(text)
@@ -145,6 +159,20 @@ def test_bytes_too_many_make_the_connection_unusable() -> None:
     connection = asking()
     assert connection.receive(NEXT + b"HTTP/1.1 200") == INVOCATION
     assert not connection.usable
+
+
+@pytest.mark.parametrize(
+    "unasked", [b"HTTP/1.1 202 A\r\nContent-Length: 2\r\n\r\n", b"HTTP/1.1 100 C\r\n\r\n"]
+)
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next(unasked: bytes) -> None:
+    connection = asking()
+    connection.receive(NEXT)
+    with pytest.raises(Broken, match="asked"):
+        connection.receive(unasked)
+
+
+def test_the_host_of_an_ipv6_address_has_its_brackets() -> None:
+    assert b"\r\nHost: [::1]:9\r\n" in Connection(Address("::1", 9, "")).next()
 
 
 def test_a_connection_is_used_again_after_each_answer() -> None:
@@ -177,7 +205,10 @@ def test_an_answer_tells_its_status_and_its_reason(status: int, feed: Feed) -> N
     assert str(status) in str(found)
 
 
-@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"a":1}', b"1"])
+DEEP = b'{"errorType":' + b"[" * 100_000
+
+
+@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"a":1}', b"1", b'"errorType"', DEEP])
 def test_a_refusal_without_a_reason_is_one_all_the_same(body: bytes) -> None:
     assert posting().receive(answer(400, body)) == Answer(400, "")
 

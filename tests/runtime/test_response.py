@@ -198,6 +198,16 @@ async def test_a_refusal_has_its_doors_form(door: Door) -> None:
     assert (problem["status"], problem["detail"]) == (400, "why")
 
 
+async def test_a_refusal_that_comes_too_late_is_a_fault(stream: Bench) -> None:
+    await stream.response.begin(200, [])
+    await stream.response.write(b"half", last=False)
+    await stream.response.refuse(BadEvent("why"))
+    await stream.response.refuse(BadEvent("and again, after the end"))
+    _, chunks, trailers = stream.read()
+    assert chunks[-1] == b"half"
+    assert trailers[b"lambda-runtime-function-error-type"] == b"Function.BadEvent"
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
