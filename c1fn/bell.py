@@ -16,7 +16,7 @@ import asyncio
 import math
 import threading
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context
 from typing import Any
 
@@ -37,14 +37,17 @@ class Bell:
         """Somebody waits and was not woken yet."""
         return self._step is not None
 
-    async def wait(self, seconds: float | None = None) -> None:
-        """:raises TimeoutError: nobody rang for so long. Whatever ``fail`` is given is raised, too."""
+    def wait(self, seconds: float | None = None) -> Awaitable[None]:
+        """To be awaited at once.
+
+        :raises TimeoutError: nobody rang for so long. Whatever ``fail`` is given is raised, too.
+        """
         self._loop = asyncio.get_running_loop()
         self._error = None
         self._due = math.inf if seconds is None else self._loop.time() + seconds
         if self._alarm is None or self._alarm.when() > self._due:
             self._set_alarm()
-        await self
+        return self
 
     def ring(self) -> None:
         """Let the one who waits go on. When nobody does it is not kept."""

@@ -35,7 +35,7 @@ class Draft:
 
     def hear(self, text: str, limit: int) -> None:
         """:raises AnswerTooLong: see ``grow``. What was heard before stays."""
-        self.size += self.grow([text], limit)
+        self.size += self.grow((text,), limit)
         self.watch.hears()
         self.text.append(text)
         self.said.append(text)
@@ -45,7 +45,7 @@ class Draft:
 
         :raises AnswerTooLong: with them the turn would be more than ``limit`` bytes.
         """
-        size = sum(len(text.encode("utf-8", "replace")) for text in texts)
+        size = sum(map(_size, texts))
         if self.kept + size > limit:
             raise AnswerTooLong
         self.kept += size
@@ -97,3 +97,7 @@ class Draft:
             output_tokens=self.usage.output_tokens,
             detail=str(error) if error else None,
         )
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

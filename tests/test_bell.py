@@ -14,6 +14,10 @@ async def noted(name: str, bell: Bell, seen: list[str], then: Bell | None = None
         seen.append(f"{name} goes on")
 
 
+async def waits(bell: Bell, seconds: float | None = None) -> None:
+    await bell.wait(seconds)
+
+
 async def waiting(*bells: Bell) -> None:
     """Until somebody waits for each of them."""
     while not all(bell.awaited for bell in bells):  # noqa: ASYNC110 - it is this that is waited for
@@ -75,7 +79,7 @@ async def test_a_ring_that_nobody_waits_for_is_not_kept() -> None:
 
 async def test_what_failed_is_raised_where_somebody_waits() -> None:
     bell = Bell()
-    task = asyncio.create_task(bell.wait())
+    task = asyncio.create_task(waits(bell))
     await waiting(bell)
     bell.fail(ConnectionError("gone"))
     with pytest.raises(ConnectionError, match="gone"):
@@ -86,7 +90,7 @@ async def test_after_a_failure_it_can_be_waited_for_again() -> None:
     bell = Bell()
     with pytest.raises(TimeoutError):
         await bell.wait(0.001)
-    task = asyncio.create_task(bell.wait(60))
+    task = asyncio.create_task(waits(bell, 60))
     await waiting(bell)
     bell.ring()
     await task
@@ -95,11 +99,11 @@ async def test_after_a_failure_it_can_be_waited_for_again() -> None:
 
 async def test_the_timer_of_an_earlier_wait_does_not_end_a_longer_one() -> None:
     bell, clock = Bell(), Bell()
-    task = asyncio.create_task(bell.wait(0.01))
+    task = asyncio.create_task(waits(bell, 0.01))
     await waiting(bell)
     bell.ring()
     await task
-    task = asyncio.create_task(bell.wait(60))
+    task = asyncio.create_task(waits(bell, 60))
     with pytest.raises(TimeoutError):
         await clock.wait(0.02)  # the earlier timer was due before this
     assert not task.done()
@@ -110,7 +114,7 @@ async def test_the_timer_of_an_earlier_wait_does_not_end_a_longer_one() -> None:
 
 async def test_a_shorter_patience_than_the_last_is_kept() -> None:
     bell = Bell()
-    task = asyncio.create_task(bell.wait(60))
+    task = asyncio.create_task(waits(bell, 60))
     await waiting(bell)
     bell.ring()
     await task

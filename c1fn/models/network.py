@@ -75,6 +75,8 @@ class Stream(httpcore2.AsyncNetworkStream):
 
     def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
         self._sock, self._fd = sock, sock.fileno()
+        # An SSLSocket's recv would only look for flags before it reads.
+        self._take = sock.read if isinstance(sock, ssl.SSLSocket) else sock.recv
         self._loop = loop
         self._listens = False  # the loop calls `_receive` when there is something to read
         self._size = 0  # bytes that the waiting read takes
@@ -180,7 +182,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             self._deafen()  # else the loop would call again and again
             return
         try:
-            self._came = self._sock.recv(self._size)
+            self._came = self._take(self._size)
         except (BlockingIOError, ssl.SSLWantReadError):
             return  # a part of a record, or one that holds no data
         except OSError as error:

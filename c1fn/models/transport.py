@@ -7,7 +7,7 @@ https://www.python-httpx.org/advanced/transports/
 
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from urllib.request import getproxies
 
 import httpcore2
@@ -61,8 +61,12 @@ class _Body(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         with _translated():
-            async for part in self._response.aiter_stream():
-                yield part
+            assert isinstance(self._response.stream, AsyncIterable)  # noqa: S101 - an asynchronous pool's
+            parts = aiter(self._response.stream)
+            assert isinstance(parts, AsyncGenerator)  # noqa: S101 - so that it can be closed early
+            async with aclosing(parts):
+                async for part in parts:
+                    yield part
 
     async def aclose(self) -> None:
         await self._response.aclose()
