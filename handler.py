@@ -57,7 +57,9 @@ class Handler:
     def __init__(self, environ: Mapping[str, str]) -> None:
         """:raises SettingsError: the environment is not what c1fn can run with."""
         settings = compose.settle(Settings.read(environ), environ)
-        self.app = Lifespan(compose.web_app(settings, log=compose.log(environ)))
+        # Not before a snapshot, and not where nobody knows when the first turn comes.
+        awaited = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "on-demand"
+        self.app = Lifespan(compose.web_app(settings, log=compose.log(environ), awaited=awaited))
         self._rest: Door = "stream" if settings.rest_api == "streaming" else "buffer"
         self._local = environ.get("AWS_SAM_LOCAL") == "true"
         # Started ahead of time, a process answers its first request as fast as any.

@@ -4,11 +4,15 @@ https://botocore.amazonaws.com/v1/documentation/api/latest/index.html
 """
 
 import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import botocore.session
 from botocore.config import Config
 from botocore.httpsession import URLLib3Session, get_cert_path
+from urllib3.exceptions import HTTPError
 
 from c1fn import trust
 
@@ -29,6 +33,20 @@ class TrustOnce(URLLib3Session):  # type: ignore[misc]  # botocore ships no type
         pool = http._manager.connection_pool_kw  # noqa: SLF001 - ours now
         pool["ssl_context"] = http._get_ssl_context()  # noqa: SLF001 - as above
 
+    def connect(self, url: str) -> Callable[[], None]:
+        """Open a connection and send nothing on it. One that fails will fail the call.
+
+        :returns: gives it to the calls that follow.
+        """
+        if self._proxy_config.proxy_url_for(url):
+            return _nothing
+        pool = self._manager.connection_from_url(url)
+        self._setup_ssl_cert(pool, url, self._verify)
+        connection = pool._get_conn()  # noqa: SLF001 - urllib3 opens one for a request alone
+        with suppress(HTTPError, OSError):
+            connection.connect()
+        return partial(_give, pool, connection)
+
     def _get_ssl_context(self) -> ssl.SSLContext:
         context: ssl.SSLContext = super()._get_ssl_context()
         if self._verify is True and (folder := trust.folder()):
@@ -40,6 +58,36 @@ class TrustOnce(URLLib3Session):  # type: ignore[misc]  # botocore ships no type
     def _setup_ssl_cert(self, conn: Any, url: str, verify: Any) -> None:
         super()._setup_ssl_cert(conn, url, verify)
         conn.ca_certs = None  # the context knows them
+
+
+def _nothing() -> None:
+    """There is no connection to give."""
+
+
+def _give(pool: Any, connection: Any) -> None:
+    """Put it back into the pool. What a server sends after a handshake is read first: urllib3 takes a
+    connection with something to read for one that has ended.
+    """
+    if connection.sock is not None:
+        connection.sock.settimeout(0)
+        try:
+            connection.sock.recv(1)
+        except ssl.SSLWantReadError:
+            connection.sock.settimeout(connection.timeout)
+        except OSError:
+            connection.close()  # it is opened anew when it is used
+        else:
+            connection.close()  # as above: the server has ended it
+    pool._put_conn(connection)  # noqa: SLF001 - as above
+
+
+def connect(client: Any) -> Callable[[], None]:
+    """Open a connection of this client's, in this thread; only where TLS makes it dear.
+
+    :returns: gives it to the calls that follow.
+    """
+    http = client._endpoint.http_session  # noqa: SLF001 - as above
+    return http.connect(client.meta.endpoint_url) if isinstance(http, TrustOnce) else _nothing
 
 
 def client(

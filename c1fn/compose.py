@@ -172,14 +172,19 @@ def log(environ: Mapping[str, str]) -> Log:
     return Lines(None if local else environ.get("AWS_LAMBDA_FUNCTION_NAME"))
 
 
-def web_app(settings: Settings, site: "Site | None" = None, log: Log = _ALOUD) -> "FastAPI":
-    """The ASGI application. Its parts are made at startup, in the event loop that serves them."""
+def web_app(
+    settings: Settings, site: "Site | None" = None, log: Log = _ALOUD, *, awaited: bool = False
+) -> "FastAPI":
+    """The ASGI application. Its parts are made at startup, in the event loop that serves them.
+
+    :param awaited: a turn follows at once.
+    """
     renew = renewal(settings)
     with frugal(), late(*LATE):
         from c1fn import web
 
         return web.build(
-            lambda: chat(settings, log, renew),
+            lambda: chat(settings, log, renew, awaited=awaited),
             max_body=settings.max_body,
             max_answer=settings.max_answer,
             identify=identify(settings, renew),
@@ -188,8 +193,11 @@ def web_app(settings: Settings, site: "Site | None" = None, log: Log = _ALOUD) -
         )
 
 
-def chat(settings: Settings, log: Log, renew: Renew | None = None) -> Chat:
-    """The conversations of this process."""
+def chat(settings: Settings, log: Log, renew: Renew | None = None, *, awaited: bool = False) -> Chat:
+    """The conversations of this process.
+
+    :param awaited: a turn follows at once: its connections are opened meanwhile.
+    """
     limits = Limits(
         history_turns=settings.history_turns,
         history_tokens=settings.history_tokens,
@@ -197,9 +205,19 @@ def chat(settings: Settings, log: Log, renew: Renew | None = None) -> Chat:
         max_seconds=settings.max_seconds,
         max_rounds=settings.max_rounds,
     )
-    return Chat(
-        store(settings), model(settings, renew), Tools(TOOLS), limits, log, tracer=tracing.connect(os.environ)
-    )
+    threads = store(settings)
+    if awaited:
+        _connect(threads)  # in threads of its own, while the model's package is imported
+    speaker = model(settings, renew)
+    if awaited:
+        _connect(speaker)
+    return Chat(threads, speaker, Tools(TOOLS), limits, log, tracer=tracing.connect(os.environ))
+
+
+def _connect(part: object) -> None:
+    """Let it open its connections ahead, if it is of those that can."""
+    if connect := getattr(part, "connect", None):
+        connect()
 
 
 def model(settings: Settings, renew: Renew | None = None) -> Model:

@@ -37,26 +37,43 @@ def certificate(path: Path, name: x509.Name = PLAIN) -> Path:
 class Empty(BaseHTTPRequestHandler):
     """A DynamoDB without a row. Each connection serves one request."""
 
+    def setup(self) -> None:
+        super().setup()
+        self._note("connected")
+
     def do_POST(self) -> None:
+        self._note("asked")
         self.rfile.read(int(self.headers["content-length"]))
         self.send_response(200)
         self.send_header("content-length", "2")
         self.end_headers()
         self.wfile.write(b"{}")
 
+    def _note(self, what: str) -> None:
+        assert isinstance(self.server, Server)
+        self.server.seen.append(what)
+
     def log_message(self, *_: object) -> None:
         """To nobody."""
 
 
+class Server(ThreadingHTTPServer):
+    """``seen`` is told what comes."""
+
+    seen: list[str]
+
+
 @contextmanager
-def serving(pair: Path) -> Generator[str]:
+def serving(pair: Path, seen: list[str] | None = None) -> Generator[str]:
     """Its URL.
 
     :param pair: its certificate and key.
+    :param seen: is told "connected" for each connection, and "asked" for each request.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Empty) as server:
+    with Server(("127.0.0.1", 0), Empty) as server:
+        server.seen = [] if seen is None else seen
         server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -86,6 +86,24 @@ def test_a_process_that_was_started_ahead_of_time_is_not_cold() -> None:
     assert scope["c1fn.origin"].cold is False
 
 
+@pytest.mark.parametrize(
+    ("started", "opened"), [("on-demand", 1), ("provisioned-concurrency", 0), ("snap-start", 0), ("", 0)]
+)
+async def test_the_model_is_connected_to_ahead_where_a_turn_follows_at_once(
+    started: str, opened: int, upstream: Upstream
+) -> None:
+    """No socket is in a snapshot, and none waits for a caller who may come in an hour."""
+    environ = {"C1FN_AUTH": "none", "C1FN_BASE_URL": upstream.url, "THESYS_API_KEY": "k"}
+    made = Handler(environ | {"AWS_LAMBDA_INITIALIZATION_TYPE": started})
+    await made.app.startup()
+    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "connect ahead"))
+    async with asyncio.timeout(5):
+        while upstream.connections < opened:
+            await asyncio.to_thread(lambda: None)  # the server takes it in a turn of the event loop
+    assert (upstream.connections, upstream.calls) == (opened, 0)
+    await made.app.shutdown()
+
+
 @pytest.mark.parametrize(("where", "expected"), [({}, True), ({"AWS_SAM_LOCAL": "true"}, False)], ids=str)
 def test_lines_are_metrics_on_lambda_alone(
     where: dict[str, str],

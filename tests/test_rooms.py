@@ -32,7 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.server": {"uvicorn", "fastapi", "starlette"},
     "c1fn.compose": {"c1fn", "fastapi", "pydantic"},
     "c1fn.secret": {"botocore", "c1fn.aws"},
-    "c1fn.aws": {"botocore", "c1fn.trust"},
+    "c1fn.aws": {"botocore", "urllib3", "c1fn.trust"},
     "c1fn.trust": set(),
     "c1fn.oidc": {"httpx2", "jwt"} | NOUNS,
     "c1fn.web": {"fastapi", "starlette", "c1fn", "c1fn.converse", "c1fn.reply", "c1fn.pour", "c1fn.body"}
@@ -70,13 +70,14 @@ ARROWS: dict[str, set[str]] = {
     "c1fn.stores.memory": {"c1fn.stores", "c1fn.stores.cursor"} | NOUNS,
     "c1fn.stores.dynamodb": {"botocore", "c1fn.aws", "c1fn.stores", "c1fn.stores.cursor"} | NOUNS,
     "c1fn.models.offline": {"c1fn.models"} | NOUNS,
+    "c1fn.models.ahead": {"httpcore2"},
     "c1fn.models.c1": {"openai", "httpx2", "c1fn.models", "c1fn.late", "c1fn.trust"}
     | {"c1fn.models.chunks", "c1fn.models.sse", "c1fn.models.transport"}
     | NOUNS,
     "c1fn.models.chunks": NOUNS,
     "c1fn.models.dial": set(),
     "c1fn.models.network": {"httpcore2", "c1fn.bell", "c1fn.models.dial"},
-    "c1fn.models.transport": {"httpcore2", "httpx2", "c1fn.models.network"},
+    "c1fn.models.transport": {"httpcore2", "httpx2", "c1fn.models.ahead", "c1fn.models.network"},
     "c1fn.models.sse": set(),
     "c1fn.stores.cursor": {"c1fn.errors"},
     "c1fn.runtime": {"h11"},

@@ -39,7 +39,7 @@ from c1fn.late import late
 from c1fn.models import ToolSpec
 from c1fn.models.chunks import Round, whole
 from c1fn.models.sse import Decoder, EventTooLong
-from c1fn.models.transport import mounts
+from c1fn.models.transport import Transport, mounts
 from c1fn.turn import Message
 
 with late("openai"):
@@ -119,8 +119,9 @@ class C1Model:
             timeout=_patience(self._timeouts),
             # Compression would hold deltas back until its block is full.
             default_headers={"Accept-Encoding": "identity"},
-            http_client=_transport(self._timeouts),
+            http_client=(http := _transport(self._timeouts)),
         )
+        self._http = http
 
     async def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
@@ -138,6 +139,13 @@ class C1Model:
                 raise
         for event in round_.end():
             yield event
+
+    def connect(self) -> None:
+        """Begin to open the connection that the first request will take; not through a proxy."""
+        url = self._client.base_url
+        transport = self._http._transport_for_url(url)  # noqa: SLF001 - httpx2 tells it nowhere else
+        if isinstance(transport, Transport):
+            transport.open(url, self._timeouts.connect)
 
     async def aclose(self) -> None:
         await self._client.close()

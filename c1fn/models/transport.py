@@ -13,6 +13,7 @@ from urllib.request import getproxies
 import httpcore2
 import httpx2
 
+from c1fn.models.ahead import Ahead
 from c1fn.models.network import Backend
 
 
@@ -24,15 +25,17 @@ def mounts(context: ssl.SSLContext, limits: httpx2.Limits) -> dict[str, httpx2.A
 
 
 class Transport(httpx2.AsyncBaseTransport):
-    """HTTP/1.1 through `Backend`."""
+    """HTTP/1.1 through `Backend`, whose first connection may be opened ahead."""
 
     def __init__(self, context: ssl.SSLContext, limits: httpx2.Limits) -> None:
+        self._context = context
+        self._network = Ahead(Backend())
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=context,
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
-            network_backend=Backend(),
+            network_backend=self._network,
         )
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -51,7 +54,16 @@ class Transport(httpx2.AsyncBaseTransport):
             response.status, headers=response.headers, stream=_Body(response), extensions=response.extensions
         )
 
+    def open(self, url: httpx2.URL, wait: float) -> None:
+        """Begin to open the connection that the first request to this address will take.
+
+        :param wait: seconds for each of connecting and the handshake, at most.
+        """
+        context = self._context if url.scheme == "https" else None
+        self._network.open(url.host, url.port or (443 if context else 80), context, wait)
+
     async def aclose(self) -> None:
+        await self._network.aclose()
         await self._pool.aclose()
 
 

@@ -31,6 +31,9 @@ from c1fn.turn import Ask, Page, Thread, Turn, estimated_tokens, for_model
 
 __all__ = ["DynamoStore", "connect"]
 
+OPENING = 3
+"""Calls at once that open a turn; one more looks at what its owner uses."""
+
 LEASE_WRITES = 10.0
 """Seconds between two writes of a lease: two may fail before it is over."""
 
@@ -73,6 +76,10 @@ class DynamoStore:
         self._clock = clock
         self._token = token
         self._later: dict[asyncio.Task[None], tuple[str, str]] = {}
+
+    def connect(self) -> None:
+        """Begin to open as many connections as the first turn will use at once."""
+        self._calls.connect(OPENING if self._quota is None else OPENING + 1)
 
     # ---- a turn
 

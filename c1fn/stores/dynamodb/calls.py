@@ -129,6 +129,18 @@ class Calls:
         self._sleep = sleep
         self._jitter = jitter
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="dynamodb")
+        self._connecting: set[asyncio.Future[Callable[[], None]]] = set()
+
+    def connect(self, count: int) -> None:
+        """Begin to open connections for the first calls; nothing is sent on them."""
+        loop = asyncio.get_running_loop()
+        self._connecting = {loop.run_in_executor(self._pool, aws.connect, self._client) for _ in range(count)}
+
+    async def _connected(self) -> None:
+        """Wait for them: a call that did not would open another."""
+        await asyncio.wait(self._connecting)
+        while self._connecting:
+            self._connecting.pop().result()()
 
     async def __call__(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """:raises ConditionFailed: the row was not as demanded.
@@ -136,6 +148,8 @@ class Calls:
         """
         if "RequestItems" not in arguments:
             arguments["TableName"] = self._table
+        if self._connecting:
+            await self._connected()
         loop = asyncio.get_running_loop()
         call = partial(getattr(self._client, operation), **arguments)
         end = loop.time() + BUDGET
@@ -171,6 +185,8 @@ class Calls:
         return self._table
 
     async def aclose(self) -> None:
+        if self._connecting:
+            await self._connected()
         await asyncio.to_thread(self._pool.shutdown)
         self._client.close()
 

@@ -1,0 +1,144 @@
+"""A connection that is opened before there is a request for it, for the first that is.
+
+A handshake is a wait: begun while a process still starts, it costs the first answer nothing. The transport
+takes its connections from a backend; this one hands out the connection that is open already, once, to who
+asks for its address, and is the usual one in all else. Nothing is sent on it beyond the handshake. One that
+could not be opened, that the server has closed, or that is too old, is as good as none.
+
+https://www.encode.io/httpcore/network-backends/
+"""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+from httpcore2 import SOCKET_OPTION, AsyncNetworkBackend, AsyncNetworkStream, ConnectError, ConnectTimeout
+
+KEPT = 20.0
+"""Seconds until it is given up: a start is followed by its request at once, or by none for long."""
+
+ESTABLISHED = 1
+"""https://github.com/torvalds/linux/blob/master/include/net/tcp_states.h"""
+
+
+class Ahead(AsyncNetworkBackend):
+    """:param backend: which opens the connections.
+    :param clock: seconds since the epoch: a monotonic clock may stand still while a function is frozen.
+    """
+
+    def __init__(self, backend: AsyncNetworkBackend, clock: Callable[[], float] = time.time) -> None:
+        self._backend = backend
+        self._clock = clock
+        self._address = ("", 0)
+        self._opening: asyncio.Task[AsyncNetworkStream] | None = None
+        self._begun = 0.0
+
+    def open(self, host: str, port: int, context: ssl.SSLContext | None, wait: float) -> None:
+        """Begin.
+
+        :param context: for TLS; without it there is none.
+        :param wait: seconds for each of connecting and the handshake, at most.
+        """
+        self._address, self._begun = (host, port), self._clock()
+        self._opening = asyncio.create_task(self._open(host, port, context, wait), name="connect ahead")
+        asyncio.get_running_loop().call_later(KEPT, self._give_up)
+
+    async def _open(
+        self, host: str, port: int, context: ssl.SSLContext | None, wait: float
+    ) -> AsyncNetworkStream:
+        stream = await self._backend.connect_tcp(host, port, timeout=wait)
+        if context is None:
+            return stream
+        context.set_alpn_protocols(["http/1.1"])  # as the transport does
+        return await stream.start_tls(context, host, wait)
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the backend's shape
+        local_address: str | None = None,
+        socket_options: Iterable[SOCKET_OPTION] | None = None,
+    ) -> AsyncNetworkStream:
+        if (host, port) == self._address and (stream := await self._take()):
+            return _Opened(stream)
+        return await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
+
+    async def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+        socket_options: Iterable[SOCKET_OPTION] | None = None,
+    ) -> AsyncNetworkStream:
+        return await self._backend.connect_unix_socket(path, timeout, socket_options)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._backend.sleep(seconds)
+
+    async def aclose(self) -> None:
+        """Close it, if nobody took it."""
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            opening.cancel()
+            with suppress(asyncio.CancelledError, ConnectError, ConnectTimeout):
+                await (await opening).aclose()
+
+    async def _take(self) -> AsyncNetworkStream | None:
+        if self._opening is None:
+            return None
+        if self._clock() - self._begun >= KEPT:
+            await self.aclose()
+            return None
+        opening, self._opening = self._opening, None
+        try:
+            stream = await opening
+        except (ConnectError, ConnectTimeout):
+            return None
+        if _alive(stream):
+            return stream
+        await stream.aclose()
+        return None
+
+    def _give_up(self) -> None:
+        if self._opening is not None:
+            self._closing = asyncio.create_task(self.aclose(), name="close what was opened ahead")
+
+
+class _Opened(AsyncNetworkStream):
+    """What the transport believes to have just connected: its handshake is done already."""
+
+    def __init__(self, stream: AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,  # noqa: ARG002 - it is the one that it was opened with
+        server_hostname: str | None = None,  # noqa: ARG002 - as above
+        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - the stream's shape
+    ) -> AsyncNetworkStream:
+        return self._stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _alive(stream: AsyncNetworkStream) -> bool:
+    """The server has not closed it. Something to read would tell nothing: tickets follow a handshake."""
+    raw = stream.get_extra_info("socket")
+    if raw is None or not hasattr(socket, "TCP_INFO"):
+        return True
+    state: int = raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    return state == ESTABLISHED
