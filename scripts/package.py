@@ -15,10 +15,12 @@ import argparse
 import compileall
 import json
 import os
+import platform
 import py_compile
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -36,6 +38,12 @@ PLATFORMS = {
     "x86_64": ("manylinux2014_x86_64", "manylinux_2_28_x86_64"),
 }
 """Wheels that run on Amazon Linux 2023, which has glibc 2.34."""
+
+MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
+"""How Linux names them."""
+
+RECORDING = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
+"""So that a recorded start leaves nothing behind, and is the same each time."""
 
 TASK_ROOT = "/var/task"
 
@@ -105,13 +113,15 @@ def lay_out(architecture: str, tree: Path) -> None:
     for source in tree.rglob("*.py"):
         source.unlink()
     copy_own(tree)
+    write_compiled(architecture, tree)
     compile_all(tree)
     for path in tree.rglob("*"):
         path.chmod(0o755 if path.is_dir() or path == tree / "c1fn/bootstrap" else 0o644)
 
 
-def install(architecture: str, tree: Path) -> None:
-    platforms = [f"--platform={name}" for name in PLATFORMS[architecture]]
+def install(architecture: str | None, tree: Path) -> None:
+    """:param architecture: of the packages; without it they are for this machine."""
+    platforms = [f"--platform={name}" for name in PLATFORMS[architecture]] if architecture else []
     version = ".".join(map(str, RUNTIME))
     subprocess.run(
         [
@@ -154,6 +164,24 @@ def copy_own(tree: Path) -> None:
     for part in DEVELOPMENT:
         shutil.rmtree(tree / part)
     authorities.add((tree / "botocore/cacert.pem").read_text("utf-8"), tree / "c1fn/authorities")
+
+
+def write_compiled(architecture: str, tree: Path) -> None:
+    """What a start compiles from text. The packages must be imported for that, so for another processor they
+    are laid out once more, for this one.
+    """
+    target = tree / "c1fn/runtime/compiled.bin"
+    with tempfile.TemporaryDirectory() as other:
+        here = tree
+        if not (sys.platform == "linux" and platform.machine() in (architecture, MACHINES[architecture])):
+            here = Path(other)
+            install(None, here)
+            copy_own(here)
+        subprocess.run(
+            [sys.executable, "-P", str(ROOT / "scripts/compiled.py"), str(target)],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(here), **RECORDING},
+            check=True,
+        )
 
 
 def compile_all(tree: Path, *, beside: bool = False) -> None:

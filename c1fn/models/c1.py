@@ -15,6 +15,7 @@ import asyncio
 import logging
 import math
 import os
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -122,6 +123,9 @@ class C1Model:
             http_client=(http := _transport(self._timeouts)),
         )
         self._http = http
+        if sys.platform == "linux":
+            # What the package tells of the machine. It finds the same by searching the interpreter's file.
+            self._client._platform = "Linux"  # noqa: SLF001 - it takes it from nowhere else
 
     async def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()

@@ -5,6 +5,10 @@ import gc
 # Importing makes next to no garbage, and looking for it takes a third of the cold start.
 gc.disable()
 
+from c1fn.runtime import compiled  # noqa: E402
+
+compiled.install()  # before anything is imported that compiles texts
+
 import asyncio  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402

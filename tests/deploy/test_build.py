@@ -18,6 +18,7 @@ from packaging.utils import canonicalize_name
 
 from c1fn.runtime.emulator import Emulator
 from scripts import authorities, package
+from scripts.compiled import SETTINGS
 from tests.deploy.conftest import ARCHITECTURE, ROOT, TOOLS, build, run
 from tests.test_pins import requirements
 
@@ -119,6 +120,28 @@ def test_every_authority_that_botocore_lists_is_found_by_its_name(built: tuple[P
     assert sorted(path.read_text() for path in folder.iterdir()) == sorted(f"{pem}\n" for pem in listed)
     # Two that AWS and others sign by, as `openssl x509 -subject_hash` names them.
     assert {"ce5e74ef.0", "4042bcee.0"} <= {path.name for path in folder.iterdir()}
+
+
+def test_what_a_start_compiles_from_text_is_in_it_compiled(
+    unpacked: Path, python: Path, tmp_path: Path
+) -> None:
+    """Next to nothing is left to compile when it starts; and it is the same for both processors."""
+    other = ({*package.PLATFORMS} - {ARCHITECTURE}).pop()
+    name = "c1fn/runtime/compiled.bin"
+    assert (build(other, tmp_path)[0] / name).read_bytes() == (unpacked / name).read_bytes()
+    code = (
+        "import asyncio, sys; from c1fn.runtime import compiled; print(compiled.install()); seen = []\n"
+        "sys.addaudithook(lambda what, told: seen.append(told) if what == 'compile' and told[0] else None)\n"
+        "import handler; asyncio.run(handler.app.startup()); print(len(seen))"
+    )
+    environ = {**SETTINGS, "PYTHONPATH": str(unpacked)}
+    done = subprocess.run(
+        [python, "-c", code], cwd=unpacked, env=environ, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    installed, left = done.stdout.split()
+    assert installed == "True"
+    assert int(left) < 50  # of 700: what typing_inspection compiles by itself
 
 
 def test_licences_stay(built: tuple[Path, Path]) -> None:

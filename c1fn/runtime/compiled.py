@@ -1,0 +1,90 @@
+"""What a start compiles from text, compiled beforehand: dataclasses, named tuples, annotations, patterns.
+
+A decorated dataclass writes its methods as text and has Python compile it; a pattern is parsed in Python. The
+packages that a start imports do so some 700 times, a quarter of its CPU, and always for the same texts. So
+the package brings a file with what was made of them (scripts/compiled.py); inside the modules of the standard
+library that do the work, ``exec`` and its like look there first. The text itself is the key, so nothing else
+can be found, and what is not there is compiled as ever; so is everything where Python is of another version
+than the file.
+
+https://docs.python.org/3/library/marshal.html (it is our own file, beside our own code)
+"""
+
+import builtins
+import collections
+import dataclasses
+import importlib.util
+import marshal
+import typing
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+FILE = Path(__file__).with_name("compiled.bin")
+
+SRE: Any = import_module("_sre")
+COMPILER: Any = import_module("re._compiler")
+"""Of patterns. They have no other name, and no types."""
+
+VERSION = (importlib.util.MAGIC_NUMBER, SRE.MAGIC)
+"""Of Python's bytecode, and of what a pattern becomes."""
+
+PLACES: tuple[tuple[Any, str, str], ...] = (
+    (dataclasses, "exec", "exec"),
+    (collections, "eval", "eval"),
+    (typing, "compile", "eval"),
+)
+"""Where texts are compiled: the module, the function it calls, and the kind of text."""
+
+Texts = dict[tuple[str, str], CodeType]
+"""By kind and text."""
+
+Patterns = dict[tuple[Any, int], tuple[Any, ...]]
+"""What `_sre.compile` takes after the pattern, by pattern and flags."""
+
+compile_pattern = COMPILER.compile
+make_pattern = SRE.compile
+
+
+def install(path: Path = FILE) -> bool:
+    """Use the file. Returns whether there is one for this Python."""
+    try:
+        version, texts, patterns = marshal.loads(path.read_bytes())  # noqa: S302 - ours, as our code is
+    except (OSError, ValueError, EOFError, TypeError):
+        return False
+    if version != VERSION:
+        return False
+    for module, name, kind in PLACES:
+        setattr(module, name, _looking(name, kind, texts))
+    COMPILER.compile = _looking_for_patterns(patterns)
+    return True
+
+
+def uninstall() -> None:
+    for module, name, _ in PLACES:
+        vars(module).pop(name, None)
+    COMPILER.compile = compile_pattern
+
+
+def _looking(name: str, kind: str, texts: Mapping[tuple[str, str], CodeType]) -> Callable[..., Any]:
+    """The built-in function of this name, which is told the code instead of the text where it is known."""
+    usual = getattr(builtins, name)
+
+    def run(text: Any, *spaces: Any, **more: Any) -> Any:
+        return usual(texts.get((kind, text), text), *spaces, **more)
+
+    def compiled(text: Any, filename: str, mode: str, **more: Any) -> Any:
+        known = texts.get((mode, text)) if filename == "<string>" and not more else None
+        return known or usual(text, filename, mode, **more)
+
+    return compiled if name == "compile" else run
+
+
+def _looking_for_patterns(patterns: Patterns) -> Callable[..., Any]:
+    def compiled(pattern: Any, flags: int = 0) -> Any:
+        known = patterns.get((pattern, int(flags))) if isinstance(pattern, str | bytes) else None
+        return make_pattern(pattern, *known) if known else compile_pattern(pattern, flags)
+
+    return compiled
