@@ -84,14 +84,16 @@ def _chat(found: Figures) -> Iterator[Row]:
 
 
 def _delta(found: Figures) -> Iterator[Row]:
-    ours, plain = found["c1fn"], found["plain port, uvicorn"]
+    ours, plain, bare = found["c1fn"], found["plain port, uvicorn"], found["bare relay"]
     for kind, words in (("burst", "in a burst"), ("paced", "that comes alone")):
         key = f"{kind}_cpu_us"
-        yield Row(
-            f"CPU of a delta {words}, µs", ours[key], {"plain port": plain[key]}, plain[key], 0.2, "{:.1f}"
-        )
-    late = {"plain port": plain["latency_us"]}
+        beside = {"plain port": plain[key], "bare relay": bare[key]}
+        yield Row(f"CPU of a delta {words}, µs", ours[key], beside, plain[key], 0.2, "{:.1f}")
+    late = {"plain port": plain["latency_us"], "bare relay": bare["latency_us"]}
     yield Row("a delta's way, model to client, µs; goal 100", ours["latency_us"], late, 100, 1)
+    added = {name: value - bare["latency_us"] for name, value in late.items() if name != "bare relay"}
+    words = "the same, less what a bare relay takes; goal 100"
+    yield Row(words, ours["latency_us"] - bare["latency_us"], added, 100, 1)
 
 
 def _memory(found: Figures) -> Iterator[Row]:

@@ -29,9 +29,6 @@ class Backend(httpcore2.AsyncNetworkBackend):
     the library's.
     """
 
-    def __init__(self) -> None:
-        self._library = httpcore2.AnyIOBackend()
-
     async def connect_tcp(
         self,
         host: str,
@@ -43,7 +40,8 @@ class Backend(httpcore2.AsyncNetworkBackend):
         """:raises httpcore2.ConnectError: no address of this host can be reached; or ConnectTimeout."""
         loop = asyncio.get_running_loop()
         if local_address or type(loop).add_reader is asyncio.AbstractEventLoop.add_reader:
-            return await self._library.connect_tcp(host, port, timeout, local_address, socket_options)
+            library = httpcore2.AnyIOBackend()
+            return await library.connect_tcp(host, port, timeout, local_address, socket_options)
         try:
             async with asyncio.timeout(timeout):
                 sock = await dial(host, port)
@@ -61,7 +59,7 @@ class Backend(httpcore2.AsyncNetworkBackend):
         timeout: float | None = None,  # noqa: ASYNC109 - httpcore2's shape
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        return await self._library.connect_unix_socket(path, timeout, socket_options)
+        return await httpcore2.AnyIOBackend().connect_unix_socket(path, timeout, socket_options)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)

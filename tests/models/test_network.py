@@ -191,7 +191,15 @@ async def test_an_end_without_tls_own_word_is_an_end() -> None:
         assert await stream.read(100, 20) == b""
 
 
-@pytest.mark.parametrize("tls", [None, server_context()], ids=["TCP", "TLS"])
+@pytest.mark.parametrize(
+    "tls",
+    [
+        None,
+        # Before, Python's ssl told it as an end without TLS's own word: HTTP then misses the end of its body.
+        pytest.param(server_context(), marks=pytest.mark.skipif("sys.version_info < (3, 12)")),
+    ],
+    ids=["TCP", "TLS"],
+)
 async def test_a_reset_is_an_error_of_the_read(tls: ssl.SSLContext | None) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readexactly(2)
