@@ -42,7 +42,6 @@ class Bell:
         """Raise it where somebody waits."""
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(error)
-            self._waiting.exception()  # looked at: who waits may be cancelled before it is told
 
     def hang_up(self) -> None:
         """Nobody will wait any more: forget the timer."""

@@ -1,4 +1,5 @@
 import asyncio
+import gc
 
 import pytest
 
@@ -91,14 +92,18 @@ async def test_who_is_cancelled_hears_no_ring() -> None:
     bell.hang_up()
 
 
-async def test_who_is_cancelled_after_a_failure_is_cancelled() -> None:
-    bell = Bell()
+async def test_who_is_cancelled_after_a_failure_is_cancelled_and_nobody_misses_the_failure() -> None:
+    bell, missed = Bell(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: missed.append(context))
     task = asyncio.create_task(waits(bell))
     await waiting(bell)
     bell.fail(ValueError())
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    del bell, task
+    gc.collect()
+    assert not missed
 
 
 async def test_asyncios_own_timeout_ends_a_wait() -> None:

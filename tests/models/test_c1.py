@@ -1,6 +1,7 @@
 """The C1 model: the real openai package against a real server on loopback."""
 
 import asyncio
+import gzip
 import logging
 import socket
 import traceback
@@ -47,6 +48,7 @@ from tests.upstream import (
     delta,
     finish,
     joined,
+    only_bytes,
     refuse,
     say,
     split,
@@ -408,6 +410,12 @@ async def test_a_web_page_instead_of_a_stream_is_garbled(upstream: Upstream, mod
     upstream.queue(Answer((b"<!doctype html>\n\n<p>Welcome",), headers=(("content-type", "text/html"),)))
     with pytest.raises(AnswerGarbled, match="something other than a stream of events"):
         await heard(model, user("hi"))
+
+
+async def test_a_body_that_is_compressed_unasked_is_heard(upstream: Upstream, model: C1Model) -> None:
+    steps = (gzip.compress(b"".join(only_bytes(say("Hel", "lo")))),)
+    upstream.queue(Answer(steps, headers=(("content-encoding", "gzip"),)))
+    assert (await heard(model, user("hi")))[0] == "Hello"
 
 
 async def test_a_body_that_cannot_be_decompressed_is_garbled(upstream: Upstream, model: C1Model) -> None:

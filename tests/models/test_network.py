@@ -23,8 +23,13 @@ VERSIONS = [None, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
 
 @asynccontextmanager
-async def serving(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncGenerator[int, None]:
-    """The port of a server that does this with each connection, and closes it then."""
+async def serving(
+    serve: Serve, tls: ssl.SSLContext | None = None, patience: float = 0.2
+) -> AsyncGenerator[int, None]:
+    """The port of a server that does this with each connection, and closes it then.
+
+    :param patience: seconds that it waits for the client's word of TLS's end before it closes the socket.
+    """
     tasks: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -39,8 +44,8 @@ async def serving(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncGener
             with suppress(OSError):
                 await writer.wait_closed()
 
-    patience = 0.2 if tls else None
-    started = asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls, ssl_shutdown_timeout=patience)
+    ending = patience if tls else None
+    started = asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls, ssl_shutdown_timeout=ending)
     async with await started as server:
         try:
             yield server.sockets[0].getsockname()[1]
@@ -120,11 +125,17 @@ async def test_each_piece_is_read_as_soon_as_it_is_sent(version: ssl.TLSVersion 
 
 @pytest.mark.parametrize("size", [1, 7, 16_384, 16_385])
 async def test_what_openssl_holds_back_of_a_record_is_read_too(size: int) -> None:
-    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Nothing more comes: the socket itself has nothing to say of it."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(LARGE[:40_000])
+        await reader.read()
 
     async with serving(serve, server_context()) as port, stream_to(port, tls=True) as stream:
-        assert await read_all(stream, size) == LARGE[:40_000]
+        got = b""
+        while len(got) < 40_000:
+            got += await stream.read(size, 5)
+        assert got == LARGE[:40_000]
 
 
 @pytest.mark.parametrize("version", VERSIONS[1:])
@@ -167,6 +178,29 @@ async def test_what_comes_while_nobody_reads_is_kept_by_the_socket() -> None:
         assert first + await read_all(stream) == b"abc"
 
 
+async def test_while_nobody_reads_the_loop_is_not_called_again_and_again() -> None:
+    said = asyncio.Queue[bytes]()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while piece := await said.get():
+            writer.write(piece)
+
+    async with serving(serve) as port, stream_to(port) as stream:
+        reading = asyncio.create_task(stream.read(100, 20))
+        await asyncio.wait([reading], timeout=0.01)
+        said.put_nowait(b"a")
+        assert await reading == b"a"
+        said.put_nowait(b"b")
+        while not stream.get_extra_info("is_readable"):  # noqa: ASYNC110 - nothing tells that "b" is here
+            await asyncio.sleep(0)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        watched = asyncio.get_running_loop().remove_reader(stream.get_extra_info("socket").fileno())
+        assert not watched
+        assert await stream.read(100, 20) == b"b"
+        said.put_nowait(b"")
+
+
 # How it ends
 
 
@@ -174,9 +208,9 @@ async def test_after_the_others_close_reads_are_empty() -> None:
     async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"bye")
 
-    async with serving(serve, server_context()) as port, stream_to(port, tls=True) as stream:
+    async with serving(serve, server_context(), patience=30) as port, stream_to(port, tls=True) as stream:
         assert await read_all(stream) == b"bye"
-        assert await stream.read(100, 20) == b""
+        assert await stream.read(100, 5) == b""
 
 
 async def test_an_end_without_tls_own_word_is_an_end() -> None:

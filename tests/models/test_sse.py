@@ -84,6 +84,15 @@ def test_events_of_one_chunk_come_in_order(size: int) -> None:
     assert fed(b"".join(b"data: %d\n\n" % n for n in range(50)), size) == [str(n) for n in range(50)]
 
 
+def test_what_looks_like_a_whole_event_may_be_the_end_of_one() -> None:
+    decoder = Decoder()
+    assert decoder.feed(b"data: a\n") == []
+    assert decoder.feed(b"data: b\n\n") == ["a\nb"]
+    assert decoder.feed(b"data: a") == []
+    assert decoder.feed(b"data: b\n\n") == ["adata: b"]
+    assert decoder.feed(b"data: c\n\n") == ["c"]
+
+
 def test_an_event_may_be_as_long_as_the_limit_and_no_longer() -> None:
     assert Decoder(limit=10).feed(b"data: 78\n\ndata: 78\n\n") == ["78", "78"]
     with pytest.raises(EventTooLong):
