@@ -4,9 +4,8 @@ https://botocore.amazonaws.com/v1/documentation/api/latest/index.html
 """
 
 import ssl
+import time
 from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
 from typing import Any
 
 import botocore.session
@@ -15,6 +14,9 @@ from botocore.httpsession import URLLib3Session, get_cert_path
 from urllib3.exceptions import HTTPError
 
 from c1fn import trust
+
+KEPT = 20.0
+"""Seconds until a connection that was opened ahead is given up: its peer may have gone without a word."""
 
 
 class TrustOnce(URLLib3Session):  # type: ignore[misc]  # botocore ships no types
@@ -33,19 +35,25 @@ class TrustOnce(URLLib3Session):  # type: ignore[misc]  # botocore ships no type
         pool = http._manager.connection_pool_kw  # noqa: SLF001 - ours now
         pool["ssl_context"] = http._get_ssl_context()  # noqa: SLF001 - as above
 
-    def connect(self, url: str) -> Callable[[], None]:
-        """Open a connection and send nothing on it. One that fails will fail the call.
-
-        :returns: gives it to the calls that follow.
-        """
+    def connect(self, url: str, clock: Callable[[], float]) -> Callable[[], None]:
+        """See ``connect``. One that fails will fail the call."""
         if self._proxy_config.proxy_url_for(url):
             return _nothing
         pool = self._manager.connection_from_url(url)
         self._setup_ssl_cert(pool, url, self._verify)
         connection = pool._get_conn()  # noqa: SLF001 - urllib3 opens one for a request alone
-        with suppress(HTTPError, OSError):
+        try:
             connection.connect()
-        return partial(_give, pool, connection)
+        except (HTTPError, OSError):
+            connection.close()  # urllib3 leaves it with the socket of a handshake that failed
+        opened = clock()
+
+        def give() -> None:
+            if clock() - opened >= KEPT:
+                connection.close()
+            _give(pool, connection)
+
+        return give
 
     def _get_ssl_context(self) -> ssl.SSLContext:
         context: ssl.SSLContext = super()._get_ssl_context()
@@ -81,13 +89,14 @@ def _give(pool: Any, connection: Any) -> None:
     pool._put_conn(connection)  # noqa: SLF001 - as above
 
 
-def connect(client: Any) -> Callable[[], None]:
-    """Open a connection of this client's, in this thread; only where TLS makes it dear.
+def connect(client: Any, clock: Callable[[], float] = time.time) -> Callable[[], None]:
+    """Open a connection of this client's, in this thread, and send nothing; only where TLS makes it dear.
 
+    :param clock: seconds since the epoch: a monotonic clock may stand still while a function is frozen.
     :returns: gives it to the calls that follow.
     """
     http = client._endpoint.http_session  # noqa: SLF001 - as above
-    return http.connect(client.meta.endpoint_url) if isinstance(http, TrustOnce) else _nothing
+    return http.connect(client.meta.endpoint_url, clock) if isinstance(http, TrustOnce) else _nothing
 
 
 def client(

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from c1fn import aws
+from c1fn.errors import StoreUnavailable
 from c1fn.stores.dynamodb.calls import CONFIG, Calls
 from scripts import authorities
 from tests.secure import certificate, serving
@@ -93,6 +94,18 @@ def test_a_connection_that_has_ended_meanwhile_is_not_used(seen: tuple[str, list
     client.close()
 
 
+def test_a_connection_that_has_waited_long_is_not_used(seen: tuple[str, list[str]]) -> None:
+    url, came = seen
+    client, now = client_of(url), [1000.0]
+    give = aws.connect(client, lambda: now[0])
+    wait_for(lambda: came == ["connected"])
+    now[0] += aws.KEPT
+    give()
+    get(client)
+    assert came == ["connected", "connected", "asked"]
+    client.close()
+
+
 def test_a_server_that_cannot_be_reached_is_met_by_the_call(trusted: Path) -> None:
     assert trusted.exists()
     with socket.create_server(("127.0.0.1", 0)) as nobody:
@@ -132,6 +145,17 @@ async def test_a_stores_first_call_takes_the_connection_that_was_opened_ahead(
     await asyncio.to_thread(wait_for, lambda: came == ["connected"])
     await calls("get_item", Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
     assert came == ["connected", "asked"]
+    await calls.aclose()
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_handshake_that_failed_ahead_is_met_by_the_call(secure_server: str) -> None:
+    """The server is not trusted, and urllib3 leaves the socket of a failed handshake with the connection."""
+    calls = Calls(client_of(secure_server), "table", jitter=lambda: 0)
+    calls.connect(2)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable):
+            await calls("get_item", Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
     await calls.aclose()
 
 

@@ -14,7 +14,6 @@ import ssl
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any
 
 from httpcore2 import SOCKET_OPTION, AsyncNetworkBackend, AsyncNetworkStream, ConnectError, ConnectTimeout
 
@@ -33,7 +32,7 @@ class Ahead(AsyncNetworkBackend):
     def __init__(self, backend: AsyncNetworkBackend, clock: Callable[[], float] = time.time) -> None:
         self._backend = backend
         self._clock = clock
-        self._address = ("", 0)
+        self._address, self._secure = ("", 0), False
         self._opening: asyncio.Task[AsyncNetworkStream] | None = None
         self._begun = 0.0
 
@@ -43,7 +42,7 @@ class Ahead(AsyncNetworkBackend):
         :param context: for TLS; without it there is none.
         :param wait: seconds for each of connecting and the handshake, at most.
         """
-        self._address, self._begun = (host, port), self._clock()
+        self._address, self._secure, self._begun = (host, port), context is not None, self._clock()
         self._opening = asyncio.create_task(self._open(host, port, context, wait), name="connect ahead")
         asyncio.get_running_loop().call_later(KEPT, self._give_up)
 
@@ -65,19 +64,8 @@ class Ahead(AsyncNetworkBackend):
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> AsyncNetworkStream:
         if (host, port) == self._address and (stream := await self._take()):
-            return _Opened(stream)
+            return _Opened(stream) if self._secure else stream
         return await self._backend.connect_tcp(host, port, timeout, local_address, socket_options)
-
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,  # noqa: ASYNC109 - as above
-        socket_options: Iterable[SOCKET_OPTION] | None = None,
-    ) -> AsyncNetworkStream:
-        return await self._backend.connect_unix_socket(path, timeout, socket_options)
-
-    async def sleep(self, seconds: float) -> None:
-        await self._backend.sleep(seconds)
 
     async def aclose(self) -> None:
         """Close it, if nobody took it."""
@@ -98,6 +86,10 @@ class Ahead(AsyncNetworkBackend):
             stream = await opening
         except (ConnectError, ConnectTimeout):
             return None
+        except asyncio.CancelledError:
+            self._opening = opening  # it may have been opened at this very moment
+            await self.aclose()
+            raise
         if _alive(stream):
             return stream
         await stream.aclose()
@@ -109,7 +101,7 @@ class Ahead(AsyncNetworkBackend):
 
 
 class _Opened(AsyncNetworkStream):
-    """What the transport believes to have just connected: its handshake is done already."""
+    """What the transport believes to have just connected: the handshake that it asks for next is done."""
 
     def __init__(self, stream: AsyncNetworkStream) -> None:
         self._stream = stream
@@ -122,17 +114,8 @@ class _Opened(AsyncNetworkStream):
     ) -> AsyncNetworkStream:
         return self._stream
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
-        return await self._stream.read(max_bytes, timeout)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
-        await self._stream.write(buffer, timeout)
-
     async def aclose(self) -> None:
         await self._stream.aclose()
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
 
 
 def _alive(stream: AsyncNetworkStream) -> bool:

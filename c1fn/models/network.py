@@ -47,22 +47,11 @@ class Backend(httpcore2.AsyncNetworkBackend):
                 sock = await dial(host, port)
         except TimeoutError as error:
             raise httpcore2.ConnectTimeout(str(error)) from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a name may be of a form that no name has
             raise httpcore2.ConnectError(str(error)) from error
         for option in socket_options or ():
             sock.setsockopt(*option)
         return Stream(sock, loop)
-
-    async def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore2's shape
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        return await httpcore2.AnyIOBackend().connect_unix_socket(path, timeout, socket_options)
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
 
 
 class Stream(httpcore2.AsyncNetworkStream):
@@ -91,7 +80,9 @@ class Stream(httpcore2.AsyncNetworkStream):
             if not self._listens:
                 await asyncio.sleep(0)  # bytes may be there already: others first
                 try:
-                    return self._sock.recv(max_bytes)
+                    return self._sock.recv(
+                        max_bytes
+                    )  # not `_take`: of one that is closed it raises ValueError
                 except (BlockingIOError, ssl.SSLWantReadError):
                     self._loop.add_reader(self._fd, self._receive)
                     self._listens = True
@@ -133,7 +124,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             tls = ssl_context.wrap_socket(
                 self._sock, server_hostname=server_hostname, do_handshake_on_connect=False
             )
-            stream = Stream(tls, self._loop)
+            stream, self._fd = Stream(tls, self._loop), -1  # the number is the new stream's
             async with asyncio.timeout(timeout):
                 await stream._done(tls.do_handshake)
         except BaseException as error:
@@ -165,7 +156,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             case "ssl_object":
                 return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
             case "is_readable":  # of an idle connection: it has ended
-                return self._fd < 0 or bool(select.select([self._fd], [], [], 0)[0])
+                return self._fd < 0 or _readable(self._fd)
             case "client_addr":
                 return self._sock.getsockname()
             case "server_addr":
@@ -214,6 +205,14 @@ class Stream(httpcore2.AsyncNetworkStream):
         finally:
             if self._fd >= 0:
                 remove(self._fd)
+
+
+def _readable(fd: int) -> bool:
+    if not hasattr(select, "poll"):
+        return bool(select.select([fd], [], [], 0)[0])
+    poll = select.poll()  # select takes no number above 1023
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _settle(ready: "asyncio.Future[None]") -> None:

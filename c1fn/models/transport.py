@@ -60,7 +60,7 @@ class Transport(httpx2.AsyncBaseTransport):
         :param wait: seconds for each of connecting and the handshake, at most.
         """
         context = self._context if url.scheme == "https" else None
-        self._network.open(url.host, url.port or (443 if context else 80), context, wait)
+        self._network.open(url.raw_host.decode(), url.port or (443 if context else 80), context, wait)
 
     async def aclose(self) -> None:
         await self._network.aclose()

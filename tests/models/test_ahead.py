@@ -14,6 +14,7 @@ from c1fn.errors import AnswerGarbled
 from c1fn.models import network
 from c1fn.models.ahead import KEPT, Ahead
 from c1fn.models.c1 import C1Model
+from c1fn.models.transport import Transport
 from c1fn.turn import Message
 from scripts import authorities
 from tests.secure import serving
@@ -135,6 +136,35 @@ async def test_one_that_is_still_being_opened_in_the_end_is_let_go() -> None:
     ahead = Ahead(Backend())
     ahead.open("model", 443, CONTEXT, 5)
     await ahead.aclose()
+
+
+async def test_one_whose_taker_leaves_at_the_moment_it_is_open_is_closed() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        ahead = Ahead(network.Backend())
+        ahead.open("127.0.0.1", port, None, 5)
+        opening = ahead._opening
+        assert opening is not None
+        taking = asyncio.create_task(ahead.connect_tcp("127.0.0.1", port))
+        opening.add_done_callback(lambda _: taking.cancel())  # before the one who waits is told
+        with pytest.raises(asyncio.CancelledError):
+            await taking
+        closed = opening.result().get_extra_info("is_readable")
+        await opening.result().aclose()
+        assert closed
+
+
+async def test_a_host_outside_ascii_is_called_by_the_name_that_is_asked_for() -> None:
+    model = model_at("http://b\u00fccher.test:9/v1")
+    model.connect()
+    transport = model._http._transport_for_url(model._client.base_url)
+    assert isinstance(transport, Transport)
+    assert transport._network._address == ("xn--bcher-kva.test", 9)
+    await model.aclose()
 
 
 def model_at(url: str) -> C1Model:

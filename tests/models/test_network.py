@@ -1,6 +1,8 @@
 """Streams against real servers on loopback: TCP, TLS 1.2 and 1.3, and whatever a peer can do wrong."""
 
 import asyncio
+import fcntl
+import resource
 import socket
 import ssl
 import struct
@@ -463,10 +465,23 @@ def test_where_the_loop_cannot_watch_sockets_the_library_has_its_own_way() -> No
         runner.run(main(listener.getsockname()[1]))
 
 
-async def test_sockets_with_a_path_are_the_librarys() -> None:
+async def test_whether_an_idle_connection_has_ended_is_told_of_any_number() -> None:
+    """A server of many connections has files beyond the 1,024 that select() can look at."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1200), hard))
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        high = socket.socket(fileno=fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 1100))
+        stream = Stream(high, asyncio.get_running_loop())
+        assert not stream.get_extra_info("is_readable")
+        theirs.close()
+        ours.close()
+        assert stream.get_extra_info("is_readable")
+        await stream.aclose()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".test", "a..test"])
+async def test_a_name_that_cannot_be_one_is_no_connection(host: str) -> None:
     with pytest.raises(httpcore2.ConnectError):
-        await Backend().connect_unix_socket("/nowhere", 1)
-
-
-async def test_it_can_wait_between_tries() -> None:
-    await Backend().sleep(0)
+        await Backend().connect_tcp(host, 443)
