@@ -21,10 +21,13 @@ from importlib.abc import InspectLoader, Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from opcode import opmap
-from threading import RLock
+from threading import local
 from types import CodeType, ModuleType
+from typing import Any
 
-_LOCK = RLock()
+_IMPORTS: Any = import_module("importlib._bootstrap")
+"""Its locks have no other name, and no types. They notice when threads wait for each other in a circle."""
+
 _WAITING: dict[str, "_Loader"] = {}  # by the name of a module that has not run yet
 _CONST, _IMPORT, _FROM, _STORE, _MORE = (
     opmap[name] for name in ("LOAD_CONST", "IMPORT_NAME", "IMPORT_FROM", "STORE_NAME", "EXTENDED_ARG")
@@ -36,17 +39,22 @@ _BESIDE = ""
 @contextmanager
 def late(*trees: str) -> Generator[None]:
     """Load the packages of these trees that are imported within the block when they are first used."""
-    with _first(_Finder(trees)):
-        yield
-
-
-@contextmanager
-def _first(finder: "_Finder") -> Generator[None]:
-    sys.meta_path.insert(0, finder)
+    before, _HERE.trees = _HERE.trees, (*_HERE.trees, *trees)
+    if _FINDER not in sys.meta_path:
+        sys.meta_path.insert(0, _FINDER)  # it stays: another thread may be going through the list
     try:
         yield
     finally:
-        sys.meta_path.remove(finder)
+        _HERE.trees = before
+
+
+class _Here(local):
+    """Of this thread."""
+
+    trees: tuple[str, ...] = ()
+
+
+_HERE = _Here()
 
 
 class _Module(ModuleType):
@@ -57,42 +65,68 @@ class _Module(ModuleType):
             return found
         self._run()
         try:
-            return self.__dict__[name]
-        except KeyError:
-            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}") from None
+            return super().__getattribute__(name)  # which asks the package's own __getattr__
+        except AttributeError:
+            # Usually there because a package that has not run yet imports it.
+            if (found := self._beside(name)) is None:
+                raise
+            return found
 
     def __dir__(self) -> list[str]:
         self._run()
-        return sorted(self.__dict__)
+        return sorted(super().__dir__())
+
+    def _beside(self, name: str) -> ModuleType | None:
+        path = f"{self.__name__}.{name}"
+        return import_module(path) if not name.startswith("__") and find_spec(path) else None
 
     def _from_its_module(self, name: str) -> object:
-        """A module of the package, or a name that it takes from one, without running the package."""
-        with _LOCK:
-            waiting = _WAITING.get(self.__name__)
-            if waiting is None or name.startswith("__"):
-                return None
-            module = waiting.names.get(name, _BESIDE)
-            try:
-                with _first(waiting.finder):
-                    if module == _BESIDE and find_spec(f"{self.__name__}.{name}"):
-                        return import_module(f"{self.__name__}.{name}")
-                    if module:
-                        return getattr(import_module(f"{self.__name__}.{module}"), name, None)
-            except ImportError:  # the module needs something of the package's own, and that needs the module
-                return None
+        """A module of the package, or a name that it takes from one, without running the package. No lock is
+        held meanwhile but those of the imports themselves, which notice when they wait in a circle.
+        """
+        waiting = _WAITING.get(self.__name__)
+        if waiting is None or name.startswith("__"):
             return None
+        module = waiting.names.get(name, _BESIDE)
+        try:
+            with late(*waiting.trees):
+                if module == _BESIDE:
+                    return self._beside(name)
+                if module:
+                    return getattr(import_module(f"{self.__name__}.{module}"), name, None)
+        except ImportError:  # the module needs something of the package's own, and that needs the module
+            return None
+        return None
 
     def _run(self) -> None:
-        with _LOCK:
-            waiting = _WAITING.pop(self.__name__, None)
-            if waiting is None:
-                return  # it has run, or it is running and asks itself
-            try:
-                with _first(waiting.finder):
-                    waiting.loader.exec_module(self)
-            except BaseException:
-                _WAITING[self.__name__] = waiting  # as an import that failed is tried again
-                raise
+        lock = _IMPORTS._get_module_lock(self.__name__)  # noqa: SLF001 - as above
+        try:
+            lock.acquire()
+        except _IMPORTS._DeadlockError:  # noqa: SLF001 - another thread runs it and waits for us
+            return  # what it has so far must do, as in any circle of imports
+        try:
+            self._run_once()
+        finally:
+            lock.release()
+
+    def _run_once(self) -> None:
+        waiting = _WAITING.pop(self.__name__, None)
+        if waiting is None:
+            return  # it has run, or it is running and asks itself
+        before = dict(vars(self))
+        try:
+            with late(*waiting.trees):
+                waiting.loader.exec_module(self)
+        except BaseException:
+            vars(self).clear()
+            vars(self).update(before)
+            _WAITING[self.__name__] = waiting  # as an import that failed is tried again
+            raise
+        # What somebody has set meanwhile (`openai.api_key = ...`) stays set.
+        vars(self).update((name, value) for name, value in before.items() if self._was_set(name, value))
+
+    def _was_set(self, name: str, value: object) -> bool:
+        return not name.startswith("__") and value is not sys.modules.get(f"{self.__name__}.{name}")
 
 
 def _names(code: CodeType) -> dict[str, str | None]:
@@ -128,10 +162,10 @@ def _operations(code: bytes) -> Iterator[tuple[int, int]]:
 
 
 class _Loader(Loader):
-    def __init__(self, loader: Loader, name: str, finder: "_Finder") -> None:
+    def __init__(self, loader: Loader, name: str, trees: tuple[str, ...]) -> None:
         self.loader = loader
         self.name = name
-        self.finder = finder
+        self.trees = trees
         """What its code imports is late as well."""
 
     @cached_property
@@ -145,18 +179,23 @@ class _Loader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         _WAITING[module.__name__] = self
+        # It is asked for the package's data: https://docs.python.org/3/library/importlib.resources.html
+        module.__loader__ = self.loader
+        if module.__spec__:
+            module.__spec__.loader = self.loader
 
 
 class _Finder(MetaPathFinder):
-    def __init__(self, trees: Sequence[str]) -> None:
-        self._trees = trees
-
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if not any(fullname == tree or fullname.startswith(f"{tree}.") for tree in self._trees):
+        trees = _HERE.trees
+        if not any(fullname == tree or fullname.startswith(f"{tree}.") for tree in trees):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None and spec.submodule_search_locations:
-            spec.loader = _Loader(spec.loader, fullname, self)
+            spec.loader = _Loader(spec.loader, fullname, trees)
         return spec
+
+
+_FINDER = _Finder()

@@ -27,6 +27,4 @@ def context(environ: Mapping[str, str]) -> ssl.SSLContext | None:
     authorities = None if any(map(environ.get, NAMED)) else folder()
     if authorities is None:
         return None
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.load_verify_locations(capath=authorities)
-    return made
+    return ssl.create_default_context(capath=authorities)

@@ -52,7 +52,7 @@ class Recorder:
     def data(self) -> bytes:
         texts = {(kind, text): compile(text, "<string>", kind) for kind, text in sorted(self.texts)}
         patterns = dict(sorted(self.patterns.items(), key=repr))
-        return marshal.dumps((compiled.VERSION, texts, patterns))
+        return compiled.VERSION + marshal.dumps((texts, patterns))
 
     def _noting(self, usual: Callable[..., Any], kind: str) -> Callable[..., Any]:
         def note(text: Any, *more: Any, **options: Any) -> Any:

@@ -45,6 +45,9 @@ MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 RECORDING = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
 """So that a recorded start leaves nothing behind, and is the same each time."""
 
+SYSTEM = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+"""Without these Python itself may not start: in Lambda's images the second leads to its library."""
+
 TASK_ROOT = "/var/task"
 
 SERVICES = ("dynamodb", "secretsmanager", "ssm", "sts")
@@ -178,8 +181,10 @@ def write_compiled(architecture: str, tree: Path) -> None:
             install(None, here)
             copy_own(here)
         subprocess.run(
-            [sys.executable, "-P", str(ROOT / "scripts/compiled.py"), str(target)],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(here), **RECORDING},
+            # Without this machine's own packages, of which some would be found and recorded.
+            [sys.executable, "-P", "-S", str(ROOT / "scripts/compiled.py"), str(target)],
+            env={name: os.environ[name] for name in SYSTEM if name in os.environ}
+            | {"PYTHONPATH": str(here), **RECORDING},
             check=True,
         )
 

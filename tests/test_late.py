@@ -3,10 +3,13 @@
 import ast
 import compileall
 import importlib
+import pkgutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from types import ModuleType
 
@@ -21,14 +24,18 @@ ROOT = Path(__file__).parents[1]
 def things(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A package `things` with a heavy tree `things.types` in it; also as it is deployed, without sources."""
     files = {
-        "things/__init__.py": "from . import types\nfrom .types.small import Small\n",
+        "things/__init__.py": "go_on = int\nfrom . import types\nfrom .types.small import Small\n",
         "things/types/__init__.py": "from .big import Big as Big, Big as Large\n"
-        "from . import deep as deep\nruns = [1]\nfrom .needy import x\nveiled = None\n",
+        "from . import deep as deep\nruns = [1]\nfrom .needy import x\nveiled = None\n"
+        "from .held import Held as Held\nkey = None\n",
+        "things/types/held.py": "from things import go_on\ngo_on()\nfrom . import other\nclass Held: ...\n",
+        "things/types/other.py": "",
         "things/types/veiled.py": "",
         "things/types/needy.py": "from . import runs\nx = runs\n",
         "things/types/small.py": "class Small: ...\n",
         "things/types/big.py": "class Big: ...\n",
-        "things/types/deep/__init__.py": "__all__ = ['deepest']\ndeepest = 3\nhidden = 4\n",
+        "things/types/deep/__init__.py": "__all__ = ['deepest']\ndeepest = 3\nhidden = 4\n"
+        "def __getattr__(name):\n    if name == 'made':\n        return 5\n    raise AttributeError(name)\n",
         "things/types/broken/__init__.py": "raise ValueError('broken')\n",
         "things/types/slow/__init__.py": "spent = sum(range(2_000_000))\nruns = [1]\n",
     }
@@ -40,6 +47,7 @@ def things(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
         for source in tmp_path.rglob("*.py"):
             source.unlink()
     monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "things/types/deep/data.txt").write_text("data")
     yield
     for name in [name for name in sys.modules if name.partition(".")[0] == "things"]:
         del sys.modules[name]
@@ -129,11 +137,58 @@ class TestLate:
         assert seen == [[1]] * 8
         assert len({id(runs) for runs in seen}) == 1
 
+    def test_threads_that_want_the_same_module_do_not_wait_for_each_other(self) -> None:
+        """One imports it and needs its package for that; the other has the package look into it."""
+        module = load("things")
+        begun, asked = threading.Event(), threading.Event()
+
+        def go_on() -> None:
+            begun.set()
+            asked.wait()
+            time.sleep(0.1)  # until the other waits for the import
+
+        module.go_on = go_on  # type: ignore[attr-defined]  # made by the fixture
+        importing = threading.Thread(target=importlib.import_module, args=["things.types.held"], daemon=True)
+        importing.start()
+        assert begun.wait(5)
+
+        def ask() -> None:
+            asked.set()
+            _ = module.types.Held  # type: ignore[attr-defined]  # as above
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        for thread in (importing, asking):
+            thread.join(5)
+            assert not thread.is_alive()
+
+    def test_what_is_set_before_it_runs_stays_set(self) -> None:
+        """As in `openai.api_key = ...`."""
+        load("things")
+        package = sys.modules["things.types"]
+        package.key = "mine"  # type: ignore[attr-defined]  # as above
+        assert package.runs == [1]
+        assert package.key == "mine"
+
+    def test_a_package_that_makes_names_on_demand_is_asked_the_first_time_as_well(self) -> None:
+        load("things.types.deep")
+        assert sys.modules["things.types.deep"].made == 5
+
+    def test_a_package_gives_its_data(self) -> None:
+        load("things.types.deep")
+        assert pkgutil.get_data("things.types.deep", "data.txt") == b"data"
+        assert (resources.files("things.types.deep") / "data.txt").read_text() == "data"
+
+    def test_another_threads_imports_are_not_late(self) -> None:
+        with late("things.types"):
+            thread = threading.Thread(target=importlib.import_module, args=["things"])
+            thread.start()
+            thread.join()
+        assert "things.types.big" in sys.modules
+
     def test_only_the_block_is_changed(self) -> None:
-        before = list(sys.meta_path)
         with pytest.raises(ModuleNotFoundError):
             load("things.absent")
-        assert sys.meta_path == before
         del sys.modules["things"], sys.modules["things.types"]
         importlib.import_module("things")
         assert "things.types.big" in sys.modules

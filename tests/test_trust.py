@@ -1,6 +1,7 @@
 """Who vouches for the servers that are called."""
 
 import asyncio
+import ssl
 from contextlib import closing
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -55,6 +56,14 @@ def test_openssl_finds_an_authority_by_any_name(trusted: Path, tmp_path: Path, s
     authorities.add(pair.read_text(), trusted)
     with serving(pair) as url:
         assert ask(url) == b"{}"
+
+
+@pytest.mark.usefixtures("trusted")
+def test_servers_are_looked_at_as_closely_as_python_does() -> None:
+    made, usual = trust.context({}), ssl.create_default_context()
+    assert made is not None
+    for what in ("verify_mode", "check_hostname", "minimum_version", "verify_flags", "options"):
+        assert getattr(made, what) == getattr(usual, what)
 
 
 def test_authorities_by_one_name_are_numbered(trusted: Path, tmp_path: Path) -> None:

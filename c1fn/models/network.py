@@ -80,9 +80,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             if not self._listens:
                 await asyncio.sleep(0)  # bytes may be there already: others first
                 try:
-                    return self._sock.recv(
-                        max_bytes
-                    )  # not `_take`: of one that is closed it raises ValueError
+                    return self._sock.recv(max_bytes)  # not `_take`: when closed that raises ValueError
                 except (BlockingIOError, ssl.SSLWantReadError):
                     self._loop.add_reader(self._fd, self._receive)
                     self._listens = True

@@ -28,8 +28,8 @@ SRE: Any = import_module("_sre")
 COMPILER: Any = import_module("re._compiler")
 """Of patterns. They have no other name, and no types."""
 
-VERSION = (importlib.util.MAGIC_NUMBER, SRE.MAGIC)
-"""Of Python's bytecode, and of what a pattern becomes."""
+VERSION = importlib.util.MAGIC_NUMBER + SRE.MAGIC.to_bytes(4, "little")
+"""Of Python's bytecode, and of what a pattern becomes; the file begins with it."""
 
 PLACES: tuple[tuple[Any, str, str], ...] = (
     (dataclasses, "exec", "exec"),
@@ -51,10 +51,11 @@ make_pattern = SRE.compile
 def install(path: Path = FILE) -> bool:
     """Use the file. Returns whether there is one for this Python."""
     try:
-        version, texts, patterns = marshal.loads(path.read_bytes())  # noqa: S302 - ours, as our code is
+        data = path.read_bytes()
+        if not data.startswith(VERSION):
+            return False
+        texts, patterns = marshal.loads(data[len(VERSION) :])  # noqa: S302 - ours, as our code is
     except (OSError, ValueError, EOFError, TypeError):
-        return False
-    if version != VERSION:
         return False
     for module, name, kind in PLACES:
         setattr(module, name, _looking(name, kind, texts))

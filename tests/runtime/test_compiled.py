@@ -37,7 +37,7 @@ def planted(file: Path) -> None:
     recorder.end()
     [made] = recorder.patterns.values()
     texts = {("eval", "planted"): compile("'from the file'", "<string>", "eval")}
-    file.write_bytes(marshal.dumps((compiled.VERSION, texts, {("planted", 0): made})))
+    file.write_bytes(compiled.VERSION + marshal.dumps((texts, {("planted", 0): made})))
 
 
 def test_what_is_known_is_taken_from_the_file(file: Path) -> None:
@@ -65,11 +65,12 @@ def test_what_is_not_known_is_compiled_as_ever(file: Path) -> None:
         None,
         b"",
         b"damaged",
-        marshal.dumps(1),
-        marshal.dumps(((importlib.util.MAGIC_NUMBER, 0), {}, {})),
-        marshal.dumps(((b"other", compiled.SRE.MAGIC), {}, {})),
+        compiled.VERSION,
+        compiled.VERSION + marshal.dumps(1),
+        importlib.util.MAGIC_NUMBER + bytes(4) + marshal.dumps(({}, {})),
+        bytes(4) + compiled.VERSION[4:] + marshal.dumps(({}, {})),
     ],
-    ids=["absent", "empty", "damaged", "another thing", "other patterns", "other bytecode"],
+    ids=["absent", "empty", "damaged", "cut", "another thing", "other patterns", "other bytecode"],
 )
 def test_a_file_that_is_not_for_this_python_changes_nothing(file: Path, content: bytes | None) -> None:
     if content is not None:
