@@ -1,36 +1,23 @@
 """A server on loopback that speaks TLS, with a certificate that is signed by nobody but itself."""
 
-import datetime as dt
 import ssl
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.tls import issue
 
 PLAIN = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "DynamoDB")])
 
 
 def certificate(path: Path, name: x509.Name = PLAIN) -> Path:
     """A server's certificate for 127.0.0.1 and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    today = dt.datetime.now(dt.UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(today - dt.timedelta(1))
-        .not_valid_after(today + dt.timedelta(1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    encoding = serialization.Encoding.PEM
-    form = serialization.PrivateFormat.PKCS8
-    private = key.private_bytes(encoding, form, serialization.NoEncryption())
-    path.write_bytes(private + signed.public_bytes(encoding))
+    signed, private = issue(name)
+    path.write_bytes(private + signed)
     return path
 
 

@@ -1,4 +1,4 @@
-"""A certificate for loopback, and both sides' contexts; made by cryptography, once for a test run."""
+"""Certificates for loopback, made by cryptography, and both sides' contexts."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -14,11 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 HOST = "localhost"
 
 
-@cache
-def certificate() -> tuple[bytes, bytes]:
-    """A certificate that vouches for itself, and its key; PEM."""
+def issue(name: x509.Name) -> tuple[bytes, bytes]:
+    """A certificate for loopback that vouches for itself, and its key; PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
     names = [x509.DNSName(HOST), x509.IPAddress(ip_address("127.0.0.1"))]
     now = datetime.now(UTC)
     made = (
@@ -35,6 +33,12 @@ def certificate() -> tuple[bytes, bytes]:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
+
+
+@cache
+def certificate() -> tuple[bytes, bytes]:
+    """The one of a test run."""
+    return issue(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)]))
 
 
 def server_context(version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
