@@ -56,9 +56,9 @@ SIP, SIPPING = 16_384, 0.02  # bytes and seconds of a slow reader: a long answer
 SAMPLE = 1.0  # seconds between two looks at the process
 
 WARM = 0.2  # the share of the time after which nothing may grow any more
-GROWTH = 8.0  # MB of the median memory from there to the end; in half an hour about 1 KB a turn
+GROWTH = 12.0  # MB of the median memory from there to the end: it swings by 5 with the long answers under way
 OBJECTS = 0.5  # of Python's objects kept for each turn: one that is really kept counts 1 at least
-CACHES = 500  # objects that may come late: what some library keeps from its first use
+CACHES = 1000  # objects that may come late: modules loaded when they are needed, what libraries keep
 DESCRIPTORS = 2  # of the median: one connection more or less is in the pool at a time
 
 SHOWN = re.compile(r"<!-- -->|<thinkitem.*?</thinkitem>", re.DOTALL)  # only on the way, never stored
