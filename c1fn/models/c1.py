@@ -112,6 +112,7 @@ class C1Model:
             "metadata": {"thesys": metadata_thesys} if metadata_thesys else None,
         }
         self._options = {name: value for name, value in options.items() if value is not None}
+        self._http = _transport(self._timeouts)
         self._client = openai.AsyncOpenAI(
             api_key=api_key,
             base_url=base_url,
@@ -120,9 +121,8 @@ class C1Model:
             timeout=_patience(self._timeouts),
             # Compression would hold deltas back until its block is full.
             default_headers={"Accept-Encoding": "identity"},
-            http_client=(http := _transport(self._timeouts)),
+            http_client=self._http,
         )
-        self._http = http
         if sys.platform == "linux":
             # What the package tells of the machine. It finds the same by searching the interpreter's file.
             self._client._platform = "Linux"  # noqa: SLF001 - it takes it from nowhere else

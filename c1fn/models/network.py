@@ -69,7 +69,7 @@ class Stream(httpcore2.AsyncNetworkStream):
         self._size = 0  # bytes that the waiting read takes
         self._came = b""
         self._bell = Bell()
-        self._ready: asyncio.Future[None] | None = None
+        self._ready = Bell()  # for what writes or shakes hands, and has to wait for the socket
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
         """Bytes as soon as there are any; none: the other side has ended.
@@ -144,8 +144,7 @@ class Stream(httpcore2.AsyncNetworkStream):
         self._sock.close()
         self._bell.hang_up()
         self._bell.fail(OSError("closed"))
-        if self._ready is not None and not self._ready.done():
-            self._ready.set_exception(OSError("closed"))
+        self._ready.fail(OSError("closed"))
 
     def get_extra_info(self, info: str) -> Any:
         match info:
@@ -196,10 +195,9 @@ class Stream(httpcore2.AsyncNetworkStream):
                 await self._until(self._loop.add_writer, self._loop.remove_writer)
 
     async def _until(self, add: Callable[..., Any], remove: Callable[[int], Any]) -> None:
-        self._ready = ready = self._loop.create_future()
-        add(self._fd, _settle, ready)
+        add(self._fd, self._ready.ring)
         try:
-            await ready
+            await self._ready.wait()
         finally:
             if self._fd >= 0:
                 remove(self._fd)
@@ -211,8 +209,3 @@ def _readable(fd: int) -> bool:
     poll = select.poll()  # select takes no number above 1023
     poll.register(fd, select.POLLIN)
     return bool(poll.poll(0))
-
-
-def _settle(ready: "asyncio.Future[None]") -> None:
-    if not ready.done():
-        ready.set_result(None)
