@@ -1,9 +1,10 @@
 """One socket to the Runtime API: the protocol's bytes go out, its events come in.
 
 Strategy: asyncio's transport over one keep-alive TCP socket. It sends at once what the socket takes, sets
-TCP_NODELAY, and never blocks; ``send`` waits only when the socket is full, and then only its own task. An
-answer that comes early, or a connection that dies, turns what is still sent into nothing: the app is not
-disturbed by a platform that stopped listening.
+TCP_NODELAY, and never blocks; ``send`` waits only when the socket is full, and then only its own task. A
+refusal that comes early, or a connection that dies, turns what is still sent into nothing: the app is not
+disturbed by a platform that stopped listening. An early 2xx stops nothing: some platforms acknowledge a
+streamed response when they have seen its beginning, and read on.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import logging
 from collections.abc import Callable
 
 from c1fn.runtime.http1 import Broken
-from c1fn.runtime.protocol import Address, Connection, Incoming
+from c1fn.runtime.protocol import Address, Answer, Connection, Incoming
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Link(asyncio.BufferedProtocol):
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Incoming] = self._loop.create_future()
+        self._refused = False
         self._cut = False
         self._buffer = memoryview(bytearray(READ))
         self._room = asyncio.Event()
@@ -51,12 +53,13 @@ class Link(asyncio.BufferedProtocol):
 
     @property
     def listening(self) -> bool:
-        """The platform still takes what is sent: it lives, and has not answered yet."""
-        return self._transport is not None and not self._answer.done()
+        """The platform still takes what is sent: it lives, and has not refused it."""
+        return self._transport is not None and not self._refused
 
     def expect(self) -> None:
         """Begin a request: from now on an answer may come, at any time."""
         self._answer = self._loop.create_future()
+        self._refused = False
         if self._transport is None:
             self._lose(Broken("the connection to the Runtime API has ended"))
 
@@ -119,8 +122,9 @@ class Link(asyncio.BufferedProtocol):
         if self._answer.done():
             return  # whoever waited was told to stop
         self._answer.set_result(event)
-        if not self._room.is_set():
-            self._cut = True  # answered early: what the socket has not taken will never be of use,
+        self._refused = isinstance(event, Answer) and not event.accepted
+        if self._refused and not self._room.is_set():
+            self._cut = True  # refused early: what the socket has not taken will never be of use,
             self._room.set()  # and whoever waits for room need not
 
     def _lose(self, error: Broken) -> None:

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Literal, NamedTuple, assert_never
 
 from c1fn.runtime import http1
@@ -95,7 +96,8 @@ class Answer:
 
     @property
     def accepted(self) -> bool:
-        return self.status in (200, 202)
+        """Lambda says 202; others say another status of success."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     def __str__(self) -> str:
         meaning = "ok" if self.accepted else REFUSALS.get(self.status, "unexpected")

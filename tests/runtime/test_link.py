@@ -12,6 +12,7 @@ from c1fn.runtime.protocol import Address, Answer, Connection, Invocation
 
 CALL = Invocation("id-1", b"{}")
 OK = b"HTTP/1.1 202 A\r\ncontent-length: 0\r\n\r\n"
+REFUSED = b"HTTP/1.1 413 L\r\ncontent-length: 0\r\n\r\n"
 NEXT = b"HTTP/1.1 200 O\r\nlambda-runtime-aws-request-id: i\r\ncontent-length: 2\r\n\r\n{}"
 
 
@@ -51,7 +52,7 @@ async def test_a_send_waits_only_when_the_socket_is_full() -> None:
         link.close()
 
 
-@pytest.mark.parametrize("how", ["answers", "dies"])
+@pytest.mark.parametrize("how", ["refuses", "dies"])
 @pytest.mark.parametrize("what", ["a piece", "whole"])
 async def test_whoever_waits_for_room_is_let_go_when_nobody_listens_any_more(how: str, what: str) -> None:
     async with Peer() as peer:
@@ -65,8 +66,8 @@ async def test_whoever_waits_for_room_is_let_go_when_nobody_listens_any_more(how
             await link.send(link.api.begin(CALL, None))
             data = link.api.data(payload)
         sending = asyncio.create_task(link.send(data))
-        if how == "answers":
-            writer.write(OK)
+        if how == "refuses":
+            writer.write(REFUSED)
         else:
             writer.transport.abort()
         await sending
@@ -74,6 +75,49 @@ async def test_whoever_waits_for_room_is_let_go_when_nobody_listens_any_more(how
         assert not link.usable
         await link.send(b"more")
         link.close()
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+async def test_an_early_2xx_ends_nothing_and_the_connection_serves_on(status: int) -> None:
+    """Some platforms acknowledge a streamed response at its first piece, and read on."""
+    async with Peer() as peer:
+        link = await Link.connect(peer.address)
+        reader, writer = await peer.connections.get()
+        link.expect()
+        await link.send(link.api.begin(CALL, None) + link.api.data(b"one"))
+        await reader.readuntil(b"one\r\n")
+        length = b"" if status == 204 else b"content-length: 0\r\n"
+        writer.write(b"HTTP/1.1 %d A\r\n%b\r\n" % (status, length))
+        assert await link.answer() == Answer(status)
+        piece = b"x" * HIGH_WATER * 64
+        sending = asyncio.create_task(link.send(link.api.data(piece) + link.api.end()))
+        assert await reader.readuntil(b"\r\n") == b"%x\r\n" % len(piece)
+        assert await reader.readexactly(len(piece)) == piece
+        assert await reader.readexactly(7) == b"\r\n0\r\n\r\n"
+        await sending
+        assert link.usable
+        link.expect()
+        await link.send(link.api.next())
+        assert b"/invocation/next" in await reader.readuntil(b"\r\n\r\n")
+        writer.write(NEXT)
+        assert await link.answer() == Invocation("i", b"{}")
+        link.close()
+
+
+async def test_a_platform_that_leaves_after_an_early_2xx_disturbs_nobody() -> None:
+    async with Peer() as peer:
+        link = await Link.connect(peer.address)
+        reader, writer = await peer.connections.get()
+        link.expect()
+        await link.send(link.api.begin(CALL, None) + link.api.data(b"one"))
+        await reader.readuntil(b"one\r\n")
+        writer.write(OK)
+        assert await link.answer() == Answer(202)
+        sending = asyncio.create_task(link.send(link.api.data(b"x" * HIGH_WATER * 64)))
+        writer.transport.abort()
+        await sending
+        assert not link.usable
+        await link.send(link.api.end())
 
 
 async def test_an_idle_connection_may_end_unnoticed_and_a_request_on_it_is_told() -> None:

@@ -229,7 +229,7 @@ async def test_what_the_platform_did_not_like_is_logged(
     assert bool(told) is bool(caplog.records)
 
 
-async def test_nothing_is_sent_any_more_when_the_platform_has_answered_early(stream: Bench) -> None:
+async def test_nothing_is_sent_any_more_when_the_platform_has_refused_early(stream: Bench) -> None:
     await stream.response.begin(200, [])
     await stream.response.write(b"one", last=False)
     stream.answer(b"HTTP/1.1 410 G\r\ncontent-length: 0\r\n\r\n")
@@ -237,3 +237,22 @@ async def test_nothing_is_sent_any_more_when_the_platform_has_answered_early(str
     await stream.response.write(b"", last=True)
     assert len(stream.wire.writes) == 1
     assert not stream.link.usable
+
+
+async def test_the_rest_is_sent_when_the_platform_has_accepted_early(stream: Bench) -> None:
+    await stream.response.begin(200, [])
+    await stream.response.write(b"one", last=False)
+    stream.answer(b"HTTP/1.1 200 O\r\ncontent-length: 0\r\n\r\n")
+    await stream.response.write(b"two", last=False)
+    await stream.response.write(b"", last=True)
+    await stream.response.settled()
+    assert stream.read()[1][2:] == [b"one", b"two"]
+    assert stream.link.usable
+
+
+async def test_a_fault_after_an_early_2xx_is_told_by_the_trailers(stream: Bench) -> None:
+    await stream.response.begin(200, [])
+    await stream.response.write(b"half", last=False)
+    stream.answer(b"HTTP/1.1 200 O\r\ncontent-length: 0\r\n\r\n")
+    await stream.response.fail(FAULT)
+    assert stream.read()[2][b"lambda-runtime-function-error-type"] == b"Function.Boom"
