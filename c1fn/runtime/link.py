@@ -12,7 +12,8 @@ import logging
 from collections.abc import Callable
 
 from c1fn.runtime.http1 import Broken
-from c1fn.runtime.protocol import Address, Answer, Connection, Incoming
+from c1fn.runtime.messages import Acknowledgement, Incoming
+from c1fn.runtime.protocol import Address, Connection
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ class Link(asyncio.BufferedProtocol):
         if self._answer.done():
             return  # whoever waited was told to stop
         self._answer.set_result(event)
-        self._refused = isinstance(event, Answer) and not event.accepted
+        self._refused = isinstance(event, Acknowledgement) and not event.accepted
         if self._refused and not self._room.is_set():
             self._cut = True  # refused early: what the socket has not taken will never be of use,
             self._room.set()  # and whoever waits for room need not

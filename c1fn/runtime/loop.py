@@ -21,7 +21,8 @@ from c1fn.runtime.context import Context
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.handler import Handler
 from c1fn.runtime.link import Fatal, Platform
-from c1fn.runtime.protocol import Address, Connection, Invocation
+from c1fn.runtime.messages import Invocation
+from c1fn.runtime.protocol import Address, Connection
 from c1fn.runtime.response import Response
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from c1fn.runtime.fault import Fault
 from c1fn.runtime.handler import Door
 from c1fn.runtime.http1 import BODYLESS, Broken
 from c1fn.runtime.link import Link
-from c1fn.runtime.protocol import Answer, Invocation, prelude
+from c1fn.runtime.messages import Acknowledgement, Invocation, prelude
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,7 @@ class Response:
         except Broken as error:
             log.warning("the response was not acknowledged: %s", error)
         else:
-            if not (isinstance(answer, Answer) and answer.accepted):
+            if not (isinstance(answer, Acknowledgement) and answer.accepted):
                 log.warning("the response was answered with %s", answer)
 
     def _open(self) -> bytes:

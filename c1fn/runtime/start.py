@@ -17,7 +17,8 @@ from c1fn.runtime.handler import Handler, load
 from c1fn.runtime.lifespan import Lifespan
 from c1fn.runtime.link import Fatal, Platform
 from c1fn.runtime.loop import serve
-from c1fn.runtime.protocol import Address, Connection, Restored
+from c1fn.runtime.messages import Restored
+from c1fn.runtime.protocol import Address, Connection
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,8 @@ from c1fn.runtime.context import Context
 from c1fn.runtime.emulator import Emulator
 from c1fn.runtime.emulator.call import Call, Ended
 from c1fn.runtime.link import Link
-from c1fn.runtime.protocol import Address, Answer, Broken, Connection, Invocation, Restored, prelude
+from c1fn.runtime.messages import Acknowledgement, Invocation, Restored, prelude
+from c1fn.runtime.protocol import Address, Broken, Connection
 from scripts.fuzz.books import Books
 from scripts.fuzz.mutate import Chance, deep, written
 from tests.processes import NO_LIMITS
@@ -268,7 +269,7 @@ async def _linked(address: Address, command: Callable[[Connection], bytes]) -> N
         link.close()
 
 
-def _usable(event: Invocation | Answer | Restored) -> None:
+def _usable(event: Invocation | Acknowledgement | Restored) -> None:
     """What the loop does with it next."""
     if isinstance(event, Invocation):
         with suppress(ValueError):  # the loop refuses such an event

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from c1fn.runtime.context import Context
-from c1fn.runtime.protocol import Invocation
+from c1fn.runtime.messages import Invocation
 
 
 def context(**told: Any) -> Context:

@@ -8,7 +8,8 @@ import pytest
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.http1 import Broken
 from c1fn.runtime.link import HIGH_WATER, READ, TRIES, Fatal, Link, Platform
-from c1fn.runtime.protocol import Address, Answer, Connection, Invocation
+from c1fn.runtime.messages import Acknowledgement, Invocation
+from c1fn.runtime.protocol import Address, Connection
 
 CALL = Invocation("id-1", b"{}")
 OK = b"HTTP/1.1 202 A\r\ncontent-length: 0\r\n\r\n"
@@ -88,7 +89,7 @@ async def test_an_early_2xx_ends_nothing_and_the_connection_serves_on(status: in
         await reader.readuntil(b"one\r\n")
         length = b"" if status == 204 else b"content-length: 0\r\n"
         writer.write(b"HTTP/1.1 %d A\r\n%b\r\n" % (status, length))
-        assert await link.answer() == Answer(status)
+        assert await link.answer() == Acknowledgement(status)
         piece = b"x" * HIGH_WATER * 64
         sending = asyncio.create_task(link.send(link.api.data(piece) + link.api.end()))
         assert await reader.readuntil(b"\r\n") == b"%x\r\n" % len(piece)
@@ -112,7 +113,7 @@ async def test_a_platform_that_leaves_after_an_early_2xx_disturbs_nobody() -> No
         await link.send(link.api.begin(CALL, None) + link.api.data(b"one"))
         await reader.readuntil(b"one\r\n")
         writer.write(OK)
-        assert await link.answer() == Answer(202)
+        assert await link.answer() == Acknowledgement(202)
         sending = asyncio.create_task(link.send(link.api.data(b"x" * HIGH_WATER * 64)))
         writer.transport.abort()
         await sending
@@ -144,7 +145,7 @@ async def test_an_answer_nobody_asked_for_ends_the_connection(caplog: pytest.Log
         link.expect()
         await link.send(link.api.respond(CALL, b"1"))
         writer.write(OK)
-        assert await link.answer() == Answer(202)
+        assert await link.answer() == Acknowledgement(202)
         writer.write(OK)
         while link.usable:  # noqa: ASYNC110 - it is the loop that is awaited
             await asyncio.sleep(0)
@@ -160,7 +161,7 @@ async def test_an_answer_of_no_told_length_ends_with_the_connection() -> None:
         await reader.readuntil(b"\r\n\r\n1")
         writer.write(b'HTTP/1.0 413 L\r\n\r\n{"errorType":"TooLarge"}')
         writer.close()
-        assert await link.answer() == Answer(413, "TooLarge")
+        assert await link.answer() == Acknowledgement(413, "TooLarge")
         assert not link.usable
 
 

@@ -3,26 +3,31 @@
 import base64
 import json
 from collections.abc import Callable, Iterator
+from typing import get_args
 
 import h11
 import pytest
 
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.http1 import Broken
-from c1fn.runtime.protocol import (
+from c1fn.runtime.messages import (
     DELIMITER,
-    INTEGRATION,
-    MAX_EVENT,
-    MAX_PRELUDE,
-    OCTETS,
-    Address,
-    Answer,
-    Connection,
+    Acknowledgement,
     Incoming,
     Invocation,
-    PreludeTooLarge,
     Restored,
     prelude,
+)
+from c1fn.runtime.protocol import (
+    INTEGRATION,
+    MAX_EVENT,
+    MOVES,
+    OCTETS,
+    Address,
+    Connection,
+    IllegalMove,
+    Move,
+    State,
 )
 
 ADDRESS = Address("127.0.0.1", 9001, "")
@@ -184,13 +189,13 @@ def test_a_connection_is_used_again_after_each_answer() -> None:
         usable.append(connection.usable)
         connection.receive(NEXT)
         connection.respond(CALL, b"1")
-        assert connection.receive(answer(202)) == Answer(202)
+        assert connection.receive(answer(202)) == Acknowledgement(202)
     assert usable == [True, False] * 3
 
 
 def test_a_platform_that_closes_is_not_used_again() -> None:
     connection = posting()
-    assert connection.receive(answer(202, b"", b"Connection: close")) == Answer(202)
+    assert connection.receive(answer(202, b"", b"Connection: close")) == Acknowledgement(202)
     assert not connection.usable
 
 
@@ -199,8 +204,8 @@ def test_a_platform_that_closes_is_not_used_again() -> None:
 def test_an_answer_tells_its_status_and_its_reason(status: int, feed: Feed) -> None:
     body = b'{"errorType":"InvalidRequestID","errorMessage":"m"}'
     (found,) = feed(posting(), answer(status, body))
-    assert found == Answer(status, "InvalidRequestID")
-    assert isinstance(found, Answer)
+    assert found == Acknowledgement(status, "InvalidRequestID")
+    assert isinstance(found, Acknowledgement)
     assert found.accepted is (status < 300)
     assert str(status) in str(found)
 
@@ -210,15 +215,15 @@ DEEP = b'{"errorType":' + b"[" * 100_000
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'{"a":1}', b"1", b'"errorType"', DEEP])
 def test_a_refusal_without_a_reason_is_one_all_the_same(body: bytes) -> None:
-    assert posting().receive(answer(400, body)) == Answer(400, "")
+    assert posting().receive(answer(400, body)) == Acknowledgement(400, "")
 
 
 def test_a_refusal_to_give_an_invocation_is_an_answer() -> None:
-    assert asking().receive(answer(403, b'{"errorType":"Forbidden"}')) == Answer(403, "Forbidden")
+    assert asking().receive(answer(403, b'{"errorType":"Forbidden"}')) == Acknowledgement(403, "Forbidden")
 
 
 def test_informational_answers_are_passed_over() -> None:
-    assert posting().receive(b"HTTP/1.1 100 Continue\r\n\r\n" + answer(202)) == Answer(202)
+    assert posting().receive(b"HTTP/1.1 100 Continue\r\n\r\n" + answer(202)) == Acknowledgement(202)
 
 
 @pytest.mark.parametrize(
@@ -369,13 +374,72 @@ def test_a_restore_is_asked_for_and_told(feed: Feed) -> None:
 def test_an_answer_may_come_before_the_response_has_ended() -> None:
     connection = Connection(ADDRESS)
     connection.begin(CALL, None)
-    assert connection.receive(answer(413, b'{"errorType":"TooLarge"}')) == Answer(413, "TooLarge")
+    assert connection.receive(answer(413, b'{"errorType":"TooLarge"}')) == Acknowledgement(413, "TooLarge")
     assert connection.data(b"more"), "the rest can be written, wherever it goes"
     assert not connection.usable
 
 
-def test_metadata_and_delimiter_fit_into_16_kilobytes() -> None:
-    frame = len(prelude({"x": ""})) + len(DELIMITER)
-    assert prelude({"x": "y" * (MAX_PRELUDE - frame)})
-    with pytest.raises(PreludeTooLarge):
-        prelude({"x": "y" * (MAX_PRELUDE - frame + 1)})
+def broken(connection: Connection) -> None:
+    with pytest.raises(Broken):
+        connection.receive(b"")
+
+
+COMMANDS: dict[Move, Callable[[Connection], bytes]] = {
+    "next": Connection.next,
+    "restore": Connection.restore_next,
+    "post": lambda c: c.respond(CALL, b"1"),
+    "begin": lambda c: c.begin(CALL, None),
+    "data": lambda c: c.data(b"x"),
+    "end": Connection.end,
+}
+REACHED: dict[State, Callable[[Connection], object]] = {
+    "idle": lambda _: None,
+    "polling": lambda c: c.next(),
+    "restoring": lambda c: c.restore_next(),
+    "streaming": lambda c: c.begin(CALL, None),
+    "posted": lambda c: c.respond(CALL, b"1"),
+    "answered early": lambda c: (c.begin(CALL, None), c.receive(answer(413))),
+    "broken": broken,
+}
+MOVES_OF_EACH = [(state, move) for state in get_args(State) for move in COMMANDS]
+
+
+def at(state: State) -> Connection:
+    """A connection that came into this state."""
+    connection = Connection(ADDRESS)
+    REACHED[state](connection)
+    assert connection.state == state
+    return connection
+
+
+@pytest.mark.parametrize(("state", "move"), MOVES_OF_EACH, ids=str)
+def test_a_command_is_legal_where_the_table_has_it_and_nowhere_else(state: State, move: Move) -> None:
+    connection = at(state)
+    if move in MOVES[state]:
+        COMMANDS[move](connection)
+        assert connection.state == MOVES[state][move]
+    else:
+        with pytest.raises(IllegalMove, match=f"{move}' while the connection is {state}"):
+            COMMANDS[move](connection)
+        assert connection.state == state
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_an_answer_is_taken_where_one_was_asked_for_and_breaks_the_connection_elsewhere(state: State) -> None:
+    connection = at(state)
+    if "answer" in MOVES[state]:
+        assert connection.receive(answer(410)) == Acknowledgement(410)
+        assert connection.state == MOVES[state]["answer"]
+    else:
+        with pytest.raises(Broken):
+            connection.receive(answer(410))
+        assert connection.state == "broken"
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_what_is_no_answer_breaks_the_connection_in_every_state(state: State) -> None:
+    connection = at(state)
+    with pytest.raises(Broken):
+        connection.receive(b"garbage\r\n\r\n")
+    assert connection.state == "broken"
+    assert not connection.usable

@@ -9,7 +9,7 @@ import pytest
 
 from c1fn.runtime import records
 from c1fn.runtime.context import Context
-from c1fn.runtime.protocol import Invocation
+from c1fn.runtime.messages import Invocation
 
 
 def line(record: logging.LogRecord) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from c1fn.runtime.asgi import AppError, BadEvent
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.handler import Door
 from c1fn.runtime.link import Link
-from c1fn.runtime.protocol import Address, Connection, Invocation, PreludeTooLarge
+from c1fn.runtime.messages import Invocation, PreludeTooLarge
+from c1fn.runtime.protocol import Address, Connection
 from c1fn.runtime.response import Response
 from tests.runtime.bench import EVENTS
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from c1fn.runtime.protocol import DELIMITER, MAX_PRELUDE
+from c1fn.runtime.messages import DELIMITER, MAX_PRELUDE
 
 
 class NoPrelude(Exception):

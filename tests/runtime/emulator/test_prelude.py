@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from c1fn.runtime.emulator.prelude import Metadata, NoPrelude, Prelude, whole
-from c1fn.runtime.protocol import DELIMITER, MAX_PRELUDE
+from c1fn.runtime.messages import DELIMITER, MAX_PRELUDE
 
 TOLD = {"statusCode": 201, "headers": {"A": "b"}, "cookies": ["c=1"]}
 READ = Metadata(201, (("a", "b"), ("set-cookie", "c=1")))
