@@ -107,12 +107,10 @@ fix: $(VENV)/ready ## format, and mend what can be mended by machine
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes \
   --custom-compile-command "make pins"
 
-pins: $(VENV)/ready ## pin requirements*.in with hashes, for every supported Python
-	$(COMPILE) requirements.in -o requirements.txt
-	$(COMPILE) requirements-dev.in -o requirements-dev.txt
-	for name in bench peers; do \
-	  $(COMPILE) requirements-$$name.in -o requirements-$$name.txt || exit 1; \
-	done
+PINNED := requirements requirements-dev requirements-bench requirements-peers requirements-check requirements-deploy
+
+pins: $(VENV)/ready ## pin requirements*.in with hashes, for every supported Python; RENEW=--upgrade takes the newest
+	for name in $(PINNED); do $(COMPILE) $(RENEW) $$name.in -o $$name.txt || exit 1; done
 
 ARCH ?= arm64
 FUNCTION_PYTHON ?= python3.13
@@ -125,14 +123,6 @@ function-tree: # what `sam build` asks for
 
 DEPLOY := .cache/deploy
 SAM := $(DEPLOY)/bin/sam
-
-pins: deploy-pins check-pins
-
-check-pins: $(VENV)/ready
-	$(COMPILE) requirements-check.in -o requirements-check.txt
-
-deploy-pins: $(VENV)/ready
-	$(COMPILE) requirements-deploy.in -o requirements-deploy.txt
 
 deploy-check: $(VENV)/ready $(DEPLOY)/ready scripts/osls/node_modules/ready ## lint and package with SAM and osls; needs PYTHON=python3.13 and npm
 	DEPLOY_TOOLS=$(abspath $(DEPLOY)) $(BIN)/pytest tests/deploy
