@@ -1,18 +1,16 @@
 """Every way c1fn refuses or fails.
 
-    C1fnError
-    ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: the client's
-    ├── Unauthorized ─ TokenRejected · ForeignPage · NotFound
-    ├── IssuerUnavailable                                                    nobody can be recognised
-    ├── Refused ─ Busy · Mismatch                                                the thread says no
-    ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp                   the owner had enough
-    ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
-    ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelRejected
-    │                · ContextTooLong · AnswerCut · AnswerGarbled · AnswerTooLong · AnswerWithheld
-    │                · AnswerEmpty · TooManyRounds
-    ├── OutOfTime                                                                the platform's deadline
-    ├── Interrupted                                                              shut down, or died
-    └── Internal                                                                 a bug, told to the platform
+    C1fnError ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: the
+    client's ├── Unauthorized ─ TokenRejected · ForeignPage · NotFound ├── IssuerUnavailable
+    nobody can be recognised ├── Refused ─ Busy · Mismatch                                                the
+    thread says no ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp                   the owner had
+    enough ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow ├── ModelError ─ ModelBusy ·
+    ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelQuotaUsedUp │                · ModelRejected ·
+    ContextTooLong · AnswerCut · AnswerGarbled · AnswerTooLong · AnswerWithheld │                · AnswerEmpty
+    · TooManyRounds ├── OutOfTime                                                                the
+    platform's deadline ├── Interrupted                                                              shut
+    down, or died └── Internal                                                                 a bug, told to
+    the platform
 
 Each has a stable machine-readable ``code``, the HTTP ``status`` of a refusal before the stream, a ``title``
 fit for a person, and ``retry_after`` in seconds where a retry can help. ``detail`` says what is wrong,
@@ -20,6 +18,7 @@ where, and what to do; it never holds a prompt, a key or an upstream's text. Err
 translated into these at the border of their room.
 """
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -212,10 +211,32 @@ class DamagedRow(StoreError):
     title = "A part of this conversation could not be read"
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a model's server said when it refused or failed, for the operator's log: words of its protocol,
+    and nothing of its text, which may repeat a prompt or a key.
+    """
+
+    status: int | None = None
+    code: str | None = None
+    type: str | None = None
+    field: str | None = None
+
+
 class ModelError(C1fnError):
     code = "model_error"
     status = 502
     title = "The model could not answer"
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        retry_after: float | None = None,
+        evidence: Evidence = Evidence(),
+    ) -> None:
+        super().__init__(detail, retry_after=retry_after)
+        self.evidence = evidence
 
 
 class ModelBusy(ModelError):
@@ -250,6 +271,17 @@ class ModelKeyRejected(ModelError):
     code = "model_key_rejected"
     title = "The model rejected this service's key"
     detail = "The service is not set up correctly: its model key was rejected. Its operator must replace it."
+
+
+class ModelQuotaUsedUp(ModelError):
+    """The account's quota or credit is used up: the operator's to raise, and no retry helps."""
+
+    code = "model_quota_used_up"
+    status = 503
+    title = "This service's account with the model is used up"
+    detail = (
+        "The model's provider says that this service's quota or credit is used up. Its operator must act."
+    )
 
 
 class ModelRejected(ModelError):

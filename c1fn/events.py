@@ -26,10 +26,16 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The model said that this round is complete. ``reason`` is OpenAI's finish_reason."""
+    """The model said how this round ended. ``reason`` is its finish_reason, in its own words.
+
+    ``error`` tells why that is no good ending; a round that has one makes no calls. ``opaque`` is what goes
+    back to the model with this message (c1fn.turn.Message).
+    """
 
     reason: str
     usage: Usage
+    error: C1fnError | None = None
+    opaque: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

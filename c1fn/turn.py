@@ -8,7 +8,7 @@ both read from turns. Nothing here does I/O; every value is frozen.
 import html
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -28,6 +28,9 @@ class ToolCall:
 class Message:
     """One chat message, with OpenAI's fields; ``id`` is the client's and never goes to the model.
 
+    ``opaque`` is the opposite: what a model sent beside its words and wants back with them: a JSON text that
+    only the models' room reads. It never goes to a client.
+
     https://platform.openai.com/docs/api-reference/chat/create
     """
 
@@ -36,17 +39,27 @@ class Message:
     id: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    opaque: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens the model counted for one turn, summed over its rounds; estimated where it did not tell."""
+    """Tokens the model counted for one turn, summed over its rounds; estimated where it did not tell.
+
+    ``cached_tokens`` are those of the input that the provider had in its cache. They are for the log: a store
+    need not keep them, so they do not count when two are compared.
+    """
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = field(default=0, compare=False)
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.cached_tokens + other.cached_tokens,
+        )
 
     @property
     def tokens(self) -> int:
@@ -139,8 +152,11 @@ CHARACTERS_PER_TOKEN = 3
 
 
 def estimated_tokens(messages: Iterable[Message]) -> int:
-    """What these messages take, tool calls included: an estimate on the safe side."""
-    texts = sum(len(m.content) + sum(len(call.arguments) for call in m.tool_calls) for m in messages)
+    """What these messages take, tool calls and opaque parts included: an estimate on the safe side."""
+    texts = sum(
+        len(m.content) + len(m.opaque or "") + sum(len(call.arguments) for call in m.tool_calls)
+        for m in messages
+    )
     return -(-texts // CHARACTERS_PER_TOKEN)
 
 

@@ -111,7 +111,7 @@ class Contract:
         claim = claimed(await store.open(ask("r1", "snow ☃ \U0001f600 \x00 \n"), history=20))
         call = ToolCall("c1", "weather", '{"city": "Zürich"}')
         reply = (
-            Message("assistant", "<content>", tool_calls=(call, replace(call, id="c2"))),
+            Message("assistant", "<content>", tool_calls=(call, replace(call, id="c2")), opaque='{"é": 1}'),
             Message("tool", "sunny", tool_call_id="c1"),
             Message("tool", "", tool_call_id="c2"),
             Message("assistant", "{&quot;a&quot;: 1}</content>", id="r1"),

@@ -109,17 +109,21 @@ def _expand(packed: bytes) -> Any:
 
 
 def _listed(message: Message) -> list[Any]:
+    """A message's fields in order, those at the end left out that it does not have. A new one goes to the
+    end: a version that does not know it reads the message without it, so it needs no new format.
+    """
     calls = [[call.id, call.name, call.arguments] for call in message.tool_calls]
-    fields: list[Any] = [message.role[0], message.content, message.id, calls or None, message.tool_call_id]
+    fields: list[Any] = [message.role[0], message.content, message.id, calls or None]
+    fields += [message.tool_call_id, message.opaque]
     while fields[-1] is None:
         fields.pop()
     return fields
 
 
 def _message(fields: list[Any]) -> Message:
-    role, content, message_id, calls, tool_call_id = [*fields, None, None, None][:5]
+    role, content, message_id, calls, tool_call_id, opaque = [*fields, None, None, None, None][:6]
     tool_calls = tuple(ToolCall(*call) for call in calls or ())
-    return Message(_ROLES[role], content, message_id, tool_calls, tool_call_id)
+    return Message(_ROLES[role], content, message_id, tool_calls, tool_call_id, opaque)
 
 
 def pack_text(text: str) -> bytes:
