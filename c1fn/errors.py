@@ -1,16 +1,18 @@
 """Every way c1fn refuses or fails.
 
-    C1fnError ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: the
-    client's ├── Unauthorized ─ TokenRejected · ForeignPage · NotFound ├── IssuerUnavailable
-    nobody can be recognised ├── Refused ─ Busy · Mismatch                                                the
-    thread says no ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp                   the owner had
-    enough ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow ├── ModelError ─ ModelBusy ·
-    ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelQuotaUsedUp │                · ModelRejected ·
-    ContextTooLong · AnswerCut · AnswerGarbled · AnswerTooLong · AnswerWithheld │                · AnswerEmpty
-    · TooManyRounds ├── OutOfTime                                                                the
-    platform's deadline ├── Interrupted                                                              shut
-    down, or died └── Internal                                                                 a bug, told to
-    the platform
+    C1fnError
+    ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: the client's
+    ├── Unauthorized ─ TokenRejected · ForeignPage · NotFound
+    ├── IssuerUnavailable                                                    nobody can be recognised
+    ├── Refused ─ Busy · Mismatch                                                the thread says no
+    ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp                   the owner had enough
+    ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
+    ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelQuotaUsedUp
+    │                · ModelRejected · ContextTooLong · AnswerCut · AnswerGarbled · AnswerTooLong
+    │                · AnswerWithheld · AnswerEmpty · TooManyRounds
+    ├── OutOfTime                                                                the platform's deadline
+    ├── Interrupted                                                              shut down, or died
+    └── Internal                                                                 a bug, told to the platform
 
 Each has a stable machine-readable ``code``, the HTTP ``status`` of a refusal before the stream, a ``title``
 fit for a person, and ``retry_after`` in seconds where a retry can help. ``detail`` says what is wrong,
