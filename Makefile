@@ -84,7 +84,7 @@ $(BENCH)/ready: requirements-bench.txt requirements-peers.txt $(VENV)/ready
 	@touch $@
 
 web: $(VENV)/ready ## build the official client's page; needs Node and npm
-	$(BIN)/python -m c1fn.vite
+	$(BIN)/python -m c1fn.local.page_build
 
 e2e: web tests/e2e/node_modules/ready ## drive the page in Chromium; screenshots go to .cache/e2e
 	@command -v chromium >/dev/null || { echo "chromium is missing: apt-get install chromium"; exit 1; }

@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from c1fn import compose
-from c1fn.log import TRACE, Origin
 from c1fn.runtime import asgi
 from c1fn.runtime.asgi import HOP_BY_HOP, BadEvent, Cycle, Headers, Scope, State
 from c1fn.runtime.handler import Door
 from c1fn.runtime.lifespan import Lifespan
 from c1fn.settings import Settings
+from c1fn.telemetry.log import TRACE, Origin
 
 if TYPE_CHECKING:
     from mangum.types import LambdaConfig, LambdaHandler

@@ -219,4 +219,4 @@ def prepare() -> None:
         # As long a list as a function has: loading it takes its time.
         usual = (FUNCTION / "botocore/cacert.pem").read_bytes()
         (CERTIFICATES / "ca.pem").write_bytes(usual + authority.cert_pem.bytes())
-    authorities.add((CERTIFICATES / "ca.pem").read_text("utf-8"), FUNCTION / "c1fn/authorities")
+    authorities.add((CERTIFICATES / "ca.pem").read_text("utf-8"), FUNCTION / "c1fn/startup/trusted")

@@ -11,8 +11,9 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 
-from c1fn import __version__, compose, support
+from c1fn import __version__, compose
 from c1fn.errors import C1fnError
+from c1fn.local import support
 from c1fn.settings import API_KEY, Settings, SettingsError
 from c1fn.stores import Store
 
@@ -59,9 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """The local server."""
-    from c1fn.server import Server
-    from c1fn.site import Site
-    from c1fn.vite import Beside
+    from c1fn.api.pages import Site
+    from c1fn.local.page_build import Beside
+    from c1fn.local.server import Server
 
     settings = compose.settle(Settings.read(_environ()), {})
     listener = _listen(options.port)
@@ -78,9 +79,10 @@ def serve(options: argparse.Namespace) -> int:
 
 def chat(options: argparse.Namespace) -> int:
     """A conversation in the terminal, with a service elsewhere or with one of its own."""
-    from c1fn import log, terminal
-    from c1fn.terminal.endpoint import Endpoint, EndpointError, is_function_url
-    from c1fn.terminal.local import serving
+    from c1fn.local import terminal
+    from c1fn.local.terminal.endpoint import Endpoint, EndpointError, is_function_url
+    from c1fn.local.terminal.local import serving
+    from c1fn.telemetry import log
 
     environ = _everything()
     key, token = options.key or environ.get(CHAT_KEY), options.token or environ.get(CHAT_TOKEN)

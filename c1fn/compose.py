@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING, assert_never
 
 from pydantic import SecretStr
 
-from c1fn import auth, tracing
-from c1fn.converse import Chat, Limits
-from c1fn.frugal import frugal
-from c1fn.late import late
-from c1fn.log import Lines, Log
+from c1fn.chat.converse import Chat, Limits
+from c1fn.chat.tools import Tools
+from c1fn.identity import callers
 from c1fn.models import Model
 from c1fn.settings import API_KEY, Settings, SettingsError, variable
+from c1fn.startup.deferred_models import deferred
+from c1fn.startup.lazy_imports import lazy
 from c1fn.stores import Quota, Store
+from c1fn.telemetry import tracing
+from c1fn.telemetry.log import Lines, Log
 from c1fn.toolbox import TOOLS
-from c1fn.tools import Tools
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from c1fn.site import Site
+    from c1fn.api.pages import Site
 
 _log = logging.getLogger(__name__)
 
@@ -66,8 +67,8 @@ def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
 
 
 def _with_secret(settings: Settings) -> Settings:
-    with late(*LATE):
-        from c1fn.secret import SecretError, read
+    with lazy(*LATE):
+        from c1fn.identity.secret import SecretError, read
 
     try:
         return _holding(settings, read(settings.secret or "", API_KEY))
@@ -96,7 +97,7 @@ def renewal(settings: Settings) -> Renew | None:
     """How settings are renewed after a key was rejected; None where no secret holds the keys."""
     if settings.secret is None:
         return None
-    from c1fn.secret import Secret, read
+    from c1fn.identity.secret import Secret, read
 
     arn, newest = settings.secret, settings
     secret = Secret({}, lambda: read(arn, API_KEY))
@@ -115,20 +116,20 @@ def renewal(settings: Settings) -> Renew | None:
     return renew
 
 
-def identify(settings: Settings, renew: Renew | None = None) -> auth.Identify:
+def identify(settings: Settings, renew: Renew | None = None) -> callers.Identify:
     """How callers are known.
 
     :raises SettingsError: by keys, and there are none; by tokens, and nothing tells whose.
     """
     match settings.auth:
         case "iam":
-            return auth.by_iam
+            return callers.by_iam
         case "key":
-            return auth.by_key(_keys(settings), _renewed_keys(renew) if renew else None)
+            return callers.by_key(_keys(settings), _renewed_keys(renew) if renew else None)
         case "jwt":
             return _by_tokens(settings)
         case "none" | None:
-            return auth.anybody
+            return callers.anybody
         case _:
             assert_never(settings.auth)
 
@@ -140,17 +141,17 @@ def _renewed_keys(renew: Renew) -> Callable[[], Awaitable[Mapping[str, str]]]:
     return keys
 
 
-def _by_tokens(settings: Settings) -> auth.Identify:
+def _by_tokens(settings: Settings) -> callers.Identify:
     audiences = frozenset(_names(settings.jwt_audience))
     if not (settings.jwt_issuer and audiences):
         raise SettingsError(
             f"C1FN_AUTH=jwt needs {variable('jwt_issuer')} and {variable('jwt_audience')}: whose tokens are "
             "taken, and for whom they are."
         )
-    from c1fn.oidc import Issuer, Verifier
+    from c1fn.identity.oidc import Issuer, Verifier
 
     verifier = Verifier(Issuer(settings.jwt_issuer, settings.jwt_jwks))
-    return auth.by_jwt(auth.Trust(settings.jwt_issuer, audiences), verifier)
+    return callers.by_jwt(callers.Trust(settings.jwt_issuer, audiences), verifier)
 
 
 def _keys(settings: Settings) -> dict[str, str]:
@@ -180,10 +181,10 @@ def web_app(
     :param awaited: a turn follows at once.
     """
     renew = renewal(settings)
-    with frugal(), late(*LATE):
-        from c1fn import web
+    with deferred(), lazy(*LATE):
+        from c1fn.api.app import build_app
 
-        return web.build(
+        return build_app(
             lambda: chat(settings, log, renew, awaited=awaited),
             max_body=settings.max_body,
             max_answer=settings.max_answer,
@@ -279,7 +280,7 @@ def store(settings: Settings) -> Store:
         from c1fn.stores.memory import MemoryStore
 
         return MemoryStore(quota=quota)
-    with late(*LATE):
+    with lazy(*LATE):
         from c1fn.stores.dynamodb import DynamoStore, connect
 
     return DynamoStore(

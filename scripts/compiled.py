@@ -1,4 +1,4 @@
-"""Records what a start compiles from text, and writes it compiled for c1fn/runtime/compiled.py.
+"""Records what a start compiles from text, and writes it compiled for c1fn/startup/compiled.py.
 
 Runs in a process of its own with the package on its path, starts the function as it is usually set up (C1 and
 DynamoDB), and sends nothing. What a text becomes does not depend on the processor, so any machine that can
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from c1fn.runtime import compiled
+from c1fn.startup import compiled
 
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "none",

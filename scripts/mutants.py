@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 STORE = Path("c1fn/stores/dynamodb")
-TESTS = ["tests/stores/test_weather.py", "tests/stores/test_dynamodb.py", "tests/stores/test_chaos.py"]
+TESTS = ["tests/stores/test_faults.py", "tests/stores/test_dynamodb.py", "tests/stores/test_chaos.py"]
 TESTS += ["tests/stores/test_crowd.py"]
 TIME = 300  # seconds for the tests of one mutant; they take 40
 

@@ -166,14 +166,14 @@ def copy_own(tree: Path) -> None:
     shutil.copytree(ROOT / "c1fn", tree / "c1fn", ignore=shutil.ignore_patterns("__pycache__"))
     for part in DEVELOPMENT:
         shutil.rmtree(tree / part)
-    authorities.add((tree / "botocore/cacert.pem").read_text("utf-8"), tree / "c1fn/authorities")
+    authorities.add((tree / "botocore/cacert.pem").read_text("utf-8"), tree / "c1fn/startup/trusted")
 
 
 def write_compiled(architecture: str, tree: Path) -> None:
     """What a start compiles from text. The packages must be imported for that, so for another processor they
     are laid out once more, for this one.
     """
-    target = tree / "c1fn/runtime/compiled.bin"
+    target = tree / "c1fn/startup/compiled.bin"
     with tempfile.TemporaryDirectory() as other:
         here = tree
         if not (sys.platform == "linux" and platform.machine() in (architecture, MACHINES[architecture])):

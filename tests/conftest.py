@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
-from c1fn import trust
+from c1fn.startup import authorities
 from tests.secure import certificate, serving
 from tests.upstream import Upstream
 
@@ -38,11 +38,11 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
 @pytest.fixture
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The package's authorities: none yet."""
-    for variable in (*trust.NAMED, "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+    for variable in (*authorities.NAMED, "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
         monkeypatch.delenv(variable, raising=False)
     folder = tmp_path / "authorities"
     folder.mkdir()
-    monkeypatch.setattr(trust, "FOLDER", folder)
+    monkeypatch.setattr(authorities, "FOLDER", folder)
     return folder
 
 

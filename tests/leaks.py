@@ -25,7 +25,7 @@ SHORTEST = 12
 LONGEST = 60
 """Characters of it that are looked for: a log may cut what it quotes."""
 
-SHOWS_THE_CONVERSATION = ("tests/test_terminal", "tests/test_chat_command")
+SHOWS_THE_CONVERSATION = ("tests/local/test_terminal", "tests/local/test_chat_command")
 
 
 class Watch:

@@ -18,7 +18,7 @@ from c1fn.runtime.emulator import Emulator
 from c1fn.runtime.emulator.prelude import Prelude
 from c1fn.runtime.lifespan import Lifespan
 from c1fn.settings import SettingsError
-from c1fn.wire import error_card
+from c1fn.wires.c1 import error_card
 from handler import Handler, InvocationFailed
 from tests.processes import chat_body
 from tests.rie import MANAGED, WRAPPED, Rie, running

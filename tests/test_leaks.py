@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient
 
-from c1fn.auth import Caller
-from c1fn.body import read_ask
+from c1fn.api.bodies import read_ask
 from c1fn.errors import AnswerGarbled, BadField
+from c1fn.identity.callers import Caller
 from c1fn.runtime.emulator import Emulator
 from c1fn.turn import Ask, Message
 from tests.leaks import Watch, watch

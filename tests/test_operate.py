@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from c1fn import errors
-from c1fn.log import LOCAL, UNITS, RefusedLine, TurnLine, fields, pseudonym
+from c1fn.telemetry.log import LOCAL, UNITS, RefusedLine, TurnLine, fields, pseudonym
 from c1fn.turn import State
 from tests import cloudformation
 

@@ -11,10 +11,10 @@ import boto3
 import pytest
 
 from c1fn import compose
-from c1fn.log import BY_CODE, NAMESPACE, UNITS
-from c1fn.log import FUNCTION as FUNCTION_NAME
 from c1fn.settings import Settings, variable
 from c1fn.stores.dynamodb import table
+from c1fn.telemetry.log import BY_CODE, NAMESPACE, UNITS
+from c1fn.telemetry.log import FUNCTION as FUNCTION_NAME
 from scripts import package
 from tests import cloudformation
 

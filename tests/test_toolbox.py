@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from c1fn.chat.tools import Tools
 from c1fn.toolbox import TOOLS, current_time
-from c1fn.tools import Tools
 from c1fn.turn import ToolCall
 
 

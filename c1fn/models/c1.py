@@ -23,7 +23,6 @@ from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from c1fn import trust
 from c1fn.errors import (
     AnswerCut,
     AnswerGarbled,
@@ -36,14 +35,15 @@ from c1fn.errors import (
     ModelUnavailable,
 )
 from c1fn.events import Delta, ModelEvent
-from c1fn.late import late
 from c1fn.models import ToolSpec
 from c1fn.models.chunks import Round, whole
+from c1fn.models.net.transport import Transport, mounts
 from c1fn.models.sse import Decoder, EventTooLong
-from c1fn.models.transport import Transport, mounts
+from c1fn.startup import authorities
+from c1fn.startup.lazy_imports import lazy
 from c1fn.turn import Message
 
-with late("openai"):
+with lazy("openai"):
     import httpx2  # the transport of the openai package: its errors reach us while a body is read
     import openai
 
@@ -214,7 +214,7 @@ def _transport(timeouts: Timeouts) -> httpx2.AsyncClient:
     limits = httpx2.Limits(
         max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE
     )
-    context = trust.context(os.environ) or httpx2.create_ssl_context()
+    context = authorities.context(os.environ) or httpx2.create_ssl_context()
     return openai.DefaultAsyncHttpx2Client(
         timeout=_patience(timeouts),
         limits=limits,

@@ -5,7 +5,7 @@ import gc
 # Importing makes next to no garbage, and looking for it takes a third of the cold start.
 gc.disable()
 
-from c1fn.runtime import compiled  # noqa: E402
+from c1fn.startup import compiled  # noqa: E402
 
 compiled.install()  # before anything is imported that compiles texts
 

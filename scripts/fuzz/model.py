@@ -15,16 +15,16 @@ from itertools import count
 import httpx2
 import openai
 
-from c1fn.converse import Chat, Limits
+from c1fn.chat.converse import Chat, Limits
+from c1fn.chat.tools import Tools
 from c1fn.errors import Internal, ModelError
 from c1fn.events import Called, Delta, Ended, Failed, Finished
 from c1fn.models import sse
 from c1fn.models.c1 import C1Model, Timeouts
 from c1fn.stores.memory import MemoryStore
 from c1fn.toolbox import TOOLS
-from c1fn.tools import Tools
 from c1fn.turn import Ask, Message
-from c1fn.wire import Wire
+from c1fn.wires.c1 import Wire
 from scripts.fuzz.books import Books, megabytes
 from scripts.fuzz.mutate import Chance, deep, written
 from tests.upstream import EVENT_STREAM, Answer, Fault, Upstream, call, say

@@ -97,7 +97,7 @@ def test_the_sources_in_it_are_c1fns_own(built: tuple[Path, Path]) -> None:
 def test_tokens_can_be_verified_with_nothing_beside_the_package(python: Path, unpacked: Path) -> None:
     """The compiled half of cffi is enough for cryptography."""
     code = (
-        "from cryptography.hazmat.primitives.asymmetric import rsa; import c1fn.oidc, jwt;"
+        "from cryptography.hazmat.primitives.asymmetric import rsa; import c1fn.identity.oidc, jwt;"
         "key = rsa.generate_private_key(65537, 2048); token = jwt.encode({'sub': 'ann'}, key, 'RS256');"
         "print(jwt.decode(token, key.public_key(), ['RS256'])['sub'])"
     )
@@ -114,7 +114,7 @@ def test_nothing_of_development_is_in_it(built: tuple[Path, Path]) -> None:
 
 
 def test_every_authority_that_botocore_lists_is_found_by_its_name(built: tuple[Path, Path]) -> None:
-    folder = built[0] / "c1fn/authorities"
+    folder = built[0] / "c1fn/startup/trusted"
     listed = authorities.CERTIFICATE.findall((built[0] / "botocore/cacert.pem").read_text("utf-8"))
     assert len(listed) > 100
     assert sorted(path.read_text() for path in folder.iterdir()) == sorted(f"{pem}\n" for pem in listed)
@@ -127,7 +127,7 @@ def test_what_a_start_compiles_from_text_is_in_it_compiled(
 ) -> None:
     """Next to nothing is left to compile when it starts; and it is the same for both processors."""
     other = ({*package.PLATFORMS} - {ARCHITECTURE}).pop()
-    name = "c1fn/runtime/compiled.bin"
+    name = "c1fn/startup/compiled.bin"
     assert (build(other, tmp_path)[0] / name).read_bytes() == (unpacked / name).read_bytes()
     code = (
         "import asyncio, sys; from c1fn.runtime import compiled; print(compiled.install()); seen = []\n"

@@ -1,4 +1,4 @@
-"""Many machines on one thread, in bad weather; then the books are checked.
+"""Many machines on one thread, under injected faults; then the books are checked.
 
 Each machine is a real thread with an event loop, a client and a store of its own. It opens turns, a fifth of
 them with a responseId that others use too, and then answers, fails, dies, or sleeps beyond its lease and
@@ -19,7 +19,7 @@ from c1fn.errors import Busy, LeaseLost, StoreUnavailable
 from c1fn.stores import LEASE, Claim, Replay, Running
 from c1fn.stores.dynamodb import DynamoStore, connect
 from c1fn.turn import Ask, Message, State, Turn
-from tests.stores.weather import Weather
+from tests.stores.faults import Faults
 
 SPEED = 60.0
 MACHINES = 8
@@ -258,7 +258,7 @@ class Storm:
         self.table = table
         self.seed = seed
         self.turns = turns
-        self.weather = Weather(seed, rate)
+        self.injected = Faults(seed, rate)
         self.books = Books()
         self.thread_id = f"seed-{seed}"
         self.origin = time.monotonic()
@@ -280,18 +280,18 @@ class Storm:
             thread.start()
         for thread in threads:
             thread.join()
-        calls = self.weather.calls
-        self.weather.clear()
+        calls = self.injected.calls
+        self.injected.clear()
         if self.failures:
             raise self.failures[0]
         stored = asyncio.run(self._close())
-        self.weather.close()
+        self.injected.close()
         return Result(
             turns=len(stored),
             acknowledged=len(self.books.acknowledged),
             model_calls=sum(map(len, self.books.attempts.values())),
             calls=calls,
-            faults=self.weather.faults,
+            faults=self.injected.faults,
             told=self.books.told,
             wrong=[f"seed {self.seed}: {one}" for one in check(self.books, stored)],
         )
@@ -304,7 +304,7 @@ class Storm:
 
     async def _machine(self, number: int) -> None:
         client = connect(self.endpoint)
-        self.weather.over(client)
+        self.injected.over(client)
         rng = random.Random(self.seed * 1000 + number)
         store = DynamoStore(client, self.table, clock=self.clock, sleep=self.sleep, jitter=rng.random)
         machine = Machine(number, self.thread_id, self.books, rng)

@@ -1,4 +1,4 @@
-"""Half of a crowd: a process whose callers all begin turns of one owner at the same moment, in bad weather.
+"""Half of a crowd: a process whose callers all begin turns of one owner at the same moment, with faults.
 
 It says that it is ready, waits for a line, and tells in JSON what its callers were told. Replies are lost and
 calls are done twice, but none arrives after it was given up: such a one may count a turn twice.
@@ -15,7 +15,7 @@ from c1fn.errors import OverQuota
 from c1fn.stores import Claim, Quota
 from c1fn.stores.dynamodb import DynamoStore, connect
 from c1fn.turn import Ask, Message
-from tests.stores.weather import Weather
+from tests.stores.faults import Faults
 
 OWNER = "crowd"
 KINDS = {"lost": 5, "unsent": 2, "throttled": 2, "twice": 2, "stale": 2}
@@ -38,8 +38,8 @@ async def caller(store: DynamoStore, thread_id: str) -> str:
 
 async def crowd(options: argparse.Namespace) -> dict[str, int]:
     client = connect(options.endpoint)
-    weather = Weather(options.seed, RATE, KINDS)
-    weather.over(client)
+    faults = Faults(options.seed, RATE, KINDS)
+    faults.over(client)
     store = DynamoStore(
         client,
         options.table,
@@ -53,8 +53,8 @@ async def crowd(options: argparse.Namespace) -> dict[str, int]:
     names = [f"{options.seed}-{number}" for number in range(options.callers)]
     told = Counter(await asyncio.gather(*(caller(store, name) for name in names)))
     await store.aclose()
-    weather.close()
-    return told | Counter(lost=weather.faults["lost"])
+    faults.close()
+    return told | Counter(lost=faults.faults["lost"])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from tests.stores.chaos import chaos
 
 
 def test_chaos(dynamodb: str) -> None:
-    """Eight machines on one thread, in bad weather, with zombies: nothing is lost, doubled or mixed up."""
+    """Eight machines on one thread, with faults and zombies: nothing is lost, doubled or mixed up."""
     name = f"c1fn-{uuid.uuid4()}"
     client = connect(dynamodb)
     table.create(client, name)

@@ -30,8 +30,8 @@ from botocore.exceptions import (
     ConnectionError as NoConnectionError,
 )
 
-from c1fn import aws
 from c1fn.errors import StoreUnavailable
+from c1fn.startup import aws
 
 WORKERS = 16
 """Threads, and sockets: an open takes three at once, a turn of 5 MB about as many as there are."""

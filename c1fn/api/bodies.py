@@ -1,0 +1,173 @@
+"""What clients send: JSON bytes → checked values, or a refusal that names the field.
+
+The shape is the C1 quickstart's: `{prompt, threadId, responseId}`, where `prompt` is an OpenAI chat message
+with an optional `id`. Fields that newer clients may add are let be; what would change the meaning is not.
+"""
+
+import re
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from c1fn.errors import BadField, BadRequest, NotJson, RoleNotAllowed, UnsupportedPart
+from c1fn.identity.callers import Caller
+from c1fn.turn import Ask, Message
+
+ID_LENGTH = 128
+"""Characters of any id; a UUID has 36."""
+
+TITLE_LENGTH = 200
+"""Characters of a title that a person gives; those made from a prompt are shorter."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def _printable(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("must not contain control characters")
+    return value
+
+
+# The pattern is for the schema: the validator says it in words.
+_SHOWN = {"pattern": r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]+$"}
+
+Id = Annotated[
+    str,
+    Field(min_length=1, max_length=ID_LENGTH, json_schema_extra=_SHOWN),
+    AfterValidator(_printable),
+]
+"""A name chosen by a client: any printable characters, in any script."""
+
+Title = Annotated[
+    str,
+    Field(min_length=1, max_length=TITLE_LENGTH, json_schema_extra=_SHOWN),
+    AfterValidator(_printable),
+]
+
+
+WORD = r"[^\s\x1c-\x1f\x85]"
+"""What a prompt must hold one of: a character that Python does not take for a blank. Other languages' ``\\s``
+leaves out the five that are named."""
+
+
+def _some_words(schema: dict[str, Any]) -> None:
+    """Tell in the schema what ``read_prompt`` asks for: one part at least must have a text."""
+    text, parts = schema["anyOf"]
+    text["pattern"] = WORD
+    parts["contains"] = {"properties": {"text": {"pattern": WORD}}}
+
+
+class TextPart(BaseModel):
+    type: Literal["text"]
+    text: str
+
+
+class Prompt(BaseModel):
+    """An OpenAI user message. https://platform.openai.com/docs/api-reference/chat/create"""
+
+    role: Literal["user"]
+    content: str | list[TextPart] = Field(json_schema_extra=_some_words)
+    id: Id | None = None
+
+
+class ThreadBody(BaseModel):
+    """A thread to create. Without an id it gets one; its title may also come from its first prompt."""
+
+    threadId: Id | None = None  # noqa: N815 - the client's own spelling, shown in the schema
+    title: Title | None = None
+    prompt: Prompt | None = None
+
+
+class TitleBody(BaseModel):
+    """A thread's new name."""
+
+    title: Title
+
+
+class AnswerBody(BaseModel):
+    """An answer as its reader left it: with the state of its form."""
+
+    content: str = Field(min_length=1)
+
+
+class StopBody(BaseModel):
+    """Which answer to stop; without a name, whichever is being written."""
+
+    responseId: Id | None = None  # noqa: N815 - the client's own spelling
+
+
+class ChatBody(BaseModel):
+    """What the official client posts."""
+
+    model_config = ConfigDict(title="ChatRequest")
+
+    prompt: Prompt
+    threadId: Id  # noqa: N815 - the client's own spelling, shown in the schema
+    responseId: Id  # noqa: N815 - the same
+
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+def read_ask(body: bytes, caller: Caller) -> Ask:
+    """The body as an Ask of this caller.
+
+    :raises BadRequest: what is wrong, with the field's path.
+    """
+    chat = read(ChatBody, body)
+    message = read_prompt(chat.prompt)
+    return Ask(caller.owner, chat.threadId, chat.responseId, message)
+
+
+def read_prompt(prompt: Prompt) -> Message:
+    """:raises BadField: it says nothing at all."""
+    text = prompt.content if isinstance(prompt.content, str) else "".join(p.text for p in prompt.content)
+    if not text.strip():  # some models refuse what is blank, and the reason would not reach the person
+        raise BadField("must not be empty", field="prompt.content")
+    return Message("user", text, id=prompt.id)
+
+
+def read(shape: type[Shape], body: bytes) -> Shape:
+    """The body in this shape.
+
+    :raises BadRequest: what is wrong, with the field's path.
+    """
+    try:
+        return shape.model_validate_json(body)
+    except ValidationError as error:
+        raise refusal(error) from None  # pydantic's error carries the input: the prompt
+
+
+def refusal(error: ValidationError) -> BadRequest:
+    """The first complaint, in our form."""
+    first: Any = error.errors(include_url=False, include_input=True, include_context=False)[0]
+    # A union names its branch after the field's name; the client knows no branches.
+    place = [str(step) for step in first["loc"] if not re.match(r"str$|list\[", str(step))]
+    field = ".".join(place) or None
+    match first["type"], place:
+        case "json_invalid", _:
+            return NotJson(f"The body must be a JSON object. {first['msg']}.")  # tells a position, no text
+        case "model_type", []:
+            return NotJson()
+        case "literal_error", ["prompt", "role"]:
+            return RoleNotAllowed(field=field)
+        case "string_type" | "list_type", ["prompt", "content", *_]:
+            return _content_refusal(error)
+    return BadField(sentence(first["msg"]), field=field)
+
+
+def _content_refusal(error: ValidationError) -> BadRequest:
+    """Why neither a text nor parts: the deepest complaint is about what the client meant."""
+    deepest: Any = max(error.errors(include_url=False), key=lambda e: len(e["loc"]))
+    if deepest["type"] == "literal_error":
+        index = next(step for step in deepest["loc"] if isinstance(step, int))
+        return UnsupportedPart(
+            "Only text parts are accepted; images, audio and files are not.",
+            field=f"prompt.content.{index}.type",
+        )
+    return BadField("must be a text or a list of text parts", field="prompt.content")
+
+
+def sentence(message: str) -> str:
+    """A validator's complaint without pydantic's word for where it comes from."""
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,202 @@
+"""The OpenAPI document, made from the classes that do the work: the bodies that are read, the errors raised.
+
+Strategy: the framework knows paths and parameters; `ENDPOINTS` tells for each of them what it takes, what it
+answers, and which errors it may end in. Their statuses and codes come from the errors themselves, so that the
+document cannot drift. It is made when somebody asks for it: a start pays nothing.
+
+https://spec.openapis.org/oas/v3.1.0 · https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import models_json_schema
+
+from c1fn.api.bodies import AnswerBody, ChatBody, Id, StopBody, ThreadBody, TitleBody
+from c1fn.errors import (
+    BadField,
+    BadRequest,
+    C1fnError,
+    Internal,
+    IssuerUnavailable,
+    NotFound,
+    RoleNotAllowed,
+    StoreError,
+    Unauthorized,
+    UnsupportedPart,
+    kinds,
+)
+
+REFS = "#/components/schemas/{model}"
+
+
+class Health(BaseModel):
+    status: Literal["ok"]
+    version: str
+
+
+class Thread(BaseModel):
+    """What a list of threads shows of one."""
+
+    threadId: str  # noqa: N815 - the client's own spelling, as below
+    title: str
+    createdAt: datetime  # noqa: N815
+    updatedAt: datetime  # noqa: N815
+    isRunning: bool  # noqa: N815
+
+
+class Threads(BaseModel):
+    """A page of threads, newest first."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["threads", "cursor"]})
+
+    threads: list[Thread]
+    cursor: str | None = Field(None, description="Asks for the next page; null on the last one.")
+
+
+class Message(BaseModel):
+    """What people see of a prompt or an answer."""
+
+    id: str
+    role: Literal["user", "assistant"]
+    content: str
+    running: Id = Field("", description="Of a prompt that is being answered: the responseId to follow.")
+
+
+class Stopping(BaseModel):
+    stopping: bool = Field(description="Whether such an answer was being written.")
+
+
+class Problem(BaseModel):
+    """A refusal. https://www.rfc-editor.org/rfc/rfc9457"""
+
+    type: str = Field(description="`urn:c1fn:error:` and the code.")
+    title: str
+    status: int
+    detail: str = Field(description="What is wrong, where, and what to do.")
+    code: str
+    field: str = Field("", description="The place in the request, as a path, where there is one.")
+
+
+SHAPES = (Health, Thread, Threads, Message, Stopping, Problem, ChatBody, ThreadBody, TitleBody)
+BODIES = (AnswerBody, StopBody)
+
+Errors = tuple[type[C1fnError], ...]
+Endpoint = tuple[type[BaseModel] | None, int, dict[str, Any] | None, Errors]
+
+
+def _below(root: type[C1fnError]) -> Errors:
+    return tuple(kind for kind in kinds() if issubclass(kind, root))
+
+
+ANYWHERE: Errors = (*_below(Unauthorized), IssuerUnavailable, Internal, *_below(StoreError))
+IN_A_PROMPT: Errors = (RoleNotAllowed, UnsupportedPart)
+IN_A_BODY: Errors = tuple(kind for kind in _below(BadRequest) if kind not in IN_A_PROMPT)
+ON_A_THREAD: Errors = (BadField, NotFound)
+
+
+def _json(shape: type[BaseModel]) -> dict[str, Any]:
+    return {"$ref": REFS.format(model=shape.__name__)}
+
+
+_THREAD = _json(Thread)
+
+ENDPOINTS: dict[tuple[str, str], Endpoint] = {
+    ("get", "/healthz"): (None, 200, _json(Health), ()),
+    ("post", "/api/chat"): (ChatBody, 200, None, tuple(kinds())),
+    ("get", "/api/threads/{threadId}/turns/{responseId}"): (None, 200, None, tuple(kinds())),
+    ("get", "/api/threads"): (None, 200, _json(Threads), (*ANYWHERE, BadField)),
+    ("post", "/api/threads"): (ThreadBody, 201, _THREAD, (*ANYWHERE, *IN_A_BODY, *IN_A_PROMPT)),
+    ("get", "/api/threads/{threadId}/messages"): (
+        None,
+        200,
+        {"type": "array", "items": _json(Message)},
+        (*ANYWHERE, *ON_A_THREAD),
+    ),
+    ("put", "/api/threads/{threadId}"): (TitleBody, 200, _THREAD, (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY)),
+    ("delete", "/api/threads/{threadId}"): (None, 204, None, (*ANYWHERE, *ON_A_THREAD)),
+    ("put", "/api/threads/{threadId}/messages/{responseId}"): (
+        AnswerBody,
+        204,
+        None,
+        (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY),
+    ),
+    ("post", "/api/threads/{threadId}/stop"): (
+        StopBody,
+        200,
+        _json(Stopping),
+        (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY),
+    ),
+}
+"""By verb and path: what it takes, its status when all is well, what it answers then (None: a stream, or
+nothing), and how it refuses."""
+
+OPTIONAL = (StopBody, ThreadBody)
+"""Bodies that may be left out."""
+
+
+def complete(document: dict[str, Any]) -> dict[str, Any]:
+    """The framework's document with what it does not know."""
+    components = {
+        "schemas": models_json_schema([(s, "validation") for s in (*SHAPES, *BODIES)], ref_template=REFS)[1][
+            "$defs"
+        ],
+        "securitySchemes": {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+        },
+    }
+    for (verb, path), (takes, status, answers, errors) in ENDPOINTS.items():
+        operation = document["paths"][path][verb]
+        if takes is not None:
+            content = {"application/json": {"schema": _json(takes)}}
+            operation["requestBody"] = {"required": takes not in OPTIONAL, "content": content}
+        operation["responses"] = {str(status): _success(status, answers), **_refusals(errors)}
+        if errors:  # whether anybody is asked who they are is the deployer's choice
+            operation["security"] = [{}, {"bearer": []}, {"key": []}]
+    return {**document, "components": components}
+
+
+def _success(status: int, answers: dict[str, Any] | None) -> dict[str, Any]:
+    if answers is not None:
+        return {"description": "Done.", "content": {"application/json": {"schema": answers}}}
+    if status != 200:  # noqa: PLR2004 - HTTP's OK
+        return {"description": "Done."}
+    return {
+        "description": "The model's deltas as they are, UTF-8 text without framing. A browser gets a refusal "
+        "in this form too, as a C1 error card; then the header tells its code.",
+        "headers": {"c1fn-error": _header(kinds(), required=False)},
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+    }
+
+
+def _refusals(errors: Iterable[type[C1fnError]]) -> dict[str, Any]:
+    statuses = sorted({error.status for error in errors})
+    return {
+        str(status): _refusal(sorted({e for e in errors if e.status == status}, key=lambda e: e.code))
+        for status in statuses
+    }
+
+
+def _refusal(errors: list[type[C1fnError]]) -> dict[str, Any]:
+    headers = {"c1fn-error": _header(errors, required=True)}
+    if any(error.retry_after is not None for error in errors):
+        wait = {"type": "string", "pattern": "^[0-9]+$"}
+        headers["retry-after"] = {"description": "Seconds after which a retry can help.", "schema": wait}
+    told = {"properties": {"code": _codes(errors), "status": {"const": errors[0].status}}}
+    schema = {"allOf": [_json(Problem), told]}
+    return {
+        "description": "; ".join(sorted({error.title for error in errors})) + ".",
+        "headers": headers,
+        "content": {"application/problem+json": {"schema": schema}},
+    }
+
+
+def _codes(errors: Iterable[type[C1fnError]]) -> dict[str, Any]:
+    return {"type": "string", "enum": [error.code for error in errors]}
+
+
+def _header(errors: Iterable[type[C1fnError]], *, required: bool) -> dict[str, Any]:
+    return {"description": "The code of a refusal.", "required": required, "schema": _codes(errors)}

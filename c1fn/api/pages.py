@@ -1,0 +1,81 @@
+"""The page at `/`: the official client's once it is built, a plain one until then.
+
+Strategy: the name of every built file but `index.html` holds a hash of its content, so a browser may keep it
+for ever, and asks only for the index each time. The files are listed when the build is shown, and only a
+listed name is ever opened. A server answers before its page is built (``vite.py``), so the site is told
+where a build lies while it serves.
+
+A page may load its own files and speak to its own server, and be part of no other page. Pictures are the one
+exception: an answer shows some from anywhere.
+
+https://www.rfc-editor.org/rfc/rfc8246 (immutable)
+https://www.w3.org/TR/CSP3/
+"""
+
+import importlib.resources
+import re
+from base64 import b64encode
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, HTMLResponse, Response
+
+FOR_EVER = "public, max-age=31536000, immutable"
+"""A year, the longest that caches are asked to believe."""
+
+ASK_AGAIN = "no-cache"
+
+_PLAIN_PAGE = importlib.resources.files("c1fn.api").joinpath("page.html").read_text("utf-8")
+_NOTE = "<!-- note -->"
+_SCRIPTS = re.findall(r"<script>(.*?)</script>", _PLAIN_PAGE, re.DOTALL)
+_HASHES = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in _SCRIPTS)
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        f"script-src 'self' {_HASHES}",
+        "style-src 'self' 'unsafe-inline'",  # the official client styles its elements in place
+        "img-src 'self' https: data: blob:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+
+PAGE = {
+    "cache-control": ASK_AGAIN,
+    "content-security-policy": POLICY,
+    "cross-origin-opener-policy": "same-origin",
+    "referrer-policy": "no-referrer",
+}
+
+
+class Site:
+    """What a browser gets. ``note`` is a sentence for the plain page: how to get the other one."""
+
+    def __init__(self) -> None:
+        self.note = ""
+        self._index: Path | None = None
+        self._assets: dict[str, Path] = {}
+
+    def show(self, build: Path) -> None:
+        """From now on serve this build: a folder with `index.html` and `assets/`."""
+        self._assets = {path.name: path for path in (build / "assets").iterdir() if path.is_file()}
+        self._index = build / "index.html"
+
+    async def page(self) -> Response:
+        """`/`."""
+        if self._index:
+            return FileResponse(self._index, headers=PAGE)
+        note = f'<p id="note">{escape(self.note)}</p>' if self.note else ""
+        return HTMLResponse(_PLAIN_PAGE.replace(_NOTE, note), headers=PAGE)
+
+    async def asset(self, name: str) -> Response:
+        """`/assets/{name}`."""
+        if name not in self._assets:
+            raise HTTPException(404)
+        return FileResponse(self._assets[name], headers={"cache-control": FOR_EVER})

@@ -1,0 +1,70 @@
+"""A reply as a streamed ASGI response.
+
+Starlette's StreamingResponse would end the turn with its client. Here the client's leaving only ends the
+sending: the response then waits for the turn itself, so that no platform freezes the process before the
+turn is stored.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from c1fn.chat.reply import Reply
+from c1fn.events import Event, Failed, Finished
+from c1fn.wires.c1 import Wire
+
+SILENCE = 10.0
+"""Seconds of silence after which a keep-alive is sent: a third of the shortest idle limit (an edge-optimised
+REST API's 30 s), so that one lost moment does not cut the stream. Also how long the headers wait for a first
+event, which decides the status."""
+
+
+class StreamedReply(Response):
+    """Streams a reply whose first events were taken already, to learn the status."""
+
+    def __init__(
+        self,
+        first: list[Event],
+        reply: Reply,
+        headers: Mapping[str, str],
+        settle: Callable[[], Awaitable[None]],
+    ) -> None:
+        """:param settle: what is still to do when the client has everything, before a platform may freeze."""
+        super().__init__(headers=dict(headers))
+        del self.headers["content-length"]
+        self._first = first
+        self._reply = reply
+        self._settle = settle
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
+        left = asyncio.create_task(_departure(receive))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await self._stream(send, left)
+            await self._reply.over()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except OSError:  # the server's word for a client that has left, in ASGI 2.4
+            await self._reply.over()
+        finally:
+            left.cancel()
+            await self._settle()
+
+    async def _stream(self, send: Send, left: "asyncio.Task[None]") -> None:
+        """The bytes of the reply, up to its last event or until the client has left; never an empty chunk."""
+        wire, events = Wire(), self._first
+        while True:
+            chunk = wire.encode(events) if events else wire.keep_alive()
+            if left.done():
+                return
+            if chunk:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if self._reply.ended or (events and isinstance(events[-1], Failed | Finished)):
+                return
+            events = await self._reply.take(SILENCE)
+
+
+async def _departure(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,152 @@
+"""The thread endpoints: what the official client's hooks ask for, per caller.
+
+A thread's id may hold any printable character. In a path it is percent-encoded as one segment, so paths are
+matched as they were sent and ids are decoded after the match: see ``AsSent``.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import quote, unquote
+from uuid import uuid4
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BeforeValidator
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from c1fn.api.bodies import AnswerBody, Id, StopBody, ThreadBody, TitleBody, read, read_prompt
+from c1fn.errors import by_code
+from c1fn.identity.callers import Identify
+from c1fn.stores import Store
+from c1fn.turn import UNTITLED, State, Thread, Turn, title_of
+from c1fn.wires.c1 import error_card
+
+PAGE = 50
+"""Threads on a page: more than a side bar shows at once."""
+
+_Decoded = BeforeValidator(unquote)
+ThreadId = Annotated[Id, _Decoded, Path(alias="threadId", description="Percent-encoded.")]
+ResponseId = Annotated[Id, _Decoded, Path(alias="responseId", description="Percent-encoded.")]
+
+
+class AsSent:
+    """Lets routes match the path as it was sent, so that an encoded slash stays inside its segment."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            raw = scope.get("raw_path")
+            scope = {**scope, "path": raw.decode("ascii", "replace") if raw else quote(scope["path"])}
+        await self._app(scope, receive, send)
+
+
+def router(
+    store: Callable[[Request], Store],
+    body: Callable[[Request], Awaitable[bytes]],
+    answer: Callable[[Request], Awaitable[bytes]],
+    identify: Identify,
+) -> APIRouter:
+    """The routes.
+
+    :param store: the process's store, once it has started.
+    :param body: reads a request's body within the limit.
+    :param answer: reads a body that holds a whole answer: it may be larger than any prompt.
+    :param identify: who calls, and so whose threads these are.
+    """
+
+    async def known(request: Request) -> str:
+        return (await identify(request.scope)).owner
+
+    # Asked before anything else is looked at: a stranger learns nothing, not even a limit.
+    Owner = Annotated[str, Depends(known)]  # noqa: N806 - a type
+
+    routes = APIRouter(prefix="/api/threads", tags=["threads"])
+
+    @routes.get("")
+    async def list_threads(
+        request: Request,
+        owner: Owner,
+        cursor: Annotated[str | None, Query(max_length=2048)] = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = PAGE,
+    ) -> Response:
+        """A page of the caller's threads, newest first; `cursor` asks for the page after it."""
+        page = await store(request).threads(owner, cursor=cursor, limit=limit)
+        return JSONResponse({"threads": [_thread(t) for t in page.threads], "cursor": page.cursor})
+
+    @routes.post("", status_code=201)
+    async def create_thread(request: Request, owner: Owner) -> Response:
+        """Create a thread; one that exists is left as it is."""
+        wanted = read(ThreadBody, await body(request) or b"{}")
+        words = title_of(read_prompt(wanted.prompt)) if wanted.prompt else UNTITLED
+        title = wanted.title or words
+        thread = await store(request).create(owner, wanted.threadId or str(uuid4()), title)
+        return JSONResponse(_thread(thread), 201)
+
+    @routes.get("/{threadId}/messages")
+    async def load_messages(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
+        """The messages that people see, oldest first."""
+        return JSONResponse(visible(await store(request).load(owner, thread_id)))
+
+    @routes.put("/{threadId}")
+    async def rename_thread(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
+        """Give the thread another title."""
+        title = read(TitleBody, await body(request)).title
+        return JSONResponse(_thread(await store(request).rename(owner, thread_id, title)))
+
+    @routes.delete("/{threadId}", status_code=204)
+    async def delete_thread(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
+        """Delete the thread; an answer that is being written to it ends."""
+        await store(request).delete(owner, thread_id)
+        return Response(status_code=204)
+
+    @routes.put("/{threadId}/messages/{responseId}", status_code=204)
+    async def save_answer(
+        request: Request, owner: Owner, thread_id: ThreadId, response_id: ResponseId
+    ) -> Response:
+        """Keep an answer as its reader left it: the state of its form."""
+        content = read(AnswerBody, await answer(request)).content
+        await store(request).revise(owner, thread_id, response_id, content)
+        return Response(status_code=204)
+
+    @routes.post("/{threadId}/stop")
+    async def stop_answer(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
+        """End the answer that is being written; what was said so far is kept."""
+        response_id = read(StopBody, await body(request) or b"{}").responseId
+        return JSONResponse({"stopping": await store(request).stop(owner, thread_id, response_id)})
+
+    return routes
+
+
+def visible(turns: Iterable[Turn]) -> list[dict[str, str]]:
+    """What people see of a thread: prompts and answers, failures as the card they were shown as.
+
+    A prompt that is being answered names that answer as ``running``: it can be followed.
+    """
+    messages = []
+    for turn in turns:
+        prompt_id = turn.prompt.id or f"{turn.response_id}-prompt"
+        running = {"running": turn.response_id} if turn.state is State.RUNNING else {}
+        messages.append({"id": prompt_id, "role": "user", "content": turn.prompt.content, **running})
+        # An answer that its reader saved was saved as it was seen, card and all.
+        failed = turn.state in (State.FAILED, State.INTERRUPTED) and turn.revised is None
+        answer = turn.visible + (error_card(by_code(turn.error)) if failed else "")
+        if answer:
+            messages.append({"id": turn.response_id, "role": "assistant", "content": answer})
+    return messages
+
+
+def _thread(thread: Thread) -> dict[str, Any]:
+    return {
+        "threadId": thread.id,
+        "title": thread.title,
+        "createdAt": _iso(thread.created),
+        "updatedAt": _iso(thread.updated),
+        "isRunning": thread.running,
+    }
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,341 @@
+"""One turn, in order: open, pour, commit, and only then say that it is finished.
+
+A turn is a task of its own, at the model's pace; the client reads it through a ``Reply`` at its own pace.
+What can end a turn early arrives as one cancellation of the model's stream: the time for an answer, a stop
+that somebody asked for, a lease that was lost. So a delta costs no timer and no task switch of its own.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import assert_never
+
+from c1fn.chat.draft import Draft
+from c1fn.chat.reply import Reply
+from c1fn.chat.tools import Tools
+from c1fn.errors import (
+    AnswerEmpty,
+    AnswerTooLong,
+    AnswerWithheld,
+    C1fnError,
+    ContextTooLong,
+    Internal,
+    Interrupted,
+    LeaseLost,
+    ModelError,
+    OutOfTime,
+    StoreError,
+    TooManyRounds,
+    by_code,
+)
+from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, Working
+from c1fn.models import Model
+from c1fn.stores import RENEWAL, Claim, Replay, Running, Store
+from c1fn.telemetry.log import LOCAL, Log, Origin
+from c1fn.telemetry.timings import Watch
+from c1fn.telemetry.tracing import UNTRACED, Tracer
+from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, estimated_tokens, for_model
+
+GRACE = 2.0
+"""Seconds that running turns get to finish when the process is asked to end, before they are interrupted:
+who pressed Ctrl-C waits no longer, and a platform that asks at all allows about as much."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one turn may take. See the settings of the same names."""
+
+    history_turns: int
+    history_tokens: int
+    max_answer: int
+    max_seconds: float
+    max_rounds: int
+
+
+class Chat:
+    """The conversations of one process."""
+
+    def __init__(
+        self,
+        store: Store,
+        model: Model,
+        tools: Tools,
+        limits: Limits,
+        log: Log,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        tracer: Tracer = UNTRACED,
+    ) -> None:
+        self.store = store
+        self.model = model
+        self._tools = tools
+        self._limits = limits
+        self.log = log
+        self._clock = clock
+        self._sleep = sleep
+        self._tracer = tracer
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = False
+
+    async def begin(self, ask: Ask, *, seconds: float | None = None, origin: Origin = LOCAL) -> Reply:
+        """Open the turn; what it says then comes through the reply.
+
+        :param seconds: how long the platform lets this request live; None: as long as the limits say.
+        :param origin: where the request came from, for the log.
+        :raises Refused: the thread says no.
+        :raises Interrupted: the process is about to end.
+        :raises StoreUnavailable: nothing was stored, nothing was asked of the model.
+        """
+        if self._draining:
+            raise Interrupted
+        watch = Watch(self._clock, self._tracer.begin("turn", origin.trace))
+        try:
+            with watch.storing("store.open"):
+                opened = await self.store.open(ask, history=self._limits.history_turns)
+        except C1fnError as error:
+            watch.ends("refused", error.code)
+            raise
+        reply = Reply()
+        match opened:
+            case Replay(turn):
+                watch.ends("replayed")
+                _retell(turn, reply)
+            case Running():
+                watch.ends("followed")
+                self._start(self._follow(ask.owner, ask.thread_id, ask.response_id, reply), reply)
+            case Claim():
+                limit = min(self._limits.max_seconds, seconds or self._limits.max_seconds)
+                counting = asyncio.ensure_future(self.store.admit(opened))
+                self._start(self._run(Draft(opened, origin, watch, counting), reply, limit), reply)
+            case _:
+                assert_never(opened)
+        return reply
+
+    async def follow(self, owner: str, thread_id: str, response_id: str) -> Reply:
+        """The answer of a turn from its beginning to its end, wherever it runs. Unknown: it says NotFound."""
+        reply = Reply()
+        self._start(self._follow(owner, thread_id, response_id, reply), reply)
+        return reply
+
+    async def drain(self, grace: float = GRACE) -> None:
+        """Begin no more turns, let those that run finish for a while, and interrupt the rest visibly."""
+        self._draining = True
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def aclose(self, grace: float = GRACE) -> None:
+        """Drain, and close the store, the model and the tracer."""
+        await self.drain(grace)
+        await self.model.aclose()
+        await self.store.aclose()
+        await self._tracer.aclose()
+
+    async def settle(self) -> None:
+        """Finish what was left for later: the store's, and the sending of spans. After the last byte."""
+        await self.store.settle()
+        await self._tracer.flush()
+
+    def _start(self, turn: Coroutine[None, None, None], reply: Reply) -> None:
+        task = asyncio.create_task(turn)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        reply.comes_from(task)
+
+    async def _follow(self, owner: str, thread_id: str, response_id: str, reply: Reply) -> None:
+        try:
+            async with aclosing(self.store.follow(owner, thread_id, response_id)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Turn):
+                        reply.say(_ending(piece))
+                    else:
+                        reply.say(Delta(piece))
+        except C1fnError as error:
+            reply.say(Failed(error))
+        except asyncio.CancelledError:
+            reply.say(Failed(Interrupted()))
+        except Exception:
+            reply.say(Failed(Internal()))
+            raise
+
+    async def _run(self, draft: Draft, reply: Reply, seconds: float) -> None:
+        state, error, bug = State.DONE, None, None
+        limit = asyncio.timeout(seconds)
+        try:
+            async with limit, _known(draft.admission), self._kept_alive(draft, limit):
+                await self._answer(draft, reply)
+        except C1fnError as failure:
+            state, error = State.FAILED, failure
+        except asyncio.CancelledError:
+            state, error = State.INTERRUPTED, Interrupted()
+        except Exception as exception:  # noqa: BLE001 - stored and told first, then raised to the platform
+            # Only an expired limit makes a TimeoutError ours; any other is a bug like the rest.
+            if not (isinstance(exception, TimeoutError) and limit.expired()):
+                state, error, bug = State.FAILED, Internal(), exception
+            elif draft.stopped:
+                state = State.STOPPED
+            else:
+                state, error = State.FAILED, draft.cut or OutOfTime()
+        await self._end(draft, reply, state, error, bug)
+
+    async def _end(
+        self, draft: Draft, reply: Reply, state: State, error: C1fnError | None, bug: Exception | None
+    ) -> None:
+        """Commit, then say so. Whatever happens here, the reader hears an end."""
+        try:
+            if not isinstance(error, LeaseLost):
+                with draft.watch.storing("store.commit"):
+                    await _to_its_end(self.store.commit(draft.claim, draft.turn(state, error)))
+        except StoreError as failure:
+            state, error = State.FAILED, failure
+        except Exception as exception:  # noqa: BLE001 - told first, then raised to the platform
+            state, error, bug = State.FAILED, Internal(), bug or exception
+        reply.say(Failed(error) if error else Finished(state))
+        self.log(draft.line(self.model.name, state, error))
+        draft.watch.ends(state, error.code if error else None)
+        reply.logged = True
+        if bug is not None:
+            raise bug
+
+    @asynccontextmanager
+    async def _kept_alive(self, draft: Draft, limit: asyncio.Timeout) -> AsyncGenerator[None, None]:
+        beat = asyncio.create_task(self._beat(draft, limit))
+        try:
+            yield
+        finally:
+            beat.cancel()
+            with suppress(asyncio.CancelledError):
+                await beat
+
+    async def _beat(self, draft: Draft, limit: asyncio.Timeout) -> None:
+        """Renew the lease until it is lost or a stop is asked for; then end the turn by its own timeout."""
+        while not draft.stopped and draft.cut is None:
+            await self._sleep(RENEWAL)
+            try:
+                draft.stopped = await self.store.renew(draft.claim, "".join(draft.said))
+            except LeaseLost as lost:
+                draft.cut = lost
+            except StoreError:
+                continue  # the lease outlives several failed renewals, and the commit has the last word
+            except Exception:  # a bug: who waits for this beat raises it
+                _cut_short(limit)
+                raise
+        _cut_short(limit)
+
+    async def _answer(self, draft: Draft, reply: Reply) -> None:
+        history = self._within_budget(draft.claim.history)
+        try:
+            await self._rounds(history, draft, reply)
+        except ContextTooLong:
+            if not history or draft.said or draft.reply:
+                raise
+            await self._rounds(history[(len(history) + 1) // 2 :], draft, reply)
+
+    async def _rounds(self, history: Sequence[Turn], draft: Draft, reply: Reply) -> None:
+        before = [*for_model(history), draft.claim.ask.prompt]
+        while calls := await self._round([*before, *draft.reply], draft, reply):
+            if draft.rounds >= self._limits.max_rounds:
+                raise TooManyRounds
+            draft.grow((call.arguments for call in calls), self._limits.max_answer)
+            for call in calls:
+                reply.say(Working(call.name))
+            with draft.watch.working():
+                results = await self._tools.run(calls)
+            draft.grow((result.content for result in results), self._limits.max_answer)
+            draft.close_round(calls, results)
+
+    async def _round(self, messages: list[Message], draft: Draft, reply: Reply) -> tuple[ToolCall, ...]:
+        calls: tuple[ToolCall, ...] = ()
+        usage, asked, heard = Usage(), True, False
+        try:
+            with draft.watch.asking():
+                async with aclosing(self.model.reply(messages, self._tools.specs)) as events:
+                    async for event in events:
+                        if not heard:
+                            await asyncio.shield(draft.admission)
+                            heard = True
+                        match event:
+                            case Delta(text):
+                                draft.hear(text, self._limits.max_answer)
+                                reply.say(event)
+                            case Called():
+                                calls = event.calls
+                            case Ended(reason, usage):
+                                _check(reason)
+                            case _:
+                                assert_never(event)
+        except ModelError:
+            asked = heard  # a model that did not begin takes nothing
+            raise
+        finally:
+            if asked:
+                draft.usage += usage if usage.tokens else draft.estimate(messages, calls)
+        draft.rounds += 1
+        if not calls and not draft.said:
+            raise AnswerEmpty
+        return calls
+
+    def _within_budget(self, history: Sequence[Turn]) -> Sequence[Turn]:
+        """The newest whole turns whose estimated tokens fit."""
+        room = self._limits.history_tokens
+        for index in range(len(history) - 1, -1, -1):
+            room -= estimated_tokens(for_model([history[index]]))
+            if room < 0:
+                return history[index + 1 :]
+        return history
+
+
+def _cut_short(limit: asyncio.Timeout) -> None:
+    """End the turn by its own timeout, now."""
+    if not limit.expired():  # else it is ending the turn already
+        limit.reschedule(asyncio.get_running_loop().time())
+
+
+@asynccontextmanager
+async def _known(admission: asyncio.Future[None]) -> AsyncGenerator[None, None]:
+    """Whatever becomes of the answer, leave only when the store has said whether the turn is counted: its
+    commit settles what the count began. Why it is not was told by the answer, or something worse was.
+    """
+    try:
+        yield
+    finally:
+        await asyncio.wait({admission})
+        with suppress(C1fnError):
+            admission.result()
+
+
+async def _to_its_end(commit: Coroutine[None, None, None]) -> None:
+    """Wait for the store's word even when this task is cancelled meanwhile: the answer is there already, and
+    nobody could say whether it was stored. The store bounds the wait.
+    """
+    storing = asyncio.ensure_future(commit)
+    try:
+        await asyncio.shield(storing)
+    except asyncio.CancelledError:
+        await storing
+
+
+_BAD_ENDINGS: dict[str, type[C1fnError]] = {"length": AnswerTooLong, "content_filter": AnswerWithheld}
+
+
+def _check(reason: str) -> None:
+    if reason in _BAD_ENDINGS:
+        raise _BAD_ENDINGS[reason]
+
+
+def _retell(turn: Turn, reply: Reply) -> None:
+    """Say a stored turn again: the same bytes as the first time."""
+    if turn.answer:
+        reply.say(Delta(turn.answer))
+    reply.say(_ending(turn))
+
+
+def _ending(turn: Turn) -> Event:
+    if turn.state in (State.DONE, State.STOPPED):
+        return Finished(turn.state)
+    return Failed(by_code(turn.error))

@@ -1,0 +1,103 @@
+"""A turn while it is being written: what was said so far, what of it is kept, and what it took.
+
+The law of a turn is in converse; this only keeps its books, so that a turn that is cut anywhere can be stored
+as it stood.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from c1fn.errors import AnswerTooLong, C1fnError
+from c1fn.stores import Claim
+from c1fn.telemetry.log import Origin, TurnLine, pseudonym
+from c1fn.telemetry.timings import Watch
+from c1fn.turn import Message, State, ToolCall, Turn, Usage, estimated_tokens
+
+
+@dataclass(slots=True)
+class Draft:
+    """One claim's turn. ``admission``: nothing may be said before the claim is counted."""
+
+    claim: Claim
+    origin: Origin
+    watch: Watch
+    admission: asyncio.Future[None]
+    reply: list[Message] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)  # of this round
+    said: list[str] = field(default_factory=list)  # of all rounds
+    size: int = 0  # of all rounds, in bytes
+    kept: int = 0  # what is to be stored, in bytes: the answer, what tools were asked, and what they said
+    rounds: int = 0
+    usage: Usage = field(default_factory=Usage)
+    cut: C1fnError | None = None  # why it was ended early; None: the time was over
+    stopped: bool = False
+
+    def hear(self, text: str, limit: int) -> None:
+        """:raises AnswerTooLong: see ``grow``. What was heard before stays."""
+        self.size += self.grow((text,), limit)
+        self.watch.hears()
+        self.text.append(text)
+        self.said.append(text)
+
+    def grow(self, texts: Iterable[str], limit: int) -> int:
+        """The bytes of these texts.
+
+        :raises AnswerTooLong: with them the turn would be more than ``limit`` bytes.
+        """
+        size = sum(map(_size, texts))
+        if self.kept + size > limit:
+            raise AnswerTooLong
+        self.kept += size
+        return size
+
+    def close_round(self, calls: tuple[ToolCall, ...], results: Sequence[Message]) -> None:
+        self.reply += (Message("assistant", "".join(self.text), tool_calls=calls), *results)
+        self.text = []
+
+    def estimate(self, messages: Sequence[Message], calls: tuple[ToolCall, ...]) -> Usage:
+        """What this round took, where the model did not tell or was not heard to its end."""
+        said = Message("assistant", "".join(self.text), tool_calls=calls)
+        return Usage(estimated_tokens(messages), estimated_tokens([said]))
+
+    def turn(self, state: State, error: C1fnError | None) -> Turn:
+        partial = (Message("assistant", "".join(self.text)),) if self.text else ()
+        return Turn(
+            number=self.claim.number,
+            response_id=self.claim.ask.response_id,
+            state=state,
+            prompt=self.claim.ask.prompt,
+            started=self.claim.started,
+            reply=(*self.reply, *partial),
+            usage=self.usage,
+            error=error.code if error else None,
+        )
+
+    def line(self, model: str, state: State, error: C1fnError | None) -> TurnLine:
+        """What the log holds of this turn, now that it has ended so.
+
+        :param model: the name of the one that was asked.
+        """
+        ask, watch = self.claim.ask, self.watch
+        return TurnLine(
+            origin=self.origin,
+            owner=pseudonym(ask.owner),
+            thread=ask.thread_id,
+            response=ask.response_id,
+            state=state,
+            error=error.code if error else None,
+            model=model,
+            first_ms=watch.first_ms,
+            total_ms=watch.total_ms,
+            model_ms=watch.model_ms,
+            store_ms=watch.store_ms,
+            rounds=self.rounds,
+            bytes=self.size,
+            input_tokens=self.usage.input_tokens,
+            output_tokens=self.usage.output_tokens,
+            detail=str(error) if error else None,
+        )
+
+
+def _size(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))

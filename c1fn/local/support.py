@@ -1,0 +1,84 @@
+"""Threads as an operator sees them: when, how it ended, how much. What people and the model said is told only
+when it is asked for, because the owner has agreed.
+"""
+
+import re
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
+from typing import Any
+
+from c1fn.stores import Store
+from c1fn.telemetry.log import pseudonym
+from c1fn.turn import Thread, Turn
+
+PAGE = 100
+"""Threads that are read at once."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+async def show(store: Store, owner: str, thread_id: str, *, text: bool) -> dict[str, Any]:
+    """One thread. Sizes are in bytes of UTF-8.
+
+    :param text: tell the prompts and the answers too.
+    :raises NotFound: the owner has no such thread.
+    """
+    turns = await store.load(owner, thread_id)
+    return {
+        "threadId": thread_id,
+        "owner": pseudonym(owner),
+        "turns": [_turn(turn) | (_words(turn) if text else {}) for turn in turns],
+    }
+
+
+async def every(store: Store, owner: str) -> AsyncGenerator[Thread, None]:
+    """All threads of an owner, the newest first."""
+    cursor = None
+    while True:
+        page = await store.threads(owner, cursor=cursor, limit=PAGE)
+        for thread in page.threads:
+            yield thread
+        cursor = page.cursor
+        if cursor is None:
+            return
+
+
+def _turn(turn: Turn) -> dict[str, Any]:
+    return {
+        "number": turn.number,
+        "responseId": turn.response_id,
+        "startedAt": iso(turn.started),
+        "state": turn.state.value,
+        "error": turn.error,
+        "rounds": sum(message.role == "assistant" for message in turn.reply),
+        "inputTokens": turn.usage.input_tokens,
+        "outputTokens": turn.usage.output_tokens,
+        "promptBytes": _size(turn.prompt.content),
+        "answerBytes": _size(turn.answer),
+    }
+
+
+def _words(turn: Turn) -> dict[str, str]:
+    return {"prompt": turn.prompt.content, "answer": turn.visible}
+
+
+def lines(thread: dict[str, Any]) -> list[str]:
+    """``show``'s answer for a terminal: nothing that was stored can move its cursor."""
+    told = [f"{thread['threadId']} · owner {thread['owner']} in the log · {len(thread['turns'])} turns"]
+    for turn in thread["turns"]:
+        error = f" {turn['error']}" if turn["error"] else ""
+        told.append(
+            f"#{turn['number']} {turn['startedAt']} {turn['state']}{error} · {turn['responseId']}"
+            f" · {turn['rounds']} rounds · {turn['inputTokens']} + {turn['outputTokens']} tokens"
+            f" · {turn['promptBytes']} + {turn['answerBytes']} bytes"
+        )
+        told += [f"  {name}: {turn[name]}" for name in ("prompt", "answer") if name in turn]
+    return [_CONTROL.sub("\N{REPLACEMENT CHARACTER}", line) for line in told]
+
+
+def iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

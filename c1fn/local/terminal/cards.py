@@ -1,0 +1,230 @@
+"""C1's components as text: headings, tables, charts as bars, forms as their fields.
+
+Strategy: one small function for each kind of component, in one table. A kind that is not there shows the
+texts and the components it holds, so nothing that can be read is lost. What comes from a model is never
+taken for a terminal's commands: control characters are taken out, and nothing is read as markup.
+
+https://docs.thesys.dev · https://rich.readthedocs.io/en/stable/protocol.html
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich import box
+from rich.console import RenderableType
+from rich.markdown import Markdown
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from c1fn.local.terminal.answer import Component, children, props
+
+BAR = 30
+"""Characters of the longest bar: labels and figures fit beside it in a narrow terminal."""
+
+DEPTH = 20
+"""Components within components that are followed: more than a person could make out."""
+
+LONG = 20_000
+"""Characters of one paragraph from which it is no Markdown: what takes seconds to read was never a text."""
+
+Props = dict[str, Any]
+Shown = Iterator[RenderableType]
+
+
+def render(component: Component, depth: int = 0) -> Shown:
+    """What shows a component, from top to bottom."""
+    if depth > DEPTH:
+        return
+    kind, own = str(component.get("component", "")), props(component)
+    if kind.endswith(("ChartV2", "Chart")):
+        yield from _chart(own)
+    elif kind in _KINDS:
+        yield from _KINDS[kind](own)
+    else:
+        yield from _whatever(own, depth)
+
+
+def follow_ups(component: Component) -> list[str]:
+    """The prompts a component offers."""
+    return _texts(props(component).get("followUpText"))
+
+
+def clean(value: object) -> str:
+    """Text without what a terminal would obey."""
+    text = value if isinstance(value, str) else "" if value is None else str(value)
+    return _COMMANDS.sub("", text)
+
+
+_COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""All control characters but tab and newline, those that turn the direction of writing, and halves."""
+
+
+def _text(own: Props) -> Shown:
+    text = clean(own.get("textMarkdown"))
+    yield Markdown(text, hyperlinks=False) if len(text) < LONG else Text(text)
+
+
+def _heading(own: Props) -> Shown:
+    yield Text(clean(own.get("title") or own.get("heading")), "bold underline")
+    if own.get("subtitle") or own.get("description"):
+        yield Text(clean(own.get("subtitle") or own.get("description")), "dim")
+
+
+def _callout(own: Props) -> Shown:
+    style = _STYLES.get(str(own.get("variant")), "bold")
+    yield Text(clean(own.get("title")), style)
+    if own.get("description"):
+        yield Text(clean(own["description"]), style.removeprefix("bold "))
+
+
+_STYLES = {"danger": "bold red", "warning": "bold yellow", "success": "bold green"}
+
+
+def _table(own: Props) -> Shown:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    heads, rows = _rows(own.get("tableHeader")), _rows(own.get("tableBody"))
+    for head in heads[0] if heads else []:
+        table.add_column(Text(_cell(head)))
+    for row in rows:
+        table.add_row(*(Text(_cell(cell)) for cell in row))
+    yield table
+
+
+def _rows(part: object) -> list[list[object]]:
+    rows = children(part.get("rows")) if isinstance(part, dict) else []
+    cells = [row.get("children") for row in rows]
+    if cells and not any(isinstance(cell, list) for cell in cells):
+        return [cells]  # a header: each cell is a row of its own
+    return [row for row in cells if isinstance(row, list)]
+
+
+def _cell(value: object) -> str:
+    """A cell's text, also of a component in it."""
+    if isinstance(value, dict):
+        inner = props(value) or value
+        return next((clean(inner[name]) for name in _TEXTS if isinstance(inner.get(name), str)), "")
+    return clean(value)
+
+
+def _chart(own: Props) -> Shown:
+    chart = own.get("chartData")
+    own = chart if isinstance(chart, dict) else own
+    yield from (part for header in children(own.get("header")) for part in _heading(props(header)))
+    bars = list(_bars(own.get("data")))
+    longest = max((abs(value) for *_, value in bars), default=0) or 1
+    table = Table.grid(padding=(0, 1))
+    for name, series, value in bars:
+        bar = "█" * round(BAR * abs(value) / longest) or "▏"
+        table.add_row(
+            Text(name), Text(series, "dim"), Text(bar, "red" if value < 0 else "cyan"), Text(f"{value:g}")
+        )
+    yield table
+
+
+def _bars(data: object) -> Iterator[tuple[str, str, float]]:
+    """Label, series and value, from a chart of series or from one of slices or points."""
+    if isinstance(data, dict):
+        several = children(data.get("series"))
+        for at, label in enumerate(data.get("labels") or []):
+            for series in several:
+                values = series.get("values") or []
+                if at < len(values) and _is_number(values[at]):
+                    yield clean(label), clean(series.get("category")) if len(several) > 1 else "", values[at]
+    for slice_ in children(data) if isinstance(data, list) else []:
+        numbers = [value for value in slice_.values() if _is_number(value)]
+        names = [value for value in slice_.values() if isinstance(value, str)]
+        if numbers:
+            yield clean(names[0] if names else ""), "", numbers[-1]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def _form(own: Props) -> Shown:
+    table = Table.grid(padding=(0, 1))
+    for field in children(own.get("children")):
+        for control in children(field.get("children")):
+            inner = props(control)
+            rules = inner.get("rules")
+            required = isinstance(rules, dict) and rules.get("required")
+            hint = clean(inner.get("placeholder")) or " / ".join(_options(inner))
+            label = f"{clean(field.get('label') or inner.get('name'))}{' *' if required else ''}"
+            table.add_row(Text(label, "bold"), Text(f"[ {hint or '…'} ]", "dim"))
+    yield table
+    for buttons in children(own.get("buttons")):
+        yield from render(buttons)
+
+
+def _options(own: Props) -> list[str]:
+    found = own.get("options") or own.get("items")
+    return [text for option in (found if isinstance(found, list) else []) if (text := _cell(option))]
+
+
+def _buttons(own: Props) -> Shown:
+    words = (
+        clean(props(button).get("children") or props(button).get("name"))
+        for button in children(own.get("children"))
+    )
+    yield Text("  ".join(f"[{word}]" for word in words), "bold blue")
+
+
+def _offers(own: Props) -> Shown:
+    for number, text in enumerate(_texts(own.get("followUpText")), 1):
+        yield Text(f"{number}. {text}", "blue")
+
+
+def _texts(value: object) -> list[str]:
+    return [clean(text) for text in value if isinstance(text, str)] if isinstance(value, list) else []
+
+
+def _code(own: Props) -> Shown:
+    yield Padding(Text(clean(own.get("codeString") or own.get("code")), "cyan"), (0, 0, 0, 2))
+
+
+def _image(own: Props) -> Shown:
+    yield Text(f"[image: {clean(own.get('alt') or own.get('src'))}]", "dim")
+
+
+def _whatever(own: Props, depth: int) -> Shown:
+    """The texts, then the components, that a component holds."""
+    for name in _TEXTS:
+        if isinstance(own.get(name), str):
+            yield Markdown(clean(own[name]), hyperlinks=False)
+    for value in own.values():
+        for child in children(value):
+            if "component" in child:
+                yield from render(child, depth + 1)
+            else:
+                yield from (Padding(part, (0, 0, 0, 2)) for part in _whatever(child, depth + 1))
+
+
+_TEXTS = (
+    "title",
+    "heading",
+    "label",
+    "name",
+    "subtitle",
+    "textMarkdown",
+    "text",
+    "description",
+    "children",
+    "value",
+)
+
+_KINDS: dict[str, Callable[[Props], Shown]] = {
+    "TextContent": _text,
+    "Header": _heading,
+    "InlineHeader": _heading,
+    "Callout": _callout,
+    "CalloutV2": _callout,
+    "Table": _table,
+    "Form": _form,
+    "ButtonGroup": _buttons,
+    "Button": lambda own: _buttons({"children": [{"props": own}]}),
+    "FollowUpBlock": _offers,
+    "CodeBlock": _code,
+    "Image": _image,
+}

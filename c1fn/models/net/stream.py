@@ -1,0 +1,211 @@
+"""Sockets for the model's connections: what httpcore2 asks of a network, by as few steps as a socket allows.
+
+Strategy: one non-blocking socket, TLS by OpenSSL right on it, and one registration with the event loop that
+stays while it is read. A delta that comes alone then costs one wake-up and one call that reads and decrypts;
+the library's own way takes a transport that is paused and resumed, two memory buffers, a cancel scope and a
+timer for each read. One task at a time uses a stream. A read that is cancelled may take bytes with it, so the
+stream is to be closed then, as httpcore2 does.
+
+https://www.encode.io/httpcore/network-backends/ · https://docs.python.org/3/library/ssl.html#notes-on-non-blocking-sockets
+"""
+
+import asyncio
+import select
+import socket
+import ssl
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import httpcore2
+
+from c1fn.models.net.dial import dial
+from c1fn.wakeup import WakeUp
+
+_T = TypeVar("_T")
+
+
+class Backend(httpcore2.AsyncNetworkBackend):
+    """Streams of our own where the event loop can watch a socket (all of Python's but Windows'), else
+    the library's.
+    """
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore2's shape
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """:raises httpcore2.ConnectError: no address of this host can be reached; or ConnectTimeout."""
+        loop = asyncio.get_running_loop()
+        if local_address or type(loop).add_reader is asyncio.AbstractEventLoop.add_reader:
+            library = httpcore2.AnyIOBackend()
+            return await library.connect_tcp(host, port, timeout, local_address, socket_options)
+        try:
+            async with asyncio.timeout(timeout):
+                sock = await dial(host, port)
+        except TimeoutError as error:
+            raise httpcore2.ConnectTimeout(str(error)) from error
+        except (OSError, UnicodeError) as error:  # a name may be of a form that no name has
+            raise httpcore2.ConnectError(str(error)) from error
+        for option in socket_options or ():
+            sock.setsockopt(*option)
+        return Stream(sock, loop)
+
+
+class Stream(httpcore2.AsyncNetworkStream):
+    """A connection, with TLS or without; it owns the socket.
+
+    :param sock: connected, non-blocking.
+    """
+
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+        self._sock, self._fd = sock, sock.fileno()
+        # An SSLSocket's recv would only look for flags before it reads.
+        self._take = sock.read if isinstance(sock, ssl.SSLSocket) else sock.recv
+        self._loop = loop
+        self._listens = False  # the loop calls `_receive` when there is something to read
+        self._size = 0  # bytes that the waiting read takes
+        self._came = b""
+        self._wakeup = WakeUp()
+        self._ready = WakeUp()  # for what writes or shakes hands, and has to wait for the socket
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
+        """Bytes as soon as there are any; none: the other side has ended.
+
+        :raises httpcore2.ReadError: the connection broke, or was closed here; or ReadTimeout.
+        """
+        try:
+            if not self._listens:
+                await asyncio.sleep(0)  # bytes may be there already: others first
+                try:
+                    return self._sock.recv(max_bytes)  # not `_take`: when closed that raises ValueError
+                except (BlockingIOError, ssl.SSLWantReadError):
+                    self._loop.add_reader(self._fd, self._receive)
+                    self._listens = True
+            self._size = max_bytes
+            await self._wakeup.wait(timeout)
+        except TimeoutError as error:
+            raise httpcore2.ReadTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore2.ReadError(str(error)) from error
+        return self._came
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
+        """:raises httpcore2.WriteError: the connection broke, or was closed here; or WriteTimeout: the other
+        side did not take all of it in time.
+        """
+        rest = memoryview(buffer)
+        try:
+            async with asyncio.timeout(timeout):
+                while rest:
+                    rest = rest[await self._done(self._sock.send, rest) :]
+        except TimeoutError as error:
+            raise httpcore2.WriteTimeout(str(error)) from error
+        except OSError as error:
+            raise httpcore2.WriteError(str(error)) from error
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as above
+    ) -> httpcore2.AsyncNetworkStream:
+        """The stream that goes on in this one's place. When it fails, the connection is closed.
+
+        :raises httpcore2.ConnectError: no TLS, or a certificate that is not to be trusted; or ConnectTimeout.
+        """
+        self._deafen()
+        stream = None
+        try:
+            tls = ssl_context.wrap_socket(
+                self._sock, server_hostname=server_hostname, do_handshake_on_connect=False
+            )
+            stream, self._fd = Stream(tls, self._loop), -1  # the number is the new stream's
+            async with asyncio.timeout(timeout):
+                await stream._done(tls.do_handshake)
+        except BaseException as error:
+            await (stream or self).aclose()
+            if isinstance(error, TimeoutError):
+                raise httpcore2.ConnectTimeout(str(error)) from error
+            if isinstance(error, OSError):
+                raise httpcore2.ConnectError(str(error)) from error
+            raise
+        return stream
+
+    async def aclose(self) -> None:
+        """Whoever still reads or writes is told."""
+        if self._fd < 0:
+            return
+        self._loop.remove_reader(self._fd)
+        self._loop.remove_writer(self._fd)
+        self._listens, self._fd = False, -1  # the number may soon be another socket's
+        self._sock.close()
+        self._wakeup.close()
+        self._wakeup.fail(OSError("closed"))
+        self._ready.fail(OSError("closed"))
+
+    def get_extra_info(self, info: str) -> Any:
+        match info:
+            case "socket":
+                return self._sock
+            case "ssl_object":
+                return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
+            case "is_readable":  # of an idle connection: it has ended
+                return self._fd < 0 or _readable(self._fd)
+            case "client_addr":
+                return self._sock.getsockname()
+            case "server_addr":
+                return self._sock.getpeername()
+        return None
+
+    def _receive(self) -> None:
+        """There is something to read. That never takes writing first: a KeyUpdate is answered with the next
+        write, and renegotiation is no part of TLS 1.3 nor of HTTP.
+        """
+        if not self._wakeup.awaited:
+            self._deafen()  # else the loop would call again and again
+            return
+        try:
+            self._came = self._take(self._size)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return  # a part of a record, or one that holds no data
+        except OSError as error:
+            self._wakeup.fail(error)
+            return
+        if len(self._came) in (0, self._size):
+            self._deafen()  # of an end, or of what OpenSSL may hold besides, the loop says nothing more
+        self._wakeup.wake()
+
+    def _deafen(self) -> None:
+        if self._listens:
+            self._listens = False
+            self._loop.remove_reader(self._fd)
+
+    async def _done(self, act: Callable[..., _T], *args: Any) -> _T:
+        """Do it, as soon as the socket can. OpenSSL wants the same call with the same bytes again."""
+        while True:
+            try:
+                return act(*args)
+            except ssl.SSLWantReadError:
+                self._deafen()
+                await self._until(self._loop.add_reader, self._loop.remove_reader)
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                await self._until(self._loop.add_writer, self._loop.remove_writer)
+
+    async def _until(self, add: Callable[..., Any], remove: Callable[[int], Any]) -> None:
+        add(self._fd, self._ready.wake)
+        try:
+            await self._ready.wait()
+        finally:
+            if self._fd >= 0:
+                remove(self._fd)
+
+
+def _readable(fd: int) -> bool:
+    if not hasattr(select, "poll"):
+        return bool(select.select([fd], [], [], 0)[0])
+    poll = select.poll()  # select takes no number above 1023
+    poll.register(fd, select.POLLIN)
+    return bool(poll.poll(0))

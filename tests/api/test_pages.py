@@ -1,0 +1,110 @@
+import re
+from base64 import b64encode
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+
+from c1fn.api.app import build_app
+from c1fn.api.pages import ASK_AGAIN, FOR_EVER, Site
+from c1fn.chat.converse import Chat
+from c1fn.chat.tools import Tools
+from c1fn.stores.memory import MemoryStore
+from tests.asgi import client_of
+from tests.scripted import LIMITS, ScriptedModel
+
+
+def build(folder: Path) -> Path:
+    """As Vite leaves it."""
+    (folder / "assets").mkdir()
+    (folder / "index.html").write_text('<script src="./assets/index-1a2b.js"></script>')
+    (folder / "assets/index-1a2b.js").write_text("run()")
+    (folder / "secret.txt").write_text("not an asset")
+    return folder
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+def app(site: Site) -> FastAPI:
+    chat = Chat(MemoryStore(), ScriptedModel(), Tools(), LIMITS, lambda _: None)
+    return build_app(lambda: chat, max_body=1000, site=site)
+
+
+async def test_without_a_build_the_plain_page_is_served_and_says_how_to_get_the_other_one(site: Site) -> None:
+    site.note = "Install <Node>."
+    async with client_of(app(site)) as client:
+        page = await client.get("/")
+        assert (page.status, page.headers["cache-control"]) == (200, ASK_AGAIN)
+        assert b'<p id="note">Install &lt;Node&gt;.</p>' in page.body
+        assert (await client.get("/assets/index-1a2b.js")).status == 404
+
+
+async def test_a_site_without_a_note_shows_none(site: Site) -> None:
+    async with client_of(app(site)) as client:
+        assert b"note" not in (await client.get("/")).body
+
+
+async def test_a_build_is_served_from_the_moment_it_is_shown(site: Site, tmp_path: Path) -> None:
+    async with client_of(app(site)) as client:
+        site.show(build(tmp_path))
+        page = await client.get("/")
+        assert page.body == (tmp_path / "index.html").read_bytes()
+        assert page.headers["content-type"].startswith("text/html")
+        assert page.headers["cache-control"] == ASK_AGAIN
+
+
+async def test_a_hashed_file_may_be_kept_for_ever(site: Site, tmp_path: Path) -> None:
+    site.show(build(tmp_path))
+    async with client_of(app(site)) as client:
+        asset = await client.get("/assets/index-1a2b.js")
+        assert (asset.body, asset.headers["cache-control"]) == (b"run()", FOR_EVER)
+        assert asset.headers["content-type"].startswith("text/javascript")
+
+
+@pytest.mark.parametrize(
+    "name", ["index-old.js", "", ".", "..", "../secret.txt", "..%2Fsecret.txt", "%2e%2e/secret.txt", "a%00b"]
+)
+async def test_only_a_file_of_the_build_is_ever_opened(site: Site, tmp_path: Path, name: str) -> None:
+    site.show(build(tmp_path))
+    async with client_of(app(site)) as client:
+        answer = await client.get(f"/assets/{name}")
+        assert answer.status == 404
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("built", [True, False])
+async def test_a_page_loads_nothing_of_others_and_is_part_of_no_other(
+    site: Site,
+    tmp_path: Path,
+    built: bool,  # noqa: FBT001 - a case
+) -> None:
+    if built:
+        site.show(build(tmp_path))
+    async with client_of(app(site)) as client:
+        headers = (await client.get("/")).headers
+        policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+        assert (policy["default-src"], policy["frame-ancestors"], policy["connect-src"]) == (
+            "'none'",
+            "'none'",
+            "'self'",
+        )
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_no_script_may_run_but_the_pages_own(site: Site) -> None:
+    """The plain page's script is in the page: its hash is in the policy."""
+    async with client_of(app(site)) as client:
+        page = await client.get("/")
+        (script,) = re.findall(rb"<script>(.*?)</script>", page.body, re.DOTALL)
+        allowed = b64encode(sha256(script).digest()).decode()
+        assert f"script-src 'self' 'sha256-{allowed}';" in page.headers["content-security-policy"]
+
+
+async def test_no_page_is_served_that_asks_the_internet_for_its_scripts(site: Site) -> None:
+    async with client_of(app(site)) as client:
+        assert [(await client.get(path)).status for path in ("/docs", "/redoc")] == [404, 404]

@@ -1,0 +1,125 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from c1fn.api.streaming import StreamedReply
+from c1fn.chat.reply import Reply
+from c1fn.errors import AnswerCut
+from c1fn.events import Delta, Event, Failed, Finished
+from c1fn.turn import State
+from c1fn.wires.c1 import error_card
+from tests.asgi import Client, Exchange
+
+
+def running(reply: Reply) -> asyncio.Event:
+    """Give the reply a turn that ends when the returned event is set."""
+    gate = asyncio.Event()
+
+    async def turn() -> None:
+        await gate.wait()
+
+    reply.comes_from(asyncio.create_task(turn()))
+    return gate
+
+
+async def nothing() -> None:
+    """Nothing is left to do."""
+
+
+def stream(reply: Reply, *first: Event, settle: Callable[[], Awaitable[None]] = nothing) -> Exchange:
+    return Client(StreamedReply(list(first), reply, {"x": "y"}, settle), {}).request("GET", "/")
+
+
+async def test_what_was_taken_to_learn_the_status_comes_first() -> None:
+    reply = Reply()
+    reply.say(Delta("b"))
+    reply.say(Finished(State.DONE))
+    exchange = await stream(reply, Delta("a")).whole()
+    assert (exchange.status, exchange.headers, exchange.pieces) == (200, {"x": "y"}, [b"a", b"b"])
+
+
+async def test_a_piece_leaves_as_soon_as_it_is_said() -> None:
+    reply = Reply()
+    gate = running(reply)
+    exchange = stream(reply, Delta("a"))
+    assert await anext(exchange) == b"a"
+    reply.say(Delta("b"))
+    assert await anext(exchange) == b"b"
+    gate.set()
+    assert (await exchange.whole()).pieces == [b"a", b"b"]
+
+
+async def test_a_silence_is_filled_until_the_content_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("c1fn.api.streaming.SILENCE", 0.001)
+    reply = Reply()
+    gate = running(reply)
+    exchange = stream(reply)
+    assert [await anext(exchange) for _ in range(3)] == [b"<!-- -->"] * 3
+    reply.say(Delta("a"))
+    gate.set()
+    await exchange.whole()
+    assert exchange.body.replace(b"<!-- -->", b"") == b"a"
+    assert exchange.body.endswith(b"a")
+
+
+async def test_a_failure_midway_ends_with_its_card() -> None:
+    reply = Reply()
+    reply.say(Failed(AnswerCut()))
+    assert (await stream(reply, Delta("a")).whole()).body == b"a" + error_card(AnswerCut()).encode()
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+async def test_when_the_client_leaves_the_response_waits_for_the_turn(refuses: bool) -> None:  # noqa: FBT001 - a case
+    reply = Reply()
+    gate = running(reply)
+    exchange = stream(reply, Delta("a"))
+    await anext(exchange)
+    exchange.leave(refuses=refuses)
+    reply.say(Delta("b"))
+    assert exchange.task
+    done, _ = await asyncio.wait([exchange.task], timeout=0.01)
+    assert not done
+    reply.say(Finished(State.DONE))
+    gate.set()
+    await exchange.task
+
+
+async def test_the_response_ends_only_when_the_turn_has() -> None:
+    """A platform that freezes after the response cannot freeze a turn that still has something to store."""
+    reply = Reply()
+    gate = running(reply)
+    reply.say(Finished(State.DONE))
+    exchange = stream(reply, Delta("a"))
+    await anext(exchange)
+    assert exchange.task
+    done, _ = await asyncio.wait([exchange.task], timeout=0.01)
+    assert not done
+    gate.set()
+    await exchange.whole()
+
+
+async def test_what_is_left_for_later_is_done_after_the_client_has_everything_and_before_the_end() -> None:
+    gate = asyncio.Event()
+
+    async def settle() -> None:
+        await gate.wait()
+
+    reply = Reply()
+    reply.say(Finished(State.DONE))
+    exchange = stream(reply, Delta("a"), settle=settle)
+    assert [piece async for piece in exchange] == [b"a"]
+    assert exchange.task
+    assert not exchange.task.done()
+    gate.set()
+    await exchange.task
+
+
+async def test_a_bug_reaches_the_server() -> None:
+    async def turn() -> None:
+        raise ZeroDivisionError
+
+    reply = Reply()
+    reply.comes_from(asyncio.create_task(turn()))
+    with pytest.raises(ZeroDivisionError):
+        await stream(reply, Delta("a")).whole()

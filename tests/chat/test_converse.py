@@ -1,0 +1,718 @@
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+
+from c1fn.chat.converse import Chat
+from c1fn.chat.reply import Reply
+from c1fn.chat.tools import Tools
+from c1fn.errors import (
+    AnswerCut,
+    AnswerEmpty,
+    AnswerTooLong,
+    AnswerWithheld,
+    Busy,
+    C1fnError,
+    ContextTooLong,
+    Internal,
+    Interrupted,
+    LeaseLost,
+    Mismatch,
+    ModelBusy,
+    ModelRejected,
+    OutOfTime,
+    StoreUnavailable,
+    TooManyRounds,
+    TurnsUsedUp,
+)
+from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, ModelEvent, Working
+from c1fn.models import ToolSpec
+from c1fn.stores import Claim, Opened
+from c1fn.stores.memory import MemoryStore
+from c1fn.telemetry.log import Line, Origin, TurnLine, pseudonym
+from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage
+from tests.scripted import LIMITS, STOP, ScriptedModel, Step, says
+
+
+def ask(prompt: str = "hi", response_id: str = "r1", thread_id: str = "t") -> Ask:
+    return Ask("o", thread_id, response_id, Message("user", prompt, id="client's"))
+
+
+async def add(a: int, b: int) -> int:
+    """Add."""
+    return a + b
+
+
+CALLS = (ToolCall("c1", "add", '{"a":1,"b":2}'), ToolCall("c2", "add", '{"a":3,"b":4}'))
+
+
+@dataclass
+class Pulse:
+    """A sleep that lasts until the test lets it end: one beat at a time."""
+
+    beats: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+    asleep: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+
+    async def __call__(self, _seconds: float) -> None:
+        self.asleep.release()
+        await self.beats.acquire()
+
+    def beat(self) -> None:
+        self.beats.release()
+
+
+@dataclass
+class Scene:
+    """A Chat over the memory store, with what it logged."""
+
+    model: ScriptedModel
+    chat: Chat
+    store: MemoryStore
+    lines: list[TurnLine]
+    pulse: Pulse
+
+    async def turn(self, number: int = 1) -> Turn:
+        return (await self.store.load("o", "t"))[number - 1]
+
+
+Stage = Callable[..., Scene]
+
+
+@pytest.fixture
+async def stage() -> AsyncGenerator[Stage, None]:
+    chats: list[Chat] = []
+
+    def make(*rounds: list[Step], store: MemoryStore | None = None, **limits: Any) -> Scene:
+        model, lines, pulse = ScriptedModel(*rounds), [], Pulse()  # type: ignore[var-annotated]  # filled below
+        store = store or MemoryStore()
+        chat = Chat(store, model, Tools([add]), replace(LIMITS, **limits), lines.append, sleep=pulse)
+        chats.append(chat)
+        return Scene(model, chat, store, lines, pulse)
+
+    yield make
+    for chat in chats:
+        await chat.aclose(grace=0)
+
+
+async def heard(reply: Reply) -> list[Event]:
+    events: list[Event] = []
+    while not reply.ended:
+        events += await reply.take(60)
+    await reply.over()
+    return events
+
+
+def text(events: list[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, Delta))
+
+
+# --- in order
+
+
+async def test_deltas_come_through_and_the_turn_is_stored_before_it_is_called_finished(stage: Stage) -> None:
+    scene = stage(says("Hel", "lo"))
+    assert await heard(await scene.chat.begin(ask())) == [Delta("Hel"), Delta("lo"), Finished(State.DONE)]
+    turn = await scene.turn()
+    assert (turn.state, turn.prompt, turn.answer) == (State.DONE, ask().prompt, "Hello")
+    assert turn.usage == Usage(10, 5)
+
+
+async def test_the_first_delta_is_heard_while_the_model_has_not_finished(stage: Stage) -> None:
+    gate = asyncio.Event()
+    scene = stage([Delta("a"), gate, *says("b")])
+    reply = await scene.chat.begin(ask())
+    assert await reply.take(60) == [Delta("a")]
+    assert (await scene.turn()).state is State.RUNNING
+    gate.set()
+    assert await heard(reply) == [Delta("b"), Finished(State.DONE)]
+
+
+async def test_the_prompt_is_stored_before_the_model_is_asked(stage: Stage) -> None:
+    scene = stage([asyncio.Event()])
+    await scene.chat.begin(ask())
+    assert scene.model.asked == []
+    assert (await scene.turn()).prompt == ask().prompt
+
+
+async def test_the_second_call_carries_the_first_turn(stage: Stage) -> None:
+    scene = stage(says("one"), says("two"))
+    await heard(await scene.chat.begin(ask("first", "r1")))
+    await heard(await scene.chat.begin(ask("second", "r2")))
+    assert [(m.role, m.content) for m in scene.model.asked[1]] == [
+        ("user", "first"),
+        ("assistant", "one"),
+        ("user", "second"),
+    ]
+
+
+# --- once
+
+
+async def test_a_finished_answer_is_told_again_without_the_model(stage: Stage) -> None:
+    scene = stage(says("Hel", "lo"))
+    await heard(await scene.chat.begin(ask()))
+    assert await heard(await scene.chat.begin(ask())) == [Delta("Hello"), Finished(State.DONE)]
+    assert len(scene.model.asked) == 1
+
+
+async def test_sixteen_at_once_are_one_model_call_and_one_text(stage: Stage) -> None:
+    gate = asyncio.Event()
+    scene = stage([Delta("a"), gate, *says("b")])
+    replies = [await scene.chat.begin(ask()) for _ in range(16)]
+    gate.set()
+    assert {text(events) for events in await asyncio.gather(*map(heard, replies))} == {"ab"}
+    assert len(scene.model.asked) == 1
+
+
+async def test_another_prompt_under_the_same_id_is_a_mismatch(stage: Stage) -> None:
+    scene = stage(says("a"))
+    await heard(await scene.chat.begin(ask()))
+    with pytest.raises(Mismatch):
+        await scene.chat.begin(ask("other"))
+
+
+async def test_another_prompt_while_a_turn_runs_is_busy(stage: Stage) -> None:
+    scene = stage([asyncio.Event()])
+    await scene.chat.begin(ask())
+    with pytest.raises(Busy):
+        await scene.chat.begin(ask("other", "r2"))
+
+
+async def test_a_turn_that_nobody_knows_cannot_be_followed(stage: Stage) -> None:
+    (event,) = await heard(await stage(says("a")).chat.follow("o", "t", "r9"))
+    assert isinstance(event, Failed)
+    assert event.error.code == "not_found"
+
+
+# --- failures
+
+
+@pytest.mark.parametrize(
+    ("script", "error"),
+    [
+        ([Delta("a"), AnswerCut()], AnswerCut),
+        ([ModelBusy(retry_after=3)], ModelBusy),
+        ([Delta("a"), Ended("length", Usage())], AnswerTooLong),
+        ([Delta("a"), Ended("content_filter", Usage())], AnswerWithheld),
+        ([Delta("x" * 1001), STOP], AnswerTooLong),
+        ([STOP], AnswerEmpty),
+    ],
+)
+async def test_a_failure_is_told_and_kept_and_the_thread_is_free(
+    stage: Stage, script: list[Step], error: type[C1fnError]
+) -> None:
+    scene = stage(script, says("well"))
+    told = (await heard(await scene.chat.begin(ask())))[-1]
+    assert isinstance(told, Failed)
+    assert type(told.error) is error
+    assert ((await scene.turn()).state, (await scene.turn()).error) == (State.FAILED, error.code)
+    assert text(await heard(await scene.chat.begin(ask("next", "r2")))) == "well"
+    assert [m.content for m in scene.model.asked[-1]] == ["next"]
+
+
+async def test_a_failed_turn_keeps_its_partial_answer(stage: Stage) -> None:
+    scene = stage([Delta("par"), Delta("tial"), AnswerCut()])
+    await heard(await scene.chat.begin(ask()))
+    assert (await scene.turn()).answer == "partial"
+
+
+async def test_the_retry_of_a_failed_turn_runs_again(stage: Stage) -> None:
+    scene = stage([AnswerCut()], says("well"))
+    await heard(await scene.chat.begin(ask()))
+    assert text(await heard(await scene.chat.begin(ask()))) == "well"
+    assert [turn.state for turn in await scene.store.load("o", "t")] == [State.DONE]
+
+
+async def test_a_bug_is_stored_and_told_and_then_raised(stage: Stage) -> None:
+    scene = stage([Delta("a"), ZeroDivisionError("bug")])
+    reply = await scene.chat.begin(ask())
+    events: list[Event] = []
+    while not reply.ended:
+        events += await reply.take(60)
+    assert isinstance(events[-1], Failed)
+    assert type(events[-1].error) is Internal
+    assert (await scene.turn()).error == "internal"
+    with pytest.raises(ZeroDivisionError):
+        await reply.over()
+
+
+async def test_an_answer_is_measured_in_bytes_and_nothing_is_stored_that_was_not_said(stage: Stage) -> None:
+    scene = stage([Delta("漢" * 300), Delta("漢" * 40), STOP])
+    said = await heard(await scene.chat.begin(ask()))
+    assert isinstance(said[-1], Failed)
+    assert type(said[-1].error) is AnswerTooLong
+    assert (await scene.turn()).answer == text(said) == "漢" * 300
+    assert scene.lines[0].bytes == 900
+
+
+async def test_a_timeout_that_is_not_ours_is_a_bug(stage: Stage) -> None:
+    scene = stage([TimeoutError("somebody else's")])
+    reply = await scene.chat.begin(ask())
+    (told,) = await reply.take(60)
+    assert isinstance(told, Failed)
+    assert type(told.error) is Internal
+    with pytest.raises(TimeoutError):
+        await reply.over()
+
+
+async def test_a_context_too_long_is_tried_once_more_with_half(stage: Stage) -> None:
+    scene = stage(*(says(f"a{n}") for n in range(4)), [ContextTooLong()], says("well"))
+    for n in range(4):
+        await heard(await scene.chat.begin(ask(f"p{n}", f"r{n}")))
+    assert text(await heard(await scene.chat.begin(ask("now", "r9")))) == "well"
+    assert [len(messages) for messages in scene.model.asked[-2:]] == [9, 5]
+    assert scene.model.asked[-1][0].content == "p2"
+
+
+async def test_a_context_that_stays_too_long_fails(stage: Stage) -> None:
+    scene = stage(says("a"), [ContextTooLong()])
+    await heard(await scene.chat.begin(ask("p0", "r0")))
+    await heard(await scene.chat.begin(ask("p1", "r1")))
+    assert (await scene.turn(2)).error == "context_too_long"
+    assert len(scene.model.asked) == 3
+
+
+async def test_history_is_cut_at_whole_turns_within_its_budget(stage: Stage) -> None:
+    scene = stage(says("x" * 20), says("y" * 20), says("z"), history_tokens=10)
+    for n in range(3):
+        await heard(await scene.chat.begin(ask(f"p{n}", f"r{n}")))
+    assert [m.content for m in scene.model.asked[2]] == ["p1", "y" * 20, "p2"]
+
+
+# --- ended early
+
+
+async def test_a_client_that_never_reads_does_not_hold_the_turn(stage: Stage) -> None:
+    scene = stage(says("a"))
+    await (await scene.chat.begin(ask())).over()
+    assert (await scene.turn()).state is State.DONE
+
+
+async def test_the_time_for_an_answer_ends_it_visibly(stage: Stage) -> None:
+    scene = stage([Delta("a"), asyncio.Event()])
+    told = (await heard(await scene.chat.begin(ask(), seconds=0.01)))[-1]
+    assert isinstance(told, Failed)
+    assert type(told.error) is OutOfTime
+    assert ((await scene.turn()).answer, (await scene.turn()).error) == ("a", "out_of_time")
+
+
+async def test_a_stop_keeps_what_was_said_and_closes_the_model(stage: Stage) -> None:
+    scene = stage([Delta("a"), asyncio.Event()])
+    reply = await scene.chat.begin(ask())
+    await reply.take(60)
+    assert await scene.store.stop("o", "t", "r1")
+    scene.pulse.beat()
+    assert await heard(reply) == [Finished(State.STOPPED)]
+    assert ((await scene.turn()).state, (await scene.turn()).answer) == (State.STOPPED, "a")
+    assert scene.model.closed == 1
+
+
+async def test_a_deleted_thread_ends_its_turn_and_stays_deleted(stage: Stage) -> None:
+    scene = stage([Delta("a"), asyncio.Event()])
+    reply = await scene.chat.begin(ask())
+    await reply.take(60)
+    await scene.store.delete("o", "t")
+    scene.pulse.beat()
+    (told,) = await heard(reply)
+    assert isinstance(told, Failed)
+    assert type(told.error) is LeaseLost
+
+
+@dataclass
+class Reluctant:
+    """A model that takes its time to close."""
+
+    name = "reluctant"
+    closing: asyncio.Event = field(default_factory=asyncio.Event)
+    closes: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def reply(
+        self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+    ) -> AsyncGenerator[ModelEvent, None]:
+        try:
+            yield Delta(f"{len(messages)}{len(tools)}")
+            await asyncio.Event().wait()
+        finally:
+            self.closing.set()
+            await self.closes.wait()
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+async def test_a_stop_that_meets_the_deadline_is_no_bug() -> None:
+    store, model, pulse = MemoryStore(), Reluctant(), Pulse()
+    chat = Chat(store, model, Tools(), LIMITS, lambda _: None, sleep=pulse)
+    reply = await chat.begin(ask(), seconds=0.01)
+    await model.closing.wait()
+    await store.stop("o", "t", "r1")
+    await pulse.asleep.acquire()
+    pulse.beat()
+    await asyncio.sleep(0)  # the beat hears of the stop
+    await asyncio.sleep(0)
+    model.closes.set()
+    assert (await heard(reply))[-1] == Finished(State.STOPPED)
+
+
+async def test_followers_hear_the_answer_grow(stage: Stage) -> None:
+    gate = asyncio.Event()
+    scene = stage([Delta("a"), gate, *says("b")])
+    first, second = await scene.chat.begin(ask()), await scene.chat.begin(ask())
+    assert await first.take(60) == [Delta("a")]
+    scene.pulse.beat()
+    assert await second.take(60) == [Delta("a")]
+    gate.set()
+    assert await heard(second) == [Delta("b"), Finished(State.DONE)]
+
+
+async def test_closing_interrupts_what_does_not_finish(stage: Stage) -> None:
+    scene = stage([Delta("a"), asyncio.Event()])
+    reply = await scene.chat.begin(ask())
+    await reply.take(60)
+    await scene.chat.aclose(grace=0)
+    (told,) = await heard(reply)
+    assert isinstance(told, Failed)
+    assert type(told.error) is Interrupted
+    assert (await scene.turn()).state is State.INTERRUPTED
+
+
+async def test_closing_lets_what_can_finish_finish(stage: Stage) -> None:
+    scene = stage(says("a"))
+    reply = await scene.chat.begin(ask())
+    await scene.chat.aclose()
+    assert await heard(reply) == [Delta("a"), Finished(State.DONE)]
+
+
+async def test_a_follower_is_told_when_the_process_ends_before_the_answer(stage: Stage) -> None:
+    scene = stage([asyncio.Event()])
+    await scene.chat.begin(ask())
+    follower = await scene.chat.begin(ask())
+    await scene.chat.drain(grace=0)
+    (told,) = await heard(follower)
+    assert isinstance(told, Failed)
+    assert type(told.error) is Interrupted
+
+
+async def test_nothing_begins_while_the_process_ends(stage: Stage) -> None:
+    scene = stage(says("a"))
+    await scene.chat.drain()
+    with pytest.raises(Interrupted):
+        await scene.chat.begin(ask())
+
+
+class Unwell(MemoryStore):
+    """A memory store whose writes fail when told to."""
+
+    fails: frozenset[str] = frozenset()
+
+    async def commit(self, claim: Claim, turn: Turn) -> None:
+        if "commit" in self.fails:
+            raise StoreUnavailable("no")
+        await super().commit(claim, turn)
+
+    async def renew(self, claim: Claim, said: str) -> bool:
+        if "renew" in self.fails:
+            raise StoreUnavailable("no")
+        return await super().renew(claim, said)
+
+
+async def test_what_could_not_be_stored_is_never_called_finished(stage: Stage) -> None:
+    store = Unwell()
+    store.fails = frozenset({"commit"})
+    told = (await heard(await stage(says("a"), store=store).chat.begin(ask())))[-1]
+    assert isinstance(told, Failed)
+    assert type(told.error) is StoreUnavailable
+
+
+async def test_a_renewal_that_fails_does_not_end_the_turn(stage: Stage) -> None:
+    store, gate = Unwell(), asyncio.Event()
+    store.fails = frozenset({"renew"})
+    scene = stage([Delta("a"), gate, *says("b")], store=store)
+    reply = await scene.chat.begin(ask())
+    await reply.take(60)
+    await scene.pulse.asleep.acquire()
+    scene.pulse.beat()
+    await scene.pulse.asleep.acquire()
+    gate.set()
+    assert await heard(reply) == [Delta("b"), Finished(State.DONE)]
+
+
+async def test_a_bug_in_a_renewal_ends_the_turn_and_is_raised(stage: Stage) -> None:
+    class Broken(MemoryStore):
+        async def renew(self, claim: Claim, said: str) -> bool:
+            raise ZeroDivisionError(claim, said)
+
+    scene = stage([Delta("a"), asyncio.Event()], store=Broken())
+    reply = await scene.chat.begin(ask())
+    await reply.take(60)
+    scene.pulse.beat()
+    (told,) = await reply.take(60)
+    assert isinstance(told, Failed)
+    assert type(told.error) is Internal
+    with pytest.raises(ZeroDivisionError):
+        await reply.over()
+    assert (await scene.turn()).state is State.FAILED
+
+
+class Counting(MemoryStore):
+    """A memory store that counts a turn, or refuses it, when its gate is opened."""
+
+    def __init__(self, refusal: Exception | None = None) -> None:
+        super().__init__()
+        self.counting, self.gate, self.refusal = asyncio.Event(), asyncio.Event(), refusal
+
+    async def admit(self, claim: Claim) -> None:
+        await super().admit(claim)
+        self.counting.set()
+        await self.gate.wait()
+        if self.refusal:
+            raise self.refusal
+
+
+async def test_the_model_is_asked_while_the_turn_is_counted_and_nothing_is_said_before(stage: Stage) -> None:
+    store, begun = Counting(), asyncio.Event()
+    begun.set()
+    scene = stage([begun, Delta("a"), *says("b")], store=store)
+    reply = await scene.chat.begin(ask())
+    await store.counting.wait()
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert len(scene.model.asked) == 1
+    assert (await scene.turn()).answer == ""
+    assert reply._events == []
+    store.gate.set()
+    assert await heard(reply) == [Delta("a"), Delta("b"), Finished(State.DONE)]
+
+
+@pytest.mark.parametrize("script", [says("a"), [Called(CALLS), Ended("tool_calls", Usage(1, 1))]])
+async def test_a_turn_too_many_says_nothing_runs_no_tool_and_is_kept_as_failed(
+    stage: Stage, script: list[Step]
+) -> None:
+    store = Counting(TurnsUsedUp(retry_after=7))
+    store.gate.set()
+    scene = stage(script, store=store)
+    (told,) = await heard(await scene.chat.begin(ask()))
+    assert isinstance(told, Failed)
+    assert (type(told.error), told.error.retry_after) == (TurnsUsedUp, 7)
+    turn = await scene.turn()
+    assert (turn.state, turn.error, turn.reply) == (State.FAILED, "turns_used_up", ())
+    assert turn.usage.tokens > 0
+    store.refusal = None
+    assert (await heard(await scene.chat.begin(ask())))[-1] != told
+
+
+async def test_a_model_that_fails_at_once_is_told_when_the_turn_is_counted(stage: Stage) -> None:
+    """And a bug of the count is raised, whatever the model did."""
+    store = Counting(ZeroDivisionError())
+    reply = await stage([AnswerCut()], store=store).chat.begin(ask())
+    await store.counting.wait()
+    store.gate.set()
+    (told,) = await reply.take(60)
+    assert isinstance(told, Failed)
+    assert type(told.error) is Internal
+    with pytest.raises(ZeroDivisionError):
+        await reply.over()
+
+
+@pytest.mark.parametrize(
+    ("script", "usage"),
+    [
+        ([Delta("abcdef"), Ended("stop", Usage())], Usage(1, 2)),
+        ([Delta("abcdef"), AnswerCut()], Usage(1, 2)),
+        ([Delta("abcdef"), Ended("stop", Usage(10, 5))], Usage(10, 5)),
+        ([AnswerCut()], Usage()),
+    ],
+)
+async def test_tokens_are_estimated_where_the_model_does_not_tell(
+    stage: Stage, script: list[Step], usage: Usage
+) -> None:
+    """A model that did not even begin takes none."""
+    scene = stage(script)
+    await heard(await scene.chat.begin(ask()))
+    assert (await scene.turn()).usage == usage
+
+
+class Slow(MemoryStore):
+    """A memory store whose commit waits for a gate, or fails as no store should."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.committing, self.gate = asyncio.Event(), asyncio.Event()
+        self.bug: Exception | None = None
+
+    async def commit(self, claim: Claim, turn: Turn) -> None:
+        self.committing.set()
+        await self.gate.wait()
+        if self.bug:
+            raise self.bug
+        await super().commit(claim, turn)
+
+
+async def test_an_end_of_the_process_during_the_commit_waits_for_the_stores_word(stage: Stage) -> None:
+    store = Slow()
+    reply = await stage(says("a"), store=store).chat.begin(ask())
+    await store.committing.wait()
+    assert reply._turn  # the task that drain cancels
+    reply._turn.cancel()
+    await asyncio.sleep(0)
+    store.gate.set()
+    assert await heard(reply) == [Delta("a"), Finished(State.DONE)]
+    assert (await store.load("o", "t"))[0].state is State.DONE
+
+
+async def test_a_bug_of_the_store_is_told_and_then_raised(stage: Stage) -> None:
+    store = Slow()
+    store.bug = ZeroDivisionError()
+    store.gate.set()
+    reply = await stage(says("a"), store=store).chat.begin(ask())
+    events: list[Event] = []
+    while not reply.ended:
+        events += await reply.take(60)
+    assert isinstance(events[-1], Failed)
+    assert type(events[-1].error) is Internal
+    with pytest.raises(ZeroDivisionError):
+        await reply.over()
+
+
+class Unreadable(MemoryStore):
+    async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
+        yield f"{owner}{thread_id}{response_id}"
+        raise ZeroDivisionError
+
+
+async def test_a_follower_is_told_of_a_bug_and_then_it_is_raised(stage: Stage) -> None:
+    reply = await stage(says("a"), store=Unreadable()).chat.follow("o", "t", "r1")
+    events: list[Event] = []
+    while not reply.ended:
+        events += await reply.take(60)
+    assert isinstance(events[-1], Failed)
+    assert type(events[-1].error) is Internal
+    with pytest.raises(ZeroDivisionError):
+        await reply.over()
+
+
+# --- tools
+
+
+async def test_tools_run_between_rounds_and_the_whole_turn_is_stored(stage: Stage) -> None:
+    scene = stage([Called(CALLS), Ended("tool_calls", Usage(1, 1))], says("7"))
+    assert await heard(await scene.chat.begin(ask())) == [
+        Working("add"),
+        Working("add"),
+        Delta("7"),
+        Finished(State.DONE),
+    ]
+    assert scene.model.asked[1][1:] == [
+        Message("assistant", "", tool_calls=CALLS),
+        Message("tool", "3", tool_call_id="c1"),
+        Message("tool", "7", tool_call_id="c2"),
+    ]
+    turn = await scene.turn()
+    assert (*scene.model.asked[1][1:], Message("assistant", "7")) == turn.reply
+    assert turn.usage == Usage(11, 6)
+
+
+async def test_text_before_a_call_is_part_of_the_answer(stage: Stage) -> None:
+    scene = stage([Delta("Let me see. "), Called(CALLS), Ended("tool_calls", Usage())], says("7"))
+    assert text(await heard(await scene.chat.begin(ask()))) == "Let me see. 7"
+    assert text(await heard(await scene.chat.begin(ask()))) == "Let me see. 7"
+
+
+async def test_rounds_are_bounded(stage: Stage) -> None:
+    """No tool runs whose result no model would hear."""
+    scene = stage([Called(CALLS), Ended("tool_calls", Usage())])
+    *working, told = await heard(await scene.chat.begin(ask()))
+    assert isinstance(told, Failed)
+    assert type(told.error) is TooManyRounds
+    assert len(scene.model.asked) == 3
+    assert working == [Working("add")] * 4
+
+
+@pytest.mark.parametrize("most", [50, 54])
+async def test_what_tools_are_asked_and_say_is_part_of_the_turns_size(stage: Stage, most: int) -> None:
+    """26 bytes of arguments and 2 of results in each round, two rounds long."""
+    scene = stage([Called(CALLS), Ended("tool_calls", Usage())], max_answer=most)
+    *working, told = await heard(await scene.chat.begin(ask()))
+    assert isinstance(told, Failed)
+    assert type(told.error) is AnswerTooLong
+    assert len(working) == (2 if most < 54 else 4)
+
+
+@pytest.mark.parametrize("cut", range(1, 6))
+async def test_a_turn_cut_anywhere_leaves_no_call_without_its_result(stage: Stage, cut: int) -> None:
+    """Whatever was stored, the next request to the model holds each call with its results or not at all."""
+    first: list[Step] = [Delta("a"), Called(CALLS), Ended("tool_calls", Usage())]
+    second: list[Step] = [Delta("b"), STOP]
+    script = [*first, *second]
+    script.insert(cut, AnswerCut())
+    scene = stage(script[:4] if cut <= 3 else first, *([script[3:]] if cut > 3 else []), says("well"))
+    await heard(await scene.chat.begin(ask()))
+    await heard(await scene.chat.begin(ask("next", "r2")))
+    for messages in [*scene.model.asked, list((await scene.turn()).reply)]:
+        calls = [call.id for m in messages for call in m.tool_calls]
+        assert calls == [m.tool_call_id for m in messages if m.role == "tool"]
+
+
+# --- the log
+
+
+async def test_each_turn_is_one_line_without_its_words(stage: Stage) -> None:
+    scene = stage(says("planted answer"))
+    await heard(await scene.chat.begin(ask("planted prompt")))
+    (line,) = scene.lines
+    assert (line.thread, line.response, line.state, line.error) == ("t", "r1", State.DONE, None)
+    assert line.detail is None
+    assert (line.rounds, line.bytes, line.input_tokens, line.output_tokens) == (1, 14, 10, 5)
+    assert line.first_ms is not None
+    assert line.total_ms >= line.first_ms
+    assert "planted" not in repr(line)
+
+
+async def test_the_line_tells_where_the_turn_came_from_and_whose_it_was(stage: Stage) -> None:
+    scene = stage(says("a"))
+    origin = Origin("req-1", "rest-api", True, "Root=1")
+    await heard(await scene.chat.begin(ask(), origin=origin))
+    (line,) = scene.lines
+    assert (line.origin, line.owner) == (origin, pseudonym("o"))
+
+
+async def test_times_run_from_the_request_and_tell_the_store_from_the_model() -> None:
+    """By a clock that moves on by a second whenever the store or the model does something."""
+    now = [0.0]
+
+    class Slow(MemoryStore):
+        async def open(self, ask: Ask, *, history: int) -> Opened:
+            now[0] += 1
+            return await super().open(ask, history=history)
+
+        async def commit(self, claim: Claim, turn: Turn) -> None:
+            now[0] += 2
+            await super().commit(claim, turn)
+
+    class Pondering(ScriptedModel):
+        async def reply(
+            self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
+        ) -> AsyncGenerator[ModelEvent, None]:
+            now[0] += 4
+            async for event in super().reply(messages, tools):
+                yield event
+                now[0] += 8
+
+    lines: list[Line] = []
+    model = Pondering([Called(CALLS), Ended("tool_calls", Usage(1, 1))], says("a"))
+    chat = Chat(Slow(), model, Tools([add]), LIMITS, lines.append, clock=lambda: now[0])
+    await heard(await chat.begin(ask()))
+    await chat.aclose(grace=0)
+    (line,) = lines
+    assert isinstance(line, TurnLine)
+    assert (line.store_ms, line.model_ms, line.rounds) == (3000, 40_000, 2)
+    assert (line.first_ms, line.total_ms) == (25_000, 43_000)
+
+
+async def test_a_failed_turns_line_says_why(stage: Stage) -> None:
+    """Where the code alone would not do: with which status a model refused, say."""
+    scene = stage([ModelRejected("status 418")])
+    await heard(await scene.chat.begin(ask()))
+    assert [(line.error, line.detail) for line in scene.lines] == [("model_rejected", "status 418")]

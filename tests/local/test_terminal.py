@@ -1,0 +1,314 @@
+"""The terminal's parts: answers read while they grow, components as text, the conversation, its endpoint."""
+
+import hashlib
+import hmac
+import io
+import json
+import re
+import sys
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from c1fn.api.app import build_app
+from c1fn.chat.converse import Chat, Limits
+from c1fn.chat.tools import Tools
+from c1fn.errors import AnswerCut, Unauthorized
+from c1fn.events import Delta
+from c1fn.identity.callers import ANYBODY, Caller, Identify, Scope, anybody, by_key
+from c1fn.local.terminal import converse
+from c1fn.local.terminal.answer import Answer, read, words
+from c1fn.local.terminal.cards import clean, render
+from c1fn.local.terminal.endpoint import Endpoint, EndpointError, is_function_url
+from c1fn.local.terminal.local import serving
+from c1fn.local.terminal.screen import Readable, grown, plain
+from c1fn.local.terminal.talk import Dialogue
+from c1fn.models.offline import card
+from c1fn.stores.memory import MemoryStore
+from c1fn.telemetry.log import to_nobody
+from c1fn.turn import Message
+from c1fn.wires.c1 import error_card, think_item
+from tests.scripted import ScriptedModel, Step, says
+
+LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=10_000, max_seconds=60, max_rounds=3)
+
+
+def card_of(prompt: str) -> str:
+    return card([Message("user", prompt)])
+
+
+def c1(*components: dict[str, Any]) -> str:
+    root = {"component": "Card", "props": {"children": list(components)}}
+    return f'<content thesys="true">{escape(json.dumps({"component": root}))}</content>'
+
+
+def shown(text: str) -> str:
+    console = Console(file=io.StringIO(), width=80)
+    parts = (part for component in read(text, ended=True).settled for part in render(component))
+    return "\n".join(plain(console, part) for part in parts)
+
+
+@pytest.mark.parametrize("prompt", ["a chart", "a table", "a form", "Ünï <b> & \\ * `"])
+def test_what_is_settled_never_changes_wherever_the_stream_is_cut(prompt: str) -> None:
+    whole = card_of(prompt)
+    final = read(whole, ended=True).settled
+    for cut in range(len(whole)):
+        settled = read(whole[:cut], ended=False).settled
+        assert settled == final[: len(settled)]
+
+
+def test_an_answer_appears_before_it_has_ended() -> None:
+    whole = card_of("a table")
+    assert len(read(whole[: len(whole) * 3 // 4], ended=False).settled) >= 2
+
+
+def test_plain_markdown_is_settled_by_paragraphs_but_not_inside_code() -> None:
+    assert len(read("one\n\ntwo\n\nthr", ended=False).settled) == 2
+    assert len(read("```\na\n\nb\n```\n\nend", ended=True).settled) == 2
+
+
+def test_an_error_card_after_a_partial_answer_is_the_failure() -> None:
+    text = card_of("a chart")[:300] + error_card(AnswerCut())
+    answer = read(text, ended=True)
+    assert answer.failure.startswith("The answer was cut off.")
+    assert "The answer was cut off" in shown(text)
+    assert read(card_of("x"), ended=True).failure == ""
+
+
+def test_progress_is_told_until_there_is_content() -> None:
+    think = "<!-- -->" + think_item("Working", "Using get_time")
+    assert read(think, ended=False).working == "Using get_time"
+    assert read(think + "Hello", ended=False).working == ""
+
+
+@pytest.mark.parametrize(
+    "body", ["{not json", "root = Card([x])", "[" * 100_000, "null", "[]", '{"component": 3}']
+)
+def test_a_damaged_or_foreign_answer_is_shown_or_empty_never_a_traceback(body: str) -> None:
+    for ended in (True, False):
+        assert isinstance(read(f"<content>{escape(body)}</content>", ended=ended), Answer)
+    assert isinstance(shown(f"<content>{escape(body)}</content>"), str)
+
+
+def test_the_components_as_text() -> None:
+    assert "Q1" in shown(card_of("a table"))
+    assert re.search(r"Q1 +█+ +\d+", shown(card_of("a chart")))
+    assert re.search(r"Your name \* +\[ Jane Doe \]", shown(card_of("a form")))
+    assert "2. Show a table" in shown(card_of("a chart"))
+    assert "[Show another chart]" in shown(card_of("a chart"))
+    pie = {"component": "PieChartV2", "props": {"chartData": {"data": [{"category": "A", "value": -2}]}}}
+    assert "A" in shown(c1(pie))
+    code = {"component": "CodeBlock", "props": {"language": "python", "codeString": "x = 1"}}
+    assert "x = 1" in shown(c1(code))
+    image = {"component": "Image", "props": {"src": "https://example.com/a.png", "alt": "A map"}}
+    assert "[image: A map]" in shown(c1(image))
+
+
+def test_an_unknown_component_shows_its_texts_and_what_is_inside() -> None:
+    inner = {"component": "TextContent", "props": {"textMarkdown": "inside"}}
+    odd = {"component": "Accordion", "props": {"items": [{"title": "First", "content": [inner]}]}}
+    assert [line.strip() for line in shown(c1(odd)).split("\n") if line.strip()] == ["First", "inside"]
+
+
+@pytest.mark.parametrize(
+    "kind", ["Table", "BarChartV2", "Form", "ButtonGroup", "FollowUpBlock", "Callout", "Odd"]
+)
+@pytest.mark.parametrize("wrong", [None, 3, "x", [1], {"rows": 3}, [[1]], {"rows": [{"children": 1}, 2]}])
+def test_properties_of_a_wrong_shape_are_no_traceback(kind: str, wrong: object) -> None:
+    names = ("children", "tableBody", "tableHeader", "chartData", "data", "followUpText", "title", "buttons")
+    shown(c1({"component": kind, "props": dict.fromkeys(names, wrong)}))
+
+
+def test_a_model_cannot_command_the_terminal() -> None:
+    evil = "\x1b]0;title\x07\x1b[2J\x9b1m\u202eabc\r[bold]"
+    assert clean(evil) == "]0;title[2J1mabc[bold]"
+    for kind in ("TextContent", "Header", "Odd"):
+        assert "\x1b" not in shown(c1({"component": kind, "props": {"title": evil, "textMarkdown": evil}}))
+
+
+def test_what_a_person_said_is_shown_without_its_wrapping() -> None:
+    assert words('<content thesys="true">a &lt;b&gt;</content><context>[]</context>') == "a <b>"
+    assert words("plain") == "plain"
+
+
+def test_a_long_answer_is_not_read_anew_for_every_piece() -> None:
+    assert sum(1 for _ in grown("x" for _ in range(100_000))) < 1000
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+def served(store: MemoryStore, *rounds: list[Step], identify: Identify = anybody) -> Any:
+    model = ScriptedModel(*rounds)
+    return build_app(
+        lambda: Chat(store, model, Tools(), LIMITS, to_nobody), max_body=10_000, identify=identify
+    )
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+
+
+def test_what_is_piped_in_is_one_prompt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], store: MemoryStore
+) -> None:
+    typed(monkeypatch, "two\nlines\n")
+    with serving(served(store, says("a", "b"))) as url, Endpoint(url) as endpoint:
+        assert converse(endpoint) == 0
+        assert capsys.readouterr().out == "ab\n"
+        assert endpoint.messages(endpoint.threads()[0]["threadId"])[0]["content"] == "two\nlines"
+
+
+def test_an_empty_pipe_asks_nothing(monkeypatch: pytest.MonkeyPatch, store: MemoryStore) -> None:
+    typed(monkeypatch, " \n")
+    with serving(served(store)) as url, Endpoint(url) as endpoint:
+        assert (converse(endpoint), endpoint.threads()) == (0, [])
+
+
+def test_a_failure_midway_is_shown_and_told_by_the_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], store: MemoryStore
+) -> None:
+    typed(monkeypatch, "one")
+    with serving(served(store, [Delta("a"), AnswerCut()])) as url, Endpoint(url) as endpoint:
+        assert converse(endpoint) == 1
+    assert "The answer was cut off" in capsys.readouterr().out
+
+
+def test_json_is_one_object_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], store: MemoryStore
+) -> None:
+    typed(monkeypatch, "one")
+    with serving(served(store, [Delta("a"), AnswerCut()])) as url, Endpoint(url) as endpoint:
+        assert converse(endpoint, as_json=True, thread_id="t") == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (lines[0]["event"], lines[0]["threadId"], lines[0]["prompt"]) == ("turn", "t", "one")
+    assert "".join(line["text"] for line in lines[1:-1]) == "a" + error_card(AnswerCut())
+    assert (lines[-1]["event"], lines[-1]["status"]) == ("end", "failed")
+    assert lines[-1]["error"].startswith("The answer was cut off.")
+
+
+def dialogue(endpoint: Endpoint, lines: Sequence[str]) -> Dialogue:
+    talk = Dialogue(endpoint, Readable())
+    for line in lines:
+        talk.take(line)
+    return talk
+
+
+def test_the_commands(capsys: pytest.CaptureFixture[str], store: MemoryStore) -> None:
+    offers = c1({"component": "FollowUpBlock", "props": {"followUpText": ["More", "Less"]}})
+    app = served(store, says(offers), says("b"), says("c"), says("d"))
+    with serving(app) as url, Endpoint(url) as endpoint:
+        talk = dialogue(endpoint, ["first", "2", "/new", "second", "/threads", "/open 2"])
+        out = capsys.readouterr().out
+        assert re.search(r"\*  1\. second\n   2\. first\n> first\n\n1\. More\n2\. Less\n> Less\n\nb\n", out)
+        first = talk.thread_id
+        dialogue(endpoint, [f"/open {first}", "third", "/stop", "/help", "/what", "/open", "/open nowhere"])
+        assert [m["content"] for m in endpoint.messages(first)][-2:] == ["third", "d"]
+    told = capsys.readouterr()
+    assert "Ctrl-D" in told.out
+    assert "/what is no command" in told.err
+    assert "Nothing is being written." in told.err
+
+
+def signed_with(secret: str) -> Identify:
+    """Verifies Signature Version 4 by its own reading of the specification:
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
+    """
+
+    async def identify(scope: Scope) -> Caller:
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        found = re.fullmatch(
+            r"AWS4-HMAC-SHA256 Credential=([^,]+), SignedHeaders=([^,]+), Signature=(\w+)",
+            headers.get("authorization", ""),
+        )
+        if not found:
+            raise Unauthorized
+        access, day, region, service, end = found[1].split("/")
+        assert (access, region, service) == ("AKIDEXAMPLE", "eu-west-1", "lambda")
+        names = found[2].split(";")
+        canonical = "\n".join(
+            [
+                scope["method"],
+                scope["path"],
+                scope["query_string"].decode(),
+                *(f"{name}:{headers[name]}" for name in names),
+                "",
+                found[2],
+                BODY_HASHES[scope["method"]],
+            ]
+        )
+        digest = hashlib.sha256(canonical.encode()).hexdigest()
+        text = f"AWS4-HMAC-SHA256\n{headers['x-amz-date']}\n{day}/{region}/{service}/{end}\n{digest}"
+        key = f"AWS4{secret}".encode()
+        for part in (day, region, service, end):
+            key = hmac.digest(key, part.encode(), "sha256")
+        if not hmac.compare_digest(hmac.new(key, text.encode(), "sha256").hexdigest(), found[3]):
+            raise Unauthorized
+        return ANYBODY
+
+    return identify
+
+
+BODY_HASHES = {"GET": hashlib.sha256(b"").hexdigest(), "POST": hashlib.sha256(b"{}").hexdigest()}
+
+
+def test_a_function_url_gets_signed_requests(monkeypatch: pytest.MonkeyPatch, store: MemoryStore) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with serving(served(store, identify=signed_with("secret-of-the-test"))) as url:
+        with Endpoint(url, signed=True) as endpoint:
+            assert endpoint.threads() == []
+            assert endpoint.stop("nowhere") is False
+        with Endpoint(url) as endpoint, pytest.raises(EndpointError, match="Not signed in"):
+            endpoint.threads()
+    assert is_function_url("https://abc.lambda-url.eu-west-1.on.aws/")
+    assert not is_function_url("http://127.0.0.1:8000")
+
+
+def test_a_key_is_sent_as_api_gateway_takes_it(store: MemoryStore) -> None:
+    keyed = by_key({"me": "k" * 16})
+    with serving(served(store, identify=keyed)) as url:
+        with Endpoint(url, key="k" * 16) as endpoint:
+            assert endpoint.threads() == []
+        with Endpoint(url, key="wrong") as endpoint, pytest.raises(EndpointError, match="Not signed in"):
+            endpoint.threads()
+
+
+def test_a_token_is_sent_as_a_bearer_token_and_not_beside_a_signature(store: MemoryStore) -> None:
+    keyed = by_key({"me": "k" * 16})
+    with serving(served(store, identify=keyed)) as url:
+        with Endpoint(url, token="k" * 16) as endpoint:
+            assert endpoint.threads() == []
+        with Endpoint(url, token="wrong") as endpoint, pytest.raises(EndpointError, match="Not signed in"):
+            endpoint.threads()
+    with pytest.raises(EndpointError, match="signed or carries a token"):
+        Endpoint("http://127.0.0.1", token="t", signed=True)
+
+
+@pytest.mark.parametrize("url", ["", "127.0.0.1:8000", "ftp://x", "http://", "http://x:99999", "http://[x"])
+def test_a_url_that_cannot_be_is_one_sentence(url: str) -> None:
+    with pytest.raises(EndpointError, match="must begin with"):
+        Endpoint(url)
+
+
+def test_a_key_that_no_header_carries_is_refused_without_being_told() -> None:
+    with pytest.raises(EndpointError) as told:
+        Endpoint("http://127.0.0.1", key="schlüssel\n")
+    assert "schl" not in str(told.value)
+    with pytest.raises(EndpointError) as told:
+        Endpoint("http://127.0.0.1", token="schlüssel\n")
+    assert "schl" not in str(told.value)
+
+
+def test_a_page_is_not_a_chat_service(store: MemoryStore) -> None:
+    with serving(served(store)) as url, Endpoint(f"{url}/?") as endpoint:
+        with pytest.raises(EndpointError):
+            endpoint.threads()
+        with pytest.raises(EndpointError):
+            list(endpoint.answer("t", "r", "x"))

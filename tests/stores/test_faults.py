@@ -1,0 +1,858 @@
+"""What the DynamoDB store makes of faults: each put under boto3, at a chosen call, against a real server."""
+
+import asyncio
+import json
+import socket
+import threading
+import uuid
+from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.exceptions import ClientError, ConnectionClosedError, ParamValidationError, ReadTimeoutError
+from botocore.httpsession import URLLib3Session
+
+from c1fn.errors import Busy, LeaseLost, NotFound, StoreUnavailable, TokensUsedUp, TurnsUsedUp
+from c1fn.stores import DAY, LEASE, Claim, Quota, Replay, Running
+from c1fn.stores.dynamodb import DynamoStore, connect, table
+from c1fn.stores.dynamodb.calls import ATTEMPTS, Calls
+from c1fn.stores.dynamodb.rows import Spot, turn_sk, usage_key
+from c1fn.stores.dynamodb.usage import UsageRow
+from c1fn.turn import State, Turn, Usage, for_model
+from tests.stores.clockwork import Clockwork
+from tests.stores.contract import answered, ask, claimed, told
+from tests.stores.faults import reply, trouble
+
+Fault = Callable[[AWSPreparedRequest], AWSResponse | None]
+
+
+class Sky:
+    """Faults at chosen calls: ``sky.at("UpdateItem", fault)`` strikes the next call of that operation."""
+
+    def __init__(self, client: Any) -> None:
+        self.seen: list[str] = []
+        self._session = URLLib3Session()
+        self._lock = threading.Lock()
+        self._faults: list[tuple[str, Fault]] = []
+        client.meta.events.register("before-send.dynamodb", self._send)
+
+    def at(self, operation: str, *faults: Fault) -> None:
+        self._faults += [(operation, fault) for fault in faults]
+
+    def lost(self, request: AWSPreparedRequest) -> AWSResponse | None:
+        """It is done, and the reply does not come."""
+        self._session.send(request)
+        raise ReadTimeoutError(endpoint_url=request.url)
+
+    def unsent(self, request: AWSPreparedRequest) -> AWSResponse | None:
+        raise ConnectionClosedError(endpoint_url=request.url)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        operation = request.headers["X-Amz-Target"].rpartition(b".")[2].decode()
+        self.seen.append(operation)
+        with self._lock:
+            due = next((fault for fault in self._faults if fault[0] == operation), None)
+            if due:
+                self._faults.remove(due)
+        return due[1](request) if due else None
+
+
+def says(status: int, code: str) -> Fault:
+    return lambda request: trouble(request, status, code)
+
+
+async def at_once(_: float) -> None:
+    """A sleep that is over."""
+
+
+@pytest.fixture
+def endpoint(dynamodb: str) -> Iterator[tuple[str, str]]:
+    client = connect(dynamodb)
+    name = f"c1fn-{uuid.uuid4()}"
+    table.create(client, name)
+    yield dynamodb, name
+    client.delete_table(TableName=name)
+    client.close()
+
+
+class Machine:
+    """A store with a client of its own, and the sky over it."""
+
+    def __init__(self, endpoint: tuple[str, str], time: Clockwork, **options: Any) -> None:
+        self.client = connect(endpoint[0])
+        self.sky = Sky(self.client)
+        self.store = DynamoStore(
+            self.client, endpoint[1], clock=time.clock, sleep=at_once, jitter=lambda: 0.5, **options
+        )
+
+    async def close(self) -> None:
+        await self.store.aclose()
+        self.sky.close()
+
+
+@pytest.fixture
+def time() -> Clockwork:
+    return Clockwork()
+
+
+@pytest.fixture
+async def one(endpoint: tuple[str, str], time: Clockwork) -> AsyncGenerator[Machine, None]:
+    machine = Machine(endpoint, time)
+    yield machine
+    await machine.close()
+
+
+@pytest.fixture
+async def other(endpoint: tuple[str, str], time: Clockwork) -> AsyncGenerator[Machine, None]:
+    machine = Machine(endpoint, time)
+    yield machine
+    await machine.close()
+
+
+# ---- round trips
+
+
+async def test_one_round_trip_each(one: Machine) -> None:
+    """Opening takes three calls that go out together, committing one; the release is for later."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    assert sorted(one.sky.seen) == ["Query", "Query", "UpdateItem"]
+    one.sky.seen.clear()
+    await one.store.commit(claim, answered(claim, "hi"))
+    assert one.sky.seen == ["PutItem"]
+    await one.store.settle()
+    assert one.sky.seen == ["PutItem", "UpdateItem"]
+
+
+async def test_calls_go_out_together(one: Machine) -> None:
+    """The three calls of an open do not wait for each other: each is held until all have been sent."""
+    gate = threading.Barrier(3, timeout=20)
+
+    def held(_: AWSPreparedRequest) -> None:
+        gate.wait()
+
+    one.sky.at("UpdateItem", held)
+    one.sky.at("Query", held, held)
+    claimed(await one.store.open(ask("r1"), history=20))
+
+
+async def test_a_young_turn_costs_nothing(one: Machine, time: Clockwork) -> None:
+    """A turn of less than a second is not renewed; a longer one listens, and writes every ten seconds."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    one.sky.seen.clear()
+    await one.store.renew(claim, "")
+    assert one.sky.seen == []
+    for _ in range(20):
+        time.advance(1)
+        await one.store.renew(claim, "said")
+    assert one.sky.seen.count("UpdateItem") == 2
+    assert one.sky.seen.count("GetItem") == 18
+
+
+# ---- lost replies, throttling
+
+
+@pytest.mark.parametrize("operation", ["UpdateItem", "Query"])
+async def test_open_through_faults(one: Machine, operation: str) -> None:
+    """Throttling, errors of the server, cut connections and a lost reply: the turn opens all the same."""
+    one.sky.at(operation, says(400, "ThrottlingException"), says(500, "InternalServerError"))
+    one.sky.at(operation, one.sky.unsent, one.sky.lost)
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    await one.store.commit(claim, answered(claim, "hi"))
+    assert len(await one.store.load("ann", "t")) == 1
+
+
+async def test_commit_through_faults(one: Machine) -> None:
+    """A commit whose reply was lost is sent again and known as our own."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    one.sky.at("PutItem", says(503, "ServiceUnavailable"), one.sky.lost)
+    turn = answered(claim, "hi")
+    await one.store.commit(claim, turn)
+    assert await one.store.load("ann", "t") == (turn,)
+
+
+async def test_commit_again_through_faults(one: Machine) -> None:
+    """The same for a failed turn that was run again."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    await one.store.commit(claim, answered(claim, state=State.FAILED))
+    one.sky.at("UpdateItem", one.sky.lost, one.sky.lost)
+    again = claimed(await one.store.open(ask("r1"), history=20))
+    one.sky.at("PutItem", one.sky.lost)
+    turn = answered(again, "hi")
+    await one.store.commit(again, turn)
+    assert await one.store.load("ann", "t") == (turn,)
+
+
+async def test_take_over_through_lost_replies(one: Machine, other: Machine, time: Clockwork) -> None:
+    """Fence and seizure may lose their replies: the dead turn is buried once, and ours is next."""
+    claimed(await one.store.open(ask("r1"), history=20))
+    time.advance(LEASE)
+    other.sky.at("UpdateItem", lambda _: None, other.sky.lost)
+    other.sky.at("PutItem", other.sky.lost)
+    claim = claimed(await other.store.open(ask("r2"), history=20))
+    assert (claim.number, [turn.state for turn in claim.history]) == (2, [State.INTERRUPTED])
+
+
+async def test_patience_ends(one: Machine) -> None:
+    """After a bounded number of tries the store is unavailable, and says so in one sentence."""
+    one.sky.at("UpdateItem", *[says(400, "ThrottlingException")] * ATTEMPTS)
+    with pytest.raises(StoreUnavailable, match="work: ThrottlingException"):
+        await one.store.open(ask("r1"), history=20)
+    assert one.sky.seen.count("UpdateItem") <= ATTEMPTS + 1
+
+
+async def test_half_opened_is_given_back(one: Machine) -> None:
+    """An open that failed halfway leaves the thread free at once, not after a lease."""
+    one.sky.at("Query", *[one.sky.unsent] * 2 * ATTEMPTS)
+    with pytest.raises(StoreUnavailable):
+        await one.store.open(ask("r1"), history=20)
+    await one.store.settle()
+    claim = claimed(await one.store.open(ask("r2"), history=20))
+    assert claim.number == 1
+
+
+async def test_cancelled_open_is_given_back(one: Machine) -> None:
+    """So does an open that was cancelled while its lock was on its way."""
+    sent, go = threading.Event(), threading.Event()
+
+    def slow(_: AWSPreparedRequest) -> None:
+        sent.set()
+        go.wait(20)
+
+    one.sky.at("UpdateItem", slow)
+    opening = asyncio.ensure_future(one.store.open(ask("r1"), history=20))
+    await asyncio.to_thread(sent.wait, 20)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    go.set()
+    await one.store.settle()
+    assert claimed(await one.store.open(ask("r2"), history=20)).number == 1
+
+
+async def test_lost_release_is_healed(one: Machine, other: Machine) -> None:
+    """A turn whose release never arrived is finished for everybody, and the thread is not busy."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    turn = answered(claim, "hi")
+    await one.store.commit(claim, turn)
+    one.sky.at("UpdateItem", *[one.sky.unsent] * ATTEMPTS)
+    await one.store.settle()
+    assert await other.store.open(ask("r1"), history=20) == Replay(turn)
+    assert await other.store.load("ann", "t") == (turn,)
+    assert await other.store.stop("ann", "t", None) is False
+    assert await told(other.store.follow("ann", "t", "r1")) == ("hi", turn)
+    claim = claimed(await other.store.open(ask("r2"), history=20))
+    assert (claim.number, claim.history) == (2, (turn,))
+
+
+async def test_stale_history_is_read_again(one: Machine, other: Machine) -> None:
+    """A half-price reading of the past is noticed and not given to the model."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    turn = answered(claim, "hi")
+    await one.store.commit(claim, turn)
+    await one.store.settle()
+
+    def stale(request: AWSPreparedRequest) -> AWSResponse | None:
+        if b'"IndexName"' in request.body:
+            other.sky.at("Query", stale)
+            return None
+        return reply(request, 200, b'{"Items": [], "Count": 0, "ScannedCount": 0}')
+
+    other.sky.at("Query", stale)
+    assert claimed(await other.store.open(ask("r2"), history=20)).history == (turn,)
+
+
+async def two_turns(machine: Machine) -> list[Turn]:
+    turns = []
+    for response in ("r1", "r2"):
+        claim = claimed(await machine.store.open(ask(response), history=20))
+        turns.append(answered(claim, f"answer of {response}"))
+        await machine.store.commit(claim, turns[-1])
+        await machine.store.settle()
+    return turns
+
+
+async def test_a_lock_that_comes_late(one: Machine, time: Clockwork) -> None:
+    """The lock of a turn that is long over, delivered once more, stores nothing when its lease is over."""
+    ghosts: list[AWSPreparedRequest] = []
+
+    def noted(request: AWSPreparedRequest) -> None:
+        ghosts.append(request)
+
+    one.sky.at("UpdateItem", noted)
+    turns = await two_turns(one)
+    one.sky._session.send(ghosts[0])
+    assert await one.store.load("ann", "t") == tuple(turns)
+    time.advance(LEASE)
+    claim = claimed(await one.store.open(ask("r3"), history=20))
+    assert (claim.number, claim.history) == (3, tuple(turns))
+
+
+async def test_lock_and_release_come_late(one: Machine, time: Clockwork) -> None:
+    """Both, delivered once more after other turns, do not set the thread back."""
+    ghosts: list[AWSPreparedRequest] = []
+    one.sky.at("UpdateItem", ghosts.append, ghosts.append)
+    turns = await two_turns(one)
+    for ghost in ghosts:
+        one.sky._session.send(ghost)
+    time.advance(LEASE)
+    claim = claimed(await one.store.open(ask("r3"), history=20))
+    assert (claim.number, claim.history) == (3, tuple(turns))
+
+
+async def test_lock_and_seizure_come_late(one: Machine, other: Machine, time: Clockwork) -> None:
+    """The same for the lock of a dead machine and the seizure of its thread."""
+    locks: list[AWSPreparedRequest] = []
+    seizures: list[AWSPreparedRequest] = []
+    one.sky.at("UpdateItem", locks.append)
+    claimed(await one.store.open(ask("r1"), history=20))
+    time.advance(LEASE)
+    other.sky.at("UpdateItem", lambda _: None, seizures.append)
+    for response in ("r2", "r3"):
+        claim = claimed(await other.store.open(ask(response), history=20))
+        await other.store.commit(claim, answered(claim, "hi"))
+        await other.store.settle()
+    for ghost in locks + seizures:
+        other.sky._session.send(ghost)
+    time.advance(LEASE)
+    claim = claimed(await other.store.open(ask("r4"), history=20))
+    assert [turn.response_id for turn in claim.history] == ["r1", "r2", "r3"]
+
+
+async def test_large_commit_through_a_lost_reply(one: Machine) -> None:
+    """A turn in parts keeps its parts when its row had been written already."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    turn = answered(claim, "".join(f"{i * 104_729:08x}" for i in range(60_000)))
+    one.sky.at("PutItem", lambda _: None, one.sky.lost)
+    await one.store.commit(claim, turn)
+    assert await one.store.load("ann", "t") == (turn,)
+
+
+async def test_the_last_lock_comes_twice(one: Machine) -> None:
+    """The lock of the newest turn, delivered once more, does not even make the thread busy."""
+    ghosts: list[AWSPreparedRequest] = []
+    one.sky.at("UpdateItem", ghosts.append)
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    await one.store.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    one.sky._session.send(ghosts[0])
+    assert claimed(await one.store.open(ask("r2"), history=20)).number == 2
+
+
+# ---- two machines, one step in the midst of another's
+
+
+def meanwhile(do: Callable[[], Any]) -> Fault:
+    """At this call, before it is sent: something else happens, whole."""
+
+    def fault(_: AWSPreparedRequest) -> None:
+        asyncio.run(do())
+
+    return fault
+
+
+async def test_zombie_commits_while_it_is_buried(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """A late machine that commits just before its fence has answered: the taker goes on after it."""
+    late = Machine(endpoint, time)
+    zombie = claimed(await late.store.open(ask("r1"), history=20))
+    time.advance(LEASE)
+    turn = answered(zombie, "just in time")
+
+    async def commit() -> None:
+        machine = Machine(endpoint, time)
+        await machine.store.commit(zombie, turn)
+        await machine.close()
+
+    one.sky.at("PutItem", meanwhile(commit))
+    claim = claimed(await one.store.open(ask("r2"), history=20))
+    assert (claim.number, claim.history) == (2, (turn,))
+    await late.close()
+
+
+async def test_turn_ends_while_its_thread_is_deleted(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """A turn that ends, and another that begins, while the deletion is under way: neither comes back."""
+    machine = Machine(endpoint, time)
+    first = claimed(await machine.store.open(ask("r1"), history=20))
+    zombies = []
+
+    async def busy() -> None:
+        another = Machine(endpoint, time)
+        await another.store.commit(first, answered(first, "hi"))
+        await another.store.settle()
+        zombies.append(claimed(await another.store.open(ask("r2"), history=20)))
+        await another.close()
+
+    one.sky.at("UpdateItem", meanwhile(busy))
+    await one.store.delete("ann", "t")
+    with pytest.raises(LeaseLost):
+        await machine.store.commit(zombies[0], answered(zombies[0], "boo"))
+    with pytest.raises(NotFound):
+        await machine.store.load("ann", "t")
+    await machine.close()
+
+
+async def test_interrupted_deletion_goes_on(one: Machine, endpoint: tuple[str, str]) -> None:
+    """A deletion that broke off hides the thread at once, and goes on when it is asked for again."""
+    for response in ("r1", "r2"):
+        claim = claimed(await one.store.open(ask(response), history=20))
+        await one.store.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    one.sky.at("BatchWriteItem", *[one.sky.unsent] * ATTEMPTS)
+    with pytest.raises(StoreUnavailable):
+        await one.store.delete("ann", "t")
+    with pytest.raises(NotFound):
+        await one.store.load("ann", "t")
+    await one.store.delete("ann", "t")
+    left = one.client.scan(TableName=endpoint[1])["Items"]
+    assert {item.get("state", {}).get("S") for item in left if item["pk"]["S"].startswith("T#")} == {"gone"}
+    with pytest.raises(NotFound):
+        await one.store.delete("ann", "t")
+
+
+async def test_broken_deletion_of_a_reused_id(one: Machine) -> None:
+    """A new thread under the id of a half-deleted one begins empty, and sweeps the rest away."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    await one.store.commit(claim, answered(claim, "hi"))
+    one.sky.at("BatchWriteItem", *[one.sky.unsent] * ATTEMPTS)
+    with pytest.raises(StoreUnavailable):
+        await one.store.delete("ann", "t")
+    claim = claimed(await one.store.open(ask("r1", "anew"), history=20))
+    assert (claim.number, claim.history) == (1, ())
+
+
+# ---- other processes
+
+
+async def test_follow_from_another_process(endpoint: tuple[str, str], time: Clockwork) -> None:
+    """With checkpoints on, a follower in another process hears the answer grow."""
+    writer = Machine(endpoint, time, checkpoints=True)
+    reader = Machine(endpoint, time, checkpoints=True)
+    claim = claimed(await writer.store.open(ask("r1"), history=20))
+    await writer.store.renew(claim, "The answer ")
+    story = reader.store.follow("ann", "t", "r1")
+    assert await anext(story) == "The answer "
+    await writer.store.renew(claim, "The answer is ")
+    assert await anext(story) == "is "
+    turn = answered(claim, "The answer is 42")
+    await writer.store.commit(claim, turn)
+    assert [part async for part in story] == ["42", turn]
+    await writer.close()
+    await reader.close()
+
+
+async def test_checkpoints_survive_a_death(endpoint: tuple[str, str], time: Clockwork) -> None:
+    """With checkpoints on, what a dead machine had said is kept with its interrupted turn."""
+    writer = Machine(endpoint, time, checkpoints=True)
+    reader = Machine(endpoint, time)
+    claim = claimed(await writer.store.open(ask("r1"), history=20))
+    writer.sky.at("PutItem", writer.sky.lost, *[writer.sky.unsent] * ATTEMPTS)
+    with pytest.raises(StoreUnavailable):
+        await writer.store.renew(claim, "Half of ")
+    await writer.store.renew(claim, "Half of an ans")
+    time.advance(LEASE)
+    taker = claimed(await reader.store.open(ask("r2"), history=20))
+    assert [(turn.state, turn.answer) for turn in taker.history] == [(State.INTERRUPTED, "Half of an ans")]
+    await writer.close()
+    await reader.close()
+
+
+async def test_stop_from_another_process(one: Machine, other: Machine, time: Clockwork) -> None:
+    """A stop reaches the machine that runs the turn."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    assert await other.store.stop("ann", "t", "r1") is True
+    time.advance(1)
+    assert await one.store.renew(claim, "so f") is True
+
+
+async def test_running_elsewhere(one: Machine, other: Machine) -> None:
+    """Busy and running are seen from every process."""
+    await one.store.open(ask("r1"), history=20)
+    assert await other.store.open(ask("r1"), history=20) == Running(1)
+    with pytest.raises(Busy):
+        await other.store.open(ask("r2"), history=20)
+
+
+# ---- damage
+
+
+@pytest.mark.parametrize(
+    ("change", "values"),
+    [
+        ("SET body = :x", {":x": {"B": b"\x01rubbish"}}),
+        ("SET body = :x", {":x": {"B": b"\x09from the future"}}),
+        ("SET #state = :x", {":x": {"S": "pondering"}}),
+        ("REMOVE attempt", {}),
+        ("SET body = :x", {":x": {"M": {"token": {"S": "lost"}, "count": {"N": "3"}}}}),
+    ],
+)
+async def test_damaged_turn(
+    one: Machine, endpoint: tuple[str, str], change: str, values: dict[str, Any]
+) -> None:
+    """A turn that is damaged or newer is reported as such; the thread opens, and the model never sees it."""
+    for response in ("r1", "r2"):
+        claim = claimed(await one.store.open(ask(response), history=20))
+        await one.store.commit(claim, answered(claim, f"answer of {response}"))
+    await one.store.settle()
+    more = {"ExpressionAttributeNames": {"#state": "state"}} if "#state" in change else {}
+    more |= {"ExpressionAttributeValues": values} if values else {}
+    key = {"pk": {"S": Spot("ann", "t").pk}, "sk": {"S": turn_sk(1)}}
+    one.client.update_item(TableName=endpoint[1], Key=key, UpdateExpression=change, **more)
+    damaged, fine = await one.store.load("ann", "t")
+    assert (damaged.number, damaged.state, damaged.error) == (1, State.FAILED, "damaged_turn")
+    assert fine.answer == "answer of r2"
+    claim = claimed(await one.store.open(ask("r3"), history=20))
+    assert [message.content for message in for_model(claim.history)] == ["hello", "answer of r2"]
+
+
+async def test_damaged_turn_is_not_run_again(one: Machine, endpoint: tuple[str, str]) -> None:
+    """A responseId whose turn cannot be read does not reach the model again."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    await one.store.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    key = {"pk": {"S": Spot("ann", "t").pk}, "sk": {"S": turn_sk(1)}}
+    rubbish = {":x": {"B": b"\x01rubbish"}}
+    one.client.update_item(
+        TableName=endpoint[1], Key=key, UpdateExpression="SET body = :x", ExpressionAttributeValues=rubbish
+    )
+    opened = await one.store.open(ask("r1"), history=20)
+    assert isinstance(opened, Replay)
+    assert opened.turn.error == "damaged_turn"
+
+
+# ---- retention
+
+
+async def test_retention(endpoint: tuple[str, str], time: Clockwork) -> None:
+    """What is past its time is not shown, though DynamoDB has not deleted it; an id then begins anew."""
+    machine = Machine(endpoint, time, retention_days=30)
+    claim = claimed(await machine.store.open(ask("r1"), history=20))
+    await machine.store.commit(claim, answered(claim, "hi"))
+    time.advance(20 * 86_400)
+    claim = claimed(await machine.store.open(ask("r2"), history=20))
+    assert (claim.number, len(claim.history)) == (2, 1)
+    await machine.store.commit(claim, answered(claim, "hi"))
+    time.advance(11 * 86_400)
+    assert [turn.number for turn in await machine.store.load("ann", "t")] == [2]
+    claim = claimed(await machine.store.open(ask("r3"), history=20))
+    assert (claim.number, [turn.number for turn in claim.history]) == (3, [2])
+    await machine.store.commit(claim, answered(claim, "hi"))
+    time.advance(31 * 86_400)
+    assert (await machine.store.threads("ann", cursor=None, limit=5)).threads == ()
+    with pytest.raises(NotFound):
+        await machine.store.load("ann", "t")
+    claim = claimed(await machine.store.open(ask("r1"), history=20))
+    assert (claim.number, claim.history) == (1, ())
+    await machine.store.commit(claim, answered(claim, "hi"))
+    await machine.close()
+
+
+async def test_for_ever(one: Machine, endpoint: tuple[str, str]) -> None:
+    """Without a retention nothing that counts expires."""
+    claim = claimed(await one.store.open(ask("r1"), history=20))
+    await one.store.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    items = one.client.scan(TableName=endpoint[1])["Items"]
+    assert [item for item in items if "expires_at" in item] == []
+
+
+# ---- what cannot be used
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "sentence"),
+    [
+        (400, "ResourceNotFoundException", "c1fn table create"),
+        (400, "UnrecognizedClientException", "credentials"),
+        (400, "ExpiredTokenException", "credentials"),
+        (400, "AccessDeniedException", "policy"),
+        (400, "SomethingNewException", "SomethingNewException"),
+    ],
+)
+async def test_refused_by_aws(one: Machine, status: int, code: str, sentence: str) -> None:
+    """A missing table or wrong credentials: one clear sentence, at the first try."""
+    one.sky.at("GetItem", says(status, code))
+    with pytest.raises(StoreUnavailable, match=sentence) as caught:
+        await one.store.load("ann", "t")
+    assert one.sky.seen == ["GetItem"]
+    assert caught.value.__suppress_context__
+
+
+async def test_nobody_there(aws: None) -> None:  # noqa: ARG001
+    """An endpoint that cannot be reached: one clear sentence, after a bounded number of tries."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    store = DynamoStore(connect(f"http://127.0.0.1:{port}"), "c1fn", sleep=at_once)
+    with pytest.raises(StoreUnavailable, match="cannot be reached"):
+        await store.load("ann", "t")
+    await store.aclose()
+
+
+def test_no_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a region: one clear sentence."""
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    with pytest.raises(StoreUnavailable, match="AWS_DEFAULT_REGION"):
+        connect()
+
+
+async def test_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without credentials: one clear sentence."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    store = DynamoStore(connect("http://127.0.0.1:9"), "c1fn", sleep=at_once)
+    with pytest.raises(StoreUnavailable, match="no AWS credentials"):
+        await store.load("ann", "t")
+    await store.aclose()
+
+
+async def test_a_wrong_call_is_a_bug(one: Machine, endpoint: tuple[str, str]) -> None:
+    """A call that DynamoDB finds malformed is our bug: it is not told as an outage."""
+    calls = Calls(one.client, endpoint[1], sleep=at_once)
+    with pytest.raises(ParamValidationError):
+        await calls("get_item", Key="nonsense")
+    with pytest.raises(ClientError):
+        await calls("query")
+    await asyncio.to_thread(calls._pool.shutdown)
+
+
+def test_table_differences(dynamodb: str, endpoint: tuple[str, str]) -> None:
+    """A table is described in words where it differs from the definition."""
+    client = connect(dynamodb)
+    assert table.differences(table.describe(client, endpoint[1])) == []
+    other = f"c1fn-{uuid.uuid4()}"
+    definition = {key: value for key, value in table.DEFINITION.items() if key != "LocalSecondaryIndexes"}
+    definition["AttributeDefinitions"] = definition["AttributeDefinitions"][:2]
+    client.create_table(TableName=other, **definition)
+    assert table.differences(table.describe(client, other)) == [
+        "it lacks the local index by_response",
+        "it lacks the local index by_recency",
+    ]
+    table.delete(client, other)
+    ttl = client.describe_time_to_live(TableName=endpoint[1])["TimeToLiveDescription"]
+    assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires_at")
+    client.close()
+
+
+# ---- what an owner may take
+
+
+MANY = Quota(at_once=50, turns=50, tokens=1000)
+
+
+async def begin(machine: Machine, response: str, thread: str) -> Claim:
+    claim = claimed(await machine.store.open(ask(response, thread=thread), history=20))
+    await machine.store.admit(claim)
+    return claim
+
+
+async def say(machine: Machine, response: str, thread: str, tokens: int = 18) -> None:
+    """One whole turn, released."""
+    claim = await begin(machine, response, thread)
+    await machine.store.commit(claim, replace(answered(claim, "hi"), usage=Usage(tokens, 0)))
+    await machine.store.settle()
+
+
+def used(machine: Machine) -> UsageRow:
+    key = usage_key("ann")
+    name = machine.store._calls.table
+    return UsageRow.read(machine.client.get_item(TableName=name, Key=key, ConsistentRead=True)["Item"])
+
+
+@pytest.fixture
+async def two(
+    endpoint: tuple[str, str], time: Clockwork
+) -> AsyncGenerator[Callable[[Quota], tuple[Machine, Machine]], None]:
+    """Two machines that hold their owner to a quota."""
+    machines: list[Machine] = []
+
+    def make(quota: Quota) -> tuple[Machine, Machine]:
+        machines.extend(Machine(endpoint, time, quota=quota) for _ in range(2))
+        return machines[0], machines[1]
+
+    yield make
+    for machine in machines:
+        await machine.close()
+
+
+def passed(_: AWSPreparedRequest) -> None:
+    """Nothing happens at this call: it is the lock of a thread, and the count comes after it."""
+
+
+Two = Callable[[Quota], tuple[Machine, Machine]]
+
+
+async def test_counted_beside_the_model(two: Two) -> None:
+    """On a thread that has a place, an open is one round trip, and the count one write after it."""
+    one, _ = two(MANY)
+    await say(one, "r1", "t")
+    one.sky.seen.clear()
+    gate = threading.Barrier(4, timeout=20)
+
+    def held(_: AWSPreparedRequest) -> None:
+        gate.wait()
+
+    for operation in ("UpdateItem", "Query", "Query", "GetItem"):
+        one.sky.at(operation, held)
+    claim = claimed(await one.store.open(ask("r2"), history=20))
+    assert sorted(one.sky.seen) == ["GetItem", "Query", "Query", "UpdateItem"]
+    one.sky.seen.clear()
+    await one.store.admit(claim)
+    assert one.sky.seen == ["UpdateItem"]
+    assert used(one).turns == 2
+
+
+async def test_counted_before_the_model(two: Two) -> None:
+    """On any other thread a turn is counted when it is opened: a crowd asks the model no oftener."""
+    one, _ = two(MANY)
+    for number, thread in enumerate(("t", "u", "v"), 1):
+        claim = claimed(await one.store.open(ask("r1", thread=thread), history=20))
+        assert used(one).turns == number
+        one.sky.seen.clear()
+        await one.store.admit(claim)
+        assert one.sky.seen == []
+
+
+@pytest.mark.parametrize("fault", ["lost", "unsent"])
+async def test_counted_once(two: Two, fault: str) -> None:
+    """The first count, the next of its thread and one beside it: through a lost reply, or a broken call."""
+    one, _ = two(MANY)
+    one.sky.at("PutItem", getattr(one.sky, fault))
+    await say(one, "r1", "t")
+    claim = claimed(await one.store.open(ask("r2"), history=20))
+    one.sky.at("UpdateItem", getattr(one.sky, fault))
+    await one.store.admit(claim)
+    row = used(one)
+    assert (row.turns, row.tokens, list(row.places)) == (2, 18, ["t"])
+    one.sky.at("UpdateItem", passed, getattr(one.sky, fault))
+    await begin(one, "r1", "u")
+    row = used(one)
+    assert (row.turns, row.tokens, sorted(row.places)) == (3, 18, ["t", "u"])
+
+
+async def test_the_last_turn_of_a_day(two: Two) -> None:
+    """Two that ask the model ahead race for it: one is told, before its answer may leave."""
+    one, other = two(Quota(turns=3))
+    await say(one, "r1", "a")
+    first = claimed(await one.store.open(ask("r3", thread="a"), history=20))
+    await say(other, "r2", "b")
+    second = claimed(await other.store.open(ask("r4", thread="b"), history=20))
+    await one.store.admit(first)
+    with pytest.raises(TurnsUsedUp):
+        await other.store.admit(second)
+    assert used(one).turns == 3
+
+
+async def test_the_last_tokens_of_a_day(two: Two) -> None:
+    """Two turns settle what their threads used: together it is too much, and the second is told."""
+    one, other = two(Quota(tokens=100))
+    claims = [await begin(one, "r1", "a"), await begin(other, "r2", "b")]
+    for machine, claim in zip((one, other), claims, strict=True):
+        await machine.store.commit(claim, replace(answered(claim), usage=Usage(60, 0)))
+        await machine.store.settle()
+    first = claimed(await one.store.open(ask("r3", thread="a"), history=20))
+    second = claimed(await other.store.open(ask("r4", thread="b"), history=20))
+    await one.store.admit(first)
+    with pytest.raises(TokensUsedUp):
+        await other.store.admit(second)
+
+
+async def test_settled_once(two: Two, time: Clockwork, endpoint: tuple[str, str]) -> None:
+    """Two that settle the same turn in the same moment count its tokens once."""
+    one, _ = two(MANY)
+    await say(one, "r1", "a", tokens=60)
+
+    async def meanwhile_another() -> None:
+        another = Machine(endpoint, time, quota=MANY)
+        await begin(another, "r2", "b")
+        await another.close()
+
+    one.sky.at("UpdateItem", passed, meanwhile(meanwhile_another))
+    await begin(one, "r3", "c")
+    row = used(one)
+    assert (row.turns, row.tokens, sorted(row.places)) == (3, 60, ["b", "c"])
+
+
+async def test_two_begin_a_day(two: Two, time: Clockwork) -> None:
+    """The first two turns of a day are two, also where both saw the day before."""
+    one, other = two(MANY)
+    await say(one, "r1", "a")
+    time.advance(DAY)
+    claim = claimed(await one.store.open(ask("r2", thread="a"), history=20))
+    await begin(other, "r3", "b")
+    await one.store.admit(claim)
+    row = used(one)
+    assert (row.day, row.turns, row.tokens) == (int(time.now // DAY), 2, 18)
+
+
+async def test_a_slow_clock_brings_no_day_back(two: Two, time: Clockwork) -> None:
+    """A machine whose clock is a little behind counts into the day that has begun."""
+    one, other = two(Quota(turns=2))
+    time.advance(DAY - time.now % DAY)
+    await say(one, "r1", "a")
+    time.now -= 5
+    await say(other, "r2", "a")
+    with pytest.raises(TurnsUsedUp):
+        await one.store.open(ask("r3", thread="b"), history=20)
+
+
+async def test_tokens_through_a_lost_release(two: Two) -> None:
+    """Whoever makes up for a release that never came counts its tokens too."""
+    one, other = two(MANY)
+    claim = await begin(one, "r1", "t")
+    await one.store.commit(claim, answered(claim, "hi"))
+    one.sky.at("UpdateItem", *[one.sky.unsent] * ATTEMPTS)
+    await one.store.settle()
+    await say(other, "r2", "t")
+    assert used(one).tokens == 18
+
+
+async def test_a_limit_that_was_lowered(two: Two) -> None:
+    """Who ran more at once than is allowed now is not blocked by places of turns that are over."""
+    one, _ = two(Quota(turns=99))
+    threads = [f"t{number}" for number in range(20)]
+    for claim in [await begin(one, f"r-{thread}", thread) for thread in threads]:
+        await one.store.commit(claim, replace(answered(claim, "hi"), usage=Usage(5, 0)))
+    await one.store.settle()
+    assert len(used(one).places) == len(threads)
+    one.store._admission._quota = Quota(at_once=2)
+    await begin(one, "last", "other")
+    assert (list(used(one).places), used(one).tokens) == (["other"], 5 * len(threads))
+
+
+async def test_a_row_that_cannot_be_read(two: Two) -> None:
+    """What an owner used may be damaged, or of a newer version: no turn begins, and it is told why."""
+    one, _ = two(MANY)
+    await say(one, "r1", "t")
+    row = usage_key("ann") | {"day": {"S": "today"}}
+    one.client.put_item(TableName=one.store._calls.table, Item=row)
+    with pytest.raises(StoreUnavailable, match="used today cannot be read"):
+        await one.store.open(ask("r2"), history=20)
+
+
+async def test_refused_by_no_stale_reading(two: Two) -> None:
+    """Who seems to have no turn left is looked at again, for a reading at half price may be of the past."""
+    one, _ = two(Quota(at_once=1))
+    claim = await begin(one, "r1", "a")
+    key = usage_key("ann")
+    past = one.client.get_item(TableName=one.store._calls.table, Key=key)["Item"]
+    await one.store.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    await say(one, "r2", "b")
+    past["turns"], one_turn = {"N": "9"}, Quota(turns=9)
+    one.store._admission._quota = one_turn
+    body = json.dumps({"Item": past}).encode()
+    one.sky.at("GetItem", lambda request: reply(request, 200, body))
+    await begin(one, "r3", "a")
+    assert used(one).turns == 3
