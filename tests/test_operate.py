@@ -39,7 +39,7 @@ def codes(cell: str) -> list[str]:
 
 def test_every_field_of_a_line_is_explained() -> None:
     for kinds, line in ({"both", "turn"}, TURN), ({"both", "refused"}, REFUSED):
-        told = [name for row in rows("The line") if row[1] in kinds for name in codes(row[0])]
+        told = [name for row in rows("The log line") if row[1] in kinds for name in codes(row[0])]
         assert sorted(told) == sorted(line)
 
 

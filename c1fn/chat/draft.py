@@ -1,7 +1,7 @@
 """A turn while it is being written: what was said so far, what of it is kept, and what it took.
 
-The law of a turn is in converse; this only keeps its books, so that a turn that is cut anywhere can be stored
-as it stood.
+The rules of a turn are in converse; this only records what has happened, so that a turn that is cut anywhere
+can be stored as it stood.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The port of thread stores: what the law of a turn (docs/design.md) asks of any of them.
+"""The port of thread stores: what the rules of a turn (docs/design.md) ask of any of them.
 
 An adapter keeps these laws; `tests/stores/contract.py` proves them for each one.
 

@@ -1,4 +1,4 @@
-"""The law of a turn, as tests that every store runs: subclass ``Contract`` and give it a ``store``.
+"""The rules of a turn, as tests that every store runs: subclass ``Contract`` and give it a ``store``.
 
 Each test's docstring is the rule it proves. Time is a ``Clockwork``: leases run out when a test says so.
 """
