@@ -244,6 +244,42 @@ def test_the_package_holds_every_service_that_the_code_speaks_to() -> None:
     assert "dynamodb" in named
 
 
+def test_serverless_is_never_given_the_key() -> None:
+    """It writes every stack parameter, readable, into the state that it uploads."""
+    named = {one["ParameterKey"] for one in SERVERLESS["provider"]["stackParameters"]}
+    assert "SecretArn" in named
+    assert "ModelKey" not in named
+    assert variable("api_key") not in (ROOT / "serverless.yml").read_text("utf-8")
+
+
+ACCOUNT = "eu-west-1:123456789012"
+
+
+@pytest.mark.parametrize(
+    ("arn", "taken"),
+    [
+        ("", True),
+        (f"arn:aws:secretsmanager:{ACCOUNT}:secret:c1fn/model-AbCdEf", True),
+        (f"arn:aws-us-gov:ssm:{ACCOUNT}:parameter/c1fn/model", True),
+        (f"arn:aws:secretsmanager:{ACCOUNT}:secret:*", False),
+        (f"arn:aws:secretsmanager:{ACCOUNT}:secret:c1fn-??????", False),
+        (f"arn:aws:ssm:{ACCOUNT}:parameter/*", False),
+        (f"arn:aws:ssm:{ACCOUNT}:parameter/${{aws:username}}", False),
+        ("arn:aws:secretsmanager:*:*:secret:c1fn", False),
+        ("arn:aws:secretsmanager:c1fn", False),
+        (f"arn:aws:s3:{ACCOUNT}:secret:c1fn", False),
+    ],
+)
+def test_the_role_reads_one_secret_and_no_pattern_of_them(arn: str, taken: bool) -> None:  # noqa: FBT001 - a row
+    assert bool(re.fullmatch(PARAMETERS["SecretArn"]["AllowedPattern"], arn)) is taken
+
+
+def test_a_public_url_that_asks_nobody_is_not_open_to_every_page() -> None:
+    rule = TEMPLATE["Rules"]["PublicUrlNeedsCallers"]
+    everyone = [{"Fn::Equals": [{"Ref": "Auth"}, "none"]}, {"Fn::Equals": [{"Ref": "AllowedOrigins"}, "*"]}]
+    assert rule["Assertions"][1]["Assert"] == {"Fn::Not": [{"Fn::And": everyone}]}
+
+
 def test_the_key_is_never_a_plain_variable() -> None:
     assert PARAMETERS["ModelKey"]["NoEcho"] is True
     for given in environment(FUNCTION), CHAT["environment"]:

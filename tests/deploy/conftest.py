@@ -23,7 +23,11 @@ OSLS = ROOT / "scripts/osls/node_modules/.bin/osls"
 collect_ignore_glob = [] if TOOLS.name else ["test_*.py"]
 
 ARCHITECTURE = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine()]
+PLANTED = "planted-key-of-the-model"
+"""The model's key in the environment of every packager: it must be in nothing that they make."""
+
 OFFLINE = {
+    "THESYS_API_KEY": PLANTED,
     "AWS_DEFAULT_REGION": "us-east-1",
     "FUNCTION_PYTHON": sys.executable,
     "SAM_CLI_TELEMETRY": "0",

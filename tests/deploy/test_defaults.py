@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.deploy.conftest import resources
+from tests.deploy.conftest import PLANTED, resources
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +85,12 @@ def test_no_policy_allows_a_pattern(made: dict[str, Any]) -> None:
     assert "ManagedPolicyArns" not in role
     for policy in role["Policies"]:
         assert "'*'" not in str(policy)
+
+
+def test_the_key_that_is_in_the_environment_is_in_nothing_that_is_packaged(
+    packaged: "Path", translated: "Path", built: "tuple[Path, Path]"
+) -> None:
+    """Packages, templates and the framework's state are uploaded to buckets, where others may read them."""
+    made = [path for folder in (packaged, built[0]) for path in folder.rglob("*") if path.is_file()]
+    assert any(path.name == "serverless-state.json" for path in made)
+    assert [path for path in (*made, translated, built[1]) if PLANTED.encode() in path.read_bytes()] == []
