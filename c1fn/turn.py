@@ -168,6 +168,21 @@ UNTITLED = "New conversation"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """What no list can show: control characters, and halves of characters."""
 
+_ENDLESS = re.compile(r"&#(?:[0-9]{9,}|[xX][0-9a-fA-F]{9,});?")
+"""A character by a number that is far above the last one, U+10FFFF."""
+
+
+def unescaped(text: str) -> str:
+    """HTML's references as the characters they stand for, whatever anybody wrote.
+
+    Python refuses to read a number of more than 4,300 digits, and `html.unescape` raises what that raises.
+    HTML says what a number above the last character stands for: U+FFFD.
+
+    https://html.spec.whatwg.org/multipage/parsing.html#numeric-character-reference-end-state
+    """
+    return html.unescape(_ENDLESS.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
 _WRAPPED = re.compile(r"\s*<content\b[^>]*>(.*?)</content>", re.DOTALL)
 
 
@@ -178,7 +193,7 @@ def title_of(prompt: Message) -> str:
     as HTML; other clients send plain text, which is taken as it is.
     """
     wrapped = _WRAPPED.match(prompt.content)
-    words = (html.unescape(wrapped[1]) if wrapped else prompt.content).split()
+    words = (unescaped(wrapped[1]) if wrapped else prompt.content).split()
     line = _CONTROL.sub("", " ".join(words))
     if len(line) <= TITLE_LENGTH:
         return line or UNTITLED

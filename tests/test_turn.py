@@ -57,6 +57,8 @@ def test_usage_adds_up() -> None:
         (" \n ", "New conversation"),
         ("word " * 40, "word word word word word word word word word word word word…"),
         ("x" * 100, "x" * 59 + "…"),
+        (f"<content>&#{'9' * 5000}; a &#x{'F' * 5000}</content>", "\ufffd a \ufffd"),
+        ("<content>&#99999999999999999999&#65;&#x42;&#xD800;</content>", "\ufffdAB\ufffd"),
     ],
 )
 def test_a_title_is_the_prompt_decoded_in_one_line_and_cut_at_a_word(content: str, title: str) -> None:

@@ -58,7 +58,9 @@ def check(model: str) -> int:
     return done.returncode
 
 
-@pytest.mark.parametrize("model", ["", "c1-nightly", "c1/anthropic/claude-sonnet-4/v-20251230", "gpt-4.1:mini"])
+@pytest.mark.parametrize(
+    "model", ["", "c1-nightly", "c1/anthropic/claude-sonnet-4/v-20251230", "gpt-4.1:mini"]
+)
 def test_a_models_name_may_be_deployed(model: str) -> None:
     assert check(model) == 0
 

@@ -14,12 +14,12 @@ import re
 import zlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from html import escape, unescape
+from html import escape
 from typing import Any
 
 from c1fn.events import Called, Delta, Ended, ModelEvent
 from c1fn.models import ToolSpec
-from c1fn.turn import Message, ToolCall, Usage
+from c1fn.turn import Message, ToolCall, Usage, unescaped
 
 DELTA = 8
 """Characters of a delta, an entity counted as one: about what a model's tokens hold."""
@@ -99,10 +99,10 @@ def _hear(content: str) -> _Heard:
     if text is None:
         return _Heard(_plain(content))
     try:
-        fields = tuple(_fields(json.loads(unescape(context))))
+        fields = tuple(_fields(json.loads(unescaped(context))))
     except (ValueError, RecursionError):
         fields = ()  # not JSON, or nested without end
-    return _Heard(_plain(unescape(text)), fields)
+    return _Heard(_plain(unescaped(text)), fields)
 
 
 def _unwrapped(content: str) -> tuple[str | None, str]:

@@ -34,6 +34,9 @@ SPEC_VERSION = "2.4"
 HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
 """Headers that belong to a connection the app does not own (RFC 9110 section 7.6.1)."""
 
+PORT = 5
+"""Digits of a port, at most; Python refuses to read a few thousand of them."""
+
 PROBLEM = "application/problem+json"
 
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -208,7 +211,7 @@ def _scope(method: str, path: str, query: str, headers: Headers, client: Any) ->
         "root_path": "",
         "headers": headers,
         "client": (client, 0) if isinstance(client, str) else None,
-        "server": (name, int(port) if port.isdecimal() else default),
+        "server": (name, int(port) if port.isdecimal() and len(port) <= PORT else default),
     }
 
 

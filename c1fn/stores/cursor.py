@@ -1,6 +1,8 @@
 """The cursor of a page, as text that a client can only hand back: URL-safe base64 of a JSON list.
 
 It holds no owner: a cursor names a place in whatever list it is used on, so a stolen one opens nothing.
+Anybody can write one, so both parts are looked at: a database refuses a number or a key beyond its limits,
+and that would look like a fault of ours.
 """
 
 import base64
@@ -8,6 +10,12 @@ import binascii
 import json
 
 from c1fn.errors import BadField
+
+LATEST = 100_000_000_000
+"""Where in a list a thread can stand, at most: a time in seconds, until the year 5138."""
+
+LONGEST = 128
+"""Characters of a thread's id, at most, as clients may choose it."""
 
 
 def encode(place: float, thread_id: str) -> str:
@@ -19,8 +27,16 @@ def decode(cursor: str) -> tuple[float, str]:
     """:raises BadField: this text is no cursor."""
     try:
         match json.loads(base64.b64decode(cursor.encode(), altchars=b"-_", validate=True)):
-            case [int() | float() as place, str(thread_id)]:
+            case [int() | float() as place, str(thread_id)] if _is_place(place) and _is_id(thread_id):
                 return place, thread_id
     except (binascii.Error, ValueError, RecursionError):
         pass
     raise BadField("The cursor is not one that a list of threads returned.", field="cursor")
+
+
+def _is_place(number: float) -> bool:
+    return not isinstance(number, bool) and 0 <= number <= LATEST
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= LONGEST and not any("\ud800" <= character <= "\udfff" for character in text)

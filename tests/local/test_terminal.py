@@ -85,12 +85,19 @@ def test_progress_is_told_until_there_is_content() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["{not json", "root = Card([x])", "[" * 100_000, "null", "[]", '{"component": 3}']
+    "body",
+    ["{not json", "root = Card([x])", "[" * 100_000, "null", "[]", '{"component": 3}'],
 )
 def test_a_damaged_or_foreign_answer_is_shown_or_empty_never_a_traceback(body: str) -> None:
     for ended in (True, False):
         assert isinstance(read(f"<content>{escape(body)}</content>", ended=ended), Answer)
     assert isinstance(shown(f"<content>{escape(body)}</content>"), str)
+
+
+@pytest.mark.parametrize("number", [f"&#{'9' * 5000};", f"&#x{'f' * 5000};"])
+def test_a_character_without_an_end_is_no_traceback(number: str) -> None:
+    assert "\ufffd" in shown(f"<content>{number}</content>")
+    assert words(f"<content>{number}</content>") == "\ufffd"
 
 
 def test_the_components_as_text() -> None:

@@ -205,6 +205,12 @@ def test_a_context_without_values_is_a_plain_click(context: str) -> None:
     assert "“Show more”" in text(prompt)
 
 
+@pytest.mark.parametrize("number", [f"&#{'9' * 5000};", f"&#x{'f' * 5000};"])
+def test_a_character_without_an_end_is_one_that_nobody_knows(number: str) -> None:
+    """Python reads no number of so many digits."""
+    assert "\ufffd" in text(user(f"<content>{number}</content><context>{number}</context>"))
+
+
 @pytest.mark.parametrize("depth", [900, 3_000, 30_000])
 @pytest.mark.parametrize(("opening", "closing"), [('{"value":', "}"), ("[", "]")])
 def test_deeply_nested_values_do_not_break_the_card(depth: int, opening: str, closing: str) -> None:

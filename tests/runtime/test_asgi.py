@@ -148,7 +148,13 @@ def test_a_query_of_several_values_is_put_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "server"), [("a.b", ("a.b", 443)), ("a.b:8000", ("a.b", 8000)), ("a:x", ("a", 443))]
+    ("host", "server"),
+    [
+        ("a.b", ("a.b", 443)),
+        ("a.b:8000", ("a.b", 8000)),
+        ("a:x", ("a", 443)),
+        (f"a:{'9' * 5000}", ("a", 443)),
+    ],
 )
 def test_the_server_is_the_host_that_was_asked_for(host: str, server: tuple[str, int]) -> None:
     assert scope(v2(headers={"host": host}))["server"] == server

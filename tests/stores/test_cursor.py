@@ -29,6 +29,21 @@ def test_a_cursor_can_stand_in_a_url() -> None:
             base64.urlsafe_b64encode(text).decode()
             for text in (b"[]", b"{}", b"1", b'["a","b"]', b"[1,2]", b'[1,"t",3]', b'[null,"t"]')
         ),
+        *(
+            base64.urlsafe_b64encode(text.encode()).decode()
+            for text in (
+                '[1e999,"t"]',
+                '[-1e999,"t"]',
+                '[NaN,"t"]',
+                '[-1,"t"]',
+                '[true,"t"]',
+                f'[{"9" * 40},"t"]',
+                f'[{"9" * 5000},"t"]',
+                '[1,""]',
+                '[1,"\\ud800"]',
+                f'[1,"{"t" * 129}"]',
+            )
+        ),
         base64.urlsafe_b64encode(b"[" * 3000).decode(),
         base64.urlsafe_b64encode(b"\xff").decode(),
     ],

@@ -10,10 +10,11 @@ https://docs.thesys.dev · https://docs.pydantic.dev/latest/concepts/json/#parti
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from html import unescape
 from typing import Any
 
 from pydantic_core import from_json
+
+from c1fn.turn import unescaped
 
 Component = dict[str, Any]
 
@@ -41,7 +42,7 @@ class Answer:
 
 def read(text: str, *, ended: bool) -> Answer:
     """The answer so far. Once it has ended all of it is settled."""
-    works = [unescape(found[1]) for found in _WORKING.finditer(text)]
+    works = [unescaped(found[1]) for found in _WORKING.finditer(text)]
     found: list[Component] = []
     for document in _documents(_NOTHING.sub("", text)):
         found += document
@@ -53,7 +54,7 @@ def read(text: str, *, ended: bool) -> Answer:
 def words(content: str) -> str:
     """What a person said, without the client's wrapping."""
     wrapped = re.search(r"<content[^>]*>(.*?)</content>", content, re.DOTALL)
-    return unescape(wrapped[1]) if wrapped else content
+    return unescaped(wrapped[1]) if wrapped else content
 
 
 def props(component: Component) -> Component:
@@ -93,7 +94,7 @@ def _documents(text: str) -> Iterator[list[Component]]:
 
 
 def _components(body: str, *, whole: bool) -> list[Component]:
-    plain = unescape(body if whole else _CUT_SHORT.sub("", body))
+    plain = unescaped(body if whole else _CUT_SHORT.sub("", body))
     try:
         document = from_json(plain, allow_partial=False if whole else "trailing-strings")
     except ValueError:  # another dialect, or damaged: it is shown as it is
