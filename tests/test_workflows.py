@@ -11,7 +11,7 @@ import yaml
 
 FOLDER = Path(__file__).parent.parent / ".github/workflows"
 TEXTS = {path.name: path.read_text("utf-8") for path in sorted(FOLDER.glob("*.yml"))}
-DEPLOY: dict[str, Any] = yaml.safe_load(TEXTS["deploy.yml"])
+DEPLOY: dict[Any, Any] = yaml.safe_load(TEXTS["deploy.yml"])
 INPUTS = DEPLOY[True]["workflow_dispatch"]["inputs"]  # YAML 1.1 reads the word "on" as true
 
 PINNED = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+")
