@@ -1,17 +1,17 @@
 """One turn, in order: open, pour, commit, and only then say that it is finished.
 
 A turn is a task of its own, at the model's pace; the client reads it through a ``Reply`` at its own pace.
-What can end a turn early arrives as one cancellation of the model's stream: the time for an answer, a stop
-that somebody asked for, a lease that was lost. So a delta costs no timer and no task switch of its own.
+What can end a turn early is told by ``cancellation``; a delta costs no timer and no task switch of its own.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import assert_never
 
+from c1fn.chat.cancellation import Cancellation, LeaseGone, ShutDown, Stopped, TimeOver, completed
 from c1fn.chat.draft import Draft
 from c1fn.chat.reply import Reply
 from c1fn.chat.tools import Tools
@@ -165,23 +165,28 @@ class Chat:
 
     async def _run(self, draft: Draft, reply: Reply, seconds: float) -> None:
         state, error, bug = State.DONE, None, None
-        limit = asyncio.timeout(seconds)
         try:
-            async with limit, _known(draft.admission), self._kept_alive(draft, limit):
-                await self._answer(draft, reply)
+            state, error = _outcome(await self._answered(draft, reply, seconds))
         except C1fnError as failure:
             state, error = State.FAILED, failure
         except asyncio.CancelledError:
-            state, error = State.INTERRUPTED, Interrupted()
+            state, error = _outcome(ShutDown())
         except Exception as exception:  # noqa: BLE001 - stored and told first, then raised to the platform
-            # Only an expired limit makes a TimeoutError ours; any other is a bug like the rest.
-            if not (isinstance(exception, TimeoutError) and limit.expired()):
-                state, error, bug = State.FAILED, Internal(), exception
-            elif draft.stopped:
-                state = State.STOPPED
-            else:
-                state, error = State.FAILED, draft.cut or OutOfTime()
+            state, error, bug = State.FAILED, Internal(), exception
         await self._end(draft, reply, state, error, bug)
+
+    async def _answered(self, draft: Draft, reply: Reply, seconds: float) -> Cancellation | None:
+        """The answer, to its end. Whatever becomes of it, return only when the store has said whether the
+        turn is counted: its commit settles what the count began.
+        """
+        answer = asyncio.create_task(self._answer(draft, reply))
+        lease = asyncio.create_task(self._hold_lease(draft))
+        try:
+            return await completed(answer, lease, seconds)
+        finally:
+            await asyncio.wait({draft.admission})
+            with suppress(C1fnError):  # the answer was told it, or ended by something worse
+                draft.admission.result()
 
     async def _end(
         self, draft: Draft, reply: Reply, state: State, error: C1fnError | None, bug: Exception | None
@@ -202,30 +207,17 @@ class Chat:
         if bug is not None:
             raise bug
 
-    @asynccontextmanager
-    async def _kept_alive(self, draft: Draft, limit: asyncio.Timeout) -> AsyncGenerator[None, None]:
-        beat = asyncio.create_task(self._beat(draft, limit))
-        try:
-            yield
-        finally:
-            beat.cancel()
-            with suppress(asyncio.CancelledError):
-                await beat
-
-    async def _beat(self, draft: Draft, limit: asyncio.Timeout) -> None:
-        """Renew the lease until it is lost or a stop is asked for; then end the turn by its own timeout."""
-        while not draft.stopped and draft.cut is None:
+    async def _hold_lease(self, draft: Draft) -> Stopped | LeaseGone:
+        """Renew the lease until a stop is asked for or it is lost."""
+        while True:
             await self._sleep(RENEWAL)
             try:
-                draft.stopped = await self.store.renew(draft.claim, "".join(draft.said))
+                if await self.store.renew(draft.claim, "".join(draft.said)):
+                    return Stopped()
             except LeaseLost as lost:
-                draft.cut = lost
+                return LeaseGone(lost)
             except StoreError:
                 continue  # the lease outlives several failed renewals, and the commit has the last word
-            except Exception:  # a bug: who waits for this beat raises it
-                _cut_short(limit)
-                raise
-        _cut_short(limit)
 
     async def _answer(self, draft: Draft, reply: Reply) -> None:
         history = self._within_budget(draft.claim.history)
@@ -290,23 +282,20 @@ class Chat:
         return history
 
 
-def _cut_short(limit: asyncio.Timeout) -> None:
-    """End the turn by its own timeout, now."""
-    if not limit.expired():  # else it is ending the turn already
-        limit.reschedule(asyncio.get_running_loop().time())
-
-
-@asynccontextmanager
-async def _known(admission: asyncio.Future[None]) -> AsyncGenerator[None, None]:
-    """Whatever becomes of the answer, leave only when the store has said whether the turn is counted: its
-    commit settles what the count began. Why it is not was told by the answer, or something worse was.
-    """
-    try:
-        yield
-    finally:
-        await asyncio.wait({admission})
-        with suppress(C1fnError):
-            admission.result()
+def _outcome(cancellation: Cancellation | None) -> tuple[State, C1fnError | None]:
+    """How a turn ends whose answer was cancelled so; None: it was not."""
+    match cancellation:
+        case None:
+            return State.DONE, None
+        case Stopped():
+            return State.STOPPED, None
+        case LeaseGone(error):
+            return State.FAILED, error
+        case TimeOver():
+            return State.FAILED, OutOfTime()
+        case ShutDown():
+            return State.INTERRUPTED, Interrupted()
+    assert_never(cancellation)
 
 
 async def _to_its_end(commit: Coroutine[None, None, None]) -> None:

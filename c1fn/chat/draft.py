@@ -30,8 +30,6 @@ class Draft:
     kept: int = 0  # what is to be stored, in bytes: the answer, what tools were asked, and what they said
     rounds: int = 0
     usage: Usage = field(default_factory=Usage)
-    cut: C1fnError | None = None  # why it was ended early; None: the time was over
-    stopped: bool = False
 
     def hear(self, text: str, limit: int) -> None:
         """:raises AnswerTooLong: see ``grow``. What was heard before stays."""
