@@ -19,6 +19,7 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
+from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response
 
@@ -66,6 +67,13 @@ class Site:
         """From now on serve this build: a folder with `index.html` and `assets/`."""
         self._assets = {path.name: path for path in (build / "assets").iterdir() if path.is_file()}
         self._index = build / "index.html"
+
+    def routes(self) -> APIRouter:
+        """For `include_router`."""
+        router = APIRouter(include_in_schema=False)
+        router.add_api_route("/", self.page)
+        router.add_api_route("/assets/{name}", self.asset)
+        return router
 
     async def page(self) -> Response:
         """`/`."""

@@ -4,21 +4,20 @@ A thread's id may hold any printable character. In a path it is percent-encoded 
 matched as they were sent and ids are decoded after the match: see ``AsSent``.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote, unquote
 from uuid import uuid4
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from c1fn.api.bodies import AnswerBody, Id, StopBody, ThreadBody, TitleBody, read, read_prompt
+from c1fn.api.dependencies import CurrentCaller, CurrentStore, body_of
 from c1fn.errors import by_code
-from c1fn.identity.callers import Identify
-from c1fn.stores import Store
 from c1fn.turn import UNTITLED, State, Thread, Turn, title_of
 from c1fn.wires.c1 import error_card
 
@@ -43,81 +42,70 @@ class AsSent:
         await self._app(scope, receive, send)
 
 
-def router(
-    store: Callable[[Request], Store],
-    body: Callable[[Request], Awaitable[bytes]],
-    answer: Callable[[Request], Awaitable[bytes]],
-    identify: Identify,
-) -> APIRouter:
-    """The routes.
+routes = APIRouter(prefix="/api/threads", tags=["threads"])
 
-    :param store: the process's store, once it has started.
-    :param body: reads a request's body within the limit.
-    :param answer: reads a body that holds a whole answer: it may be larger than any prompt.
-    :param identify: who calls, and so whose threads these are.
-    """
 
-    async def known(request: Request) -> str:
-        return (await identify(request.scope)).owner
+@routes.get("")
+async def list_threads(
+    caller: CurrentCaller,
+    store: CurrentStore,
+    cursor: Annotated[str | None, Query(max_length=2048)] = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = PAGE,
+) -> Response:
+    """A page of the caller's threads, newest first; `cursor` asks for the page after it."""
+    page = await store.threads(caller.owner, cursor=cursor, limit=limit)
+    return JSONResponse({"threads": [_thread(t) for t in page.threads], "cursor": page.cursor})
 
-    # Asked before anything else is looked at: a stranger learns nothing, not even a limit.
-    Owner = Annotated[str, Depends(known)]  # noqa: N806 - a type
 
-    routes = APIRouter(prefix="/api/threads", tags=["threads"])
+@routes.post("", status_code=201)
+async def create_thread(request: Request, caller: CurrentCaller, store: CurrentStore) -> Response:
+    """Create a thread; one that exists is left as it is."""
+    wanted = read(ThreadBody, await body_of(request) or b"{}")
+    words = title_of(read_prompt(wanted.prompt)) if wanted.prompt else UNTITLED
+    title = wanted.title or words
+    thread = await store.create(caller.owner, wanted.threadId or str(uuid4()), title)
+    return JSONResponse(_thread(thread), 201)
 
-    @routes.get("")
-    async def list_threads(
-        request: Request,
-        owner: Owner,
-        cursor: Annotated[str | None, Query(max_length=2048)] = None,
-        limit: Annotated[int, Query(ge=1, le=100)] = PAGE,
-    ) -> Response:
-        """A page of the caller's threads, newest first; `cursor` asks for the page after it."""
-        page = await store(request).threads(owner, cursor=cursor, limit=limit)
-        return JSONResponse({"threads": [_thread(t) for t in page.threads], "cursor": page.cursor})
 
-    @routes.post("", status_code=201)
-    async def create_thread(request: Request, owner: Owner) -> Response:
-        """Create a thread; one that exists is left as it is."""
-        wanted = read(ThreadBody, await body(request) or b"{}")
-        words = title_of(read_prompt(wanted.prompt)) if wanted.prompt else UNTITLED
-        title = wanted.title or words
-        thread = await store(request).create(owner, wanted.threadId or str(uuid4()), title)
-        return JSONResponse(_thread(thread), 201)
+@routes.get("/{threadId}/messages")
+async def load_messages(caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId) -> Response:
+    """The messages that people see, oldest first."""
+    return JSONResponse(visible(await store.load(caller.owner, thread_id)))
 
-    @routes.get("/{threadId}/messages")
-    async def load_messages(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
-        """The messages that people see, oldest first."""
-        return JSONResponse(visible(await store(request).load(owner, thread_id)))
 
-    @routes.put("/{threadId}")
-    async def rename_thread(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
-        """Give the thread another title."""
-        title = read(TitleBody, await body(request)).title
-        return JSONResponse(_thread(await store(request).rename(owner, thread_id, title)))
+@routes.put("/{threadId}")
+async def rename_thread(
+    request: Request, caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId
+) -> Response:
+    """Give the thread another title."""
+    title = read(TitleBody, await body_of(request)).title
+    return JSONResponse(_thread(await store.rename(caller.owner, thread_id, title)))
 
-    @routes.delete("/{threadId}", status_code=204)
-    async def delete_thread(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
-        """Delete the thread; an answer that is being written to it ends."""
-        await store(request).delete(owner, thread_id)
-        return Response(status_code=204)
 
-    @routes.put("/{threadId}/messages/{responseId}", status_code=204)
-    async def save_answer(
-        request: Request, owner: Owner, thread_id: ThreadId, response_id: ResponseId
-    ) -> Response:
-        """Keep an answer as its reader left it: the state of its form."""
-        content = read(AnswerBody, await answer(request)).content
-        await store(request).revise(owner, thread_id, response_id, content)
-        return Response(status_code=204)
+@routes.delete("/{threadId}", status_code=204)
+async def delete_thread(caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId) -> Response:
+    """Delete the thread; an answer that is being written to it ends."""
+    await store.delete(caller.owner, thread_id)
+    return Response(status_code=204)
 
-    @routes.post("/{threadId}/stop")
-    async def stop_answer(request: Request, owner: Owner, thread_id: ThreadId) -> Response:
-        """End the answer that is being written; what was said so far is kept."""
-        response_id = read(StopBody, await body(request) or b"{}").responseId
-        return JSONResponse({"stopping": await store(request).stop(owner, thread_id, response_id)})
 
-    return routes
+@routes.put("/{threadId}/messages/{responseId}", status_code=204)
+async def save_answer(
+    request: Request, caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId, response_id: ResponseId
+) -> Response:
+    """Keep an answer as its reader left it: the state of its form."""
+    content = read(AnswerBody, await body_of(request, answer=True)).content
+    await store.revise(caller.owner, thread_id, response_id, content)
+    return Response(status_code=204)
+
+
+@routes.post("/{threadId}/stop")
+async def stop_answer(
+    request: Request, caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId
+) -> Response:
+    """End the answer that is being written; what was said so far is kept."""
+    response_id = read(StopBody, await body_of(request) or b"{}").responseId
+    return JSONResponse({"stopping": await store.stop(caller.owner, thread_id, response_id)})
 
 
 def visible(turns: Iterable[Turn]) -> list[dict[str, str]]:

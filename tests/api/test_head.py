@@ -1,9 +1,7 @@
 import pytest
 
-from tests.api.test_app import Stage, stage
+from tests.api.scene import Stage
 from tests.scripted import says
-
-__all__ = ["stage"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""The chat endpoints: a prompt is answered, an answer is followed; and whether the process serves."""
+
+from fastapi import APIRouter, Request, Response
+
+from c1fn import __version__
+from c1fn.api.bodies import read_ask
+from c1fn.api.dependencies import CurrentCaller, CurrentChat, body_of, origin_of, time_left
+from c1fn.api.refusals import refusal
+from c1fn.api.streaming import SILENCE, StreamedReply
+from c1fn.api.threads import ResponseId, ThreadId
+from c1fn.chat.converse import Chat
+from c1fn.chat.reply import Reply
+from c1fn.events import Failed
+from c1fn.wires.c1 import HEADERS
+
+routes = APIRouter()
+
+
+@routes.get("/healthz", tags=["service"])
+async def healthz() -> dict[str, str]:
+    """Whether the process serves. It asks neither the store nor the model."""
+    return {"status": "ok", "version": __version__}
+
+
+@routes.post("/api/chat", tags=["chat"], response_class=Response)
+async def chat(request: Request, caller: CurrentCaller, chat: CurrentChat) -> Response:
+    """Answer one prompt, streamed as the model writes it."""
+    ask = read_ask(await body_of(request), caller)
+    reply = await chat.begin(ask, seconds=time_left(request), origin=origin_of(request))
+    return await _streamed(request, chat, reply)
+
+
+@routes.get("/api/threads/{threadId}/turns/{responseId}", tags=["chat"], response_class=Response)
+async def turn(
+    request: Request, caller: CurrentCaller, chat: CurrentChat, thread_id: ThreadId, response_id: ResponseId
+) -> Response:
+    """An answer from its beginning, followed to its end if it is still being written."""
+    return await _streamed(request, chat, await chat.follow(caller.owner, thread_id, response_id))
+
+
+async def _streamed(request: Request, chat: Chat, reply: Reply) -> Response:
+    """The reply as a stream, or as a refusal when it failed before it said anything."""
+    first = await reply.take(SILENCE)
+    if first and isinstance(first[0], Failed):
+        request.state.logged = reply.logged
+        await reply.over()
+        return refusal(request, first[0].error)
+    return StreamedReply(first, reply, HEADERS, chat.settle)

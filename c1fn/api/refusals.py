@@ -1,0 +1,148 @@
+"""How a request is refused: `application/problem+json`, a C1 error card, and one line in the log.
+
+A refusal before the stream keeps its true status as `application/problem+json` (RFC 9457) for every client
+but a browser, because the official client shows a person nothing for a status other than 2xx: a browser gets
+the same refusal as a C1 error card in a 200. The header `C1fn-Error` carries the same code in both.
+
+https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from collections.abc import Callable, Coroutine
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
+
+from c1fn.api import head
+from c1fn.api.bodies import sentence
+from c1fn.api.dependencies import origin_of
+from c1fn.chat.converse import Chat
+from c1fn.errors import (
+    BadField,
+    BadRequest,
+    C1fnError,
+    ForeignPage,
+    Internal,
+    NotFound,
+    TooLarge,
+    Unauthorized,
+)
+from c1fn.telemetry.log import RefusedLine, pseudonym
+from c1fn.wires.c1 import HEADERS, error_card
+
+Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
+
+ERROR_HEADER = "c1fn-error"
+
+LONGEST_WAIT = 86_400
+"""Seconds that a client is told to wait, at most: a model's provider may ask for anything."""
+
+
+class Problem(Response):
+    """A refusal for programs."""
+
+    media_type = "application/problem+json"
+
+
+async def refused(request: Request, error: Exception) -> Response:
+    """An endpoint's error; one that is not c1fn's is a bug, of which a client is told no more than that."""
+    return refusal(request, error if isinstance(error, C1fnError) else Internal())
+
+
+async def bad_parameter(request: Request, error: Exception) -> Response:
+    """FastAPI's complaint about a part of the URL, in our form."""
+    first: Any = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": ""}
+    return refusal(request, BadField(sentence(first["msg"]), field=".".join(map(str, first["loc"][1:]))))
+
+
+async def no_route(request: Request, error: Exception) -> Response:
+    """Starlette's own 404 and 405, in our form."""
+    if not isinstance(error, HTTPException) or error.status_code == NotFound.status:
+        return refusal(request, NotFound("There is nothing at this path."))
+    problem = {"type": "about:blank", "title": error.detail, "status": error.status_code}
+    headers = {**(error.headers or {})}
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["allow"] = head.allowed(request.app.routes, request.scope)
+    return Problem(_json(problem), error.status_code, headers=headers)
+
+
+HANDLERS: dict[int | type[Exception], Handler] = {
+    C1fnError: refused,
+    HTTPException: no_route,
+    RequestValidationError: bad_parameter,
+    Exception: refused,  # a bug: told here, and then raised to the server as well
+}
+"""Who answers for which exception: for `FastAPI(exception_handlers=...)`."""
+
+
+def refusal(request: Request, error: C1fnError) -> Response:
+    """The response that tells this error, and its line in the log."""
+    chat: Chat = request.app.state.chat
+    _log(chat, request, error)
+    later = BackgroundTask(chat.settle)  # a refused turn gives its lock back
+    headers = _headers(error)
+    if _shows_cards(request) and _is_for_people(error):
+        return Response(error_card(error), headers=headers | HEADERS, background=later)
+    return Problem(_json(_problem(error)), error.status, headers=headers, background=later)
+
+
+def _headers(error: C1fnError) -> dict[str, str]:
+    headers = {ERROR_HEADER: error.code}
+    if error.retry_after is not None:
+        headers["retry-after"] = f"{min(max(1, ceil(error.retry_after)), LONGEST_WAIT)}"
+    if isinstance(error, Unauthorized) and error.challenge:
+        headers["www-authenticate"] = error.challenge
+    return headers
+
+
+def _problem(error: C1fnError) -> dict[str, Any]:
+    problem: dict[str, Any] = {
+        "type": f"urn:c1fn:error:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": str(error),
+        "code": error.code,
+    }
+    if isinstance(error, BadRequest) and error.field:
+        problem["field"] = error.field
+    return problem
+
+
+def _log(chat: Chat, request: Request, error: C1fnError) -> None:
+    """One line, unless the turn has told its own end."""
+    state = request.state
+    if getattr(state, "logged", False):
+        return
+    owner = getattr(state, "owner", None)
+    route = request.scope.get("route")
+    chat.log(
+        RefusedLine(
+            origin=origin_of(request),
+            owner=None if owner is None else pseudonym(owner),
+            method=request.method,
+            route=getattr(route, "path", None),
+            status=error.status,
+            error=error.code,
+            detail=str(error) if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else None,
+        )
+    )
+
+
+def _shows_cards(request: Request) -> bool:
+    """A browser's chat client, which renders C1 and shows no status."""
+    browser = "sec-fetch-mode" in request.headers or "origin" in request.headers
+    return browser and request.url.path == "/api/chat" and "json" not in request.headers.get("accept", "")
+
+
+def _is_for_people(error: C1fnError) -> bool:
+    """A person can cause it. Of all malformed requests only a long one is a person's, not a program's."""
+    return isinstance(error, TooLarge) or not isinstance(error, BadRequest | ForeignPage)
+
+
+def _json(value: Any) -> bytes:
+    return bytes(JSONResponse(value).body)
