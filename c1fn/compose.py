@@ -13,7 +13,7 @@ from pydantic import SecretStr
 
 from c1fn.chat.converse import Chat, Limits
 from c1fn.chat.tools import Tools
-from c1fn.identity import callers
+from c1fn.identity import callers, iam
 from c1fn.models import Model
 from c1fn.settings import API_KEY, Settings, SettingsError, variable
 from c1fn.startup.deferred_models import deferred
@@ -123,7 +123,8 @@ def identify(settings: Settings, renew: Renew | None = None) -> callers.Identify
     """
     match settings.auth:
         case "iam":
-            return callers.by_iam
+            doors = _names(settings.doors) or iam.DOORS
+            return iam.by_iam(doors, sessions=settings.iam_owner == "session")
         case "key":
             return callers.by_key(_keys(settings), _renewed_keys(renew) if renew else None)
         case "jwt":
@@ -151,7 +152,8 @@ def _by_tokens(settings: Settings) -> callers.Identify:
     from c1fn.identity.oidc import Issuer, Verifier
 
     verifier = Verifier(Issuer(settings.jwt_issuer, settings.jwt_jwks))
-    return callers.by_jwt(callers.Trust(settings.jwt_issuer, audiences), verifier)
+    trust = callers.Trust(settings.jwt_issuer, audiences)
+    return callers.by_jwt(trust, verifier, _names(settings.doors))
 
 
 def _keys(settings: Settings) -> dict[str, str]:

@@ -15,6 +15,7 @@ API_KEY = "THESYS_API_KEY"
 SECURE_URL = r"^(https://[^\s/:]+|http://(127\.0\.0\.1|localhost))(:\d{1,5})?(/\S*)?$"
 URL = r"^https?://[^\s/:]+(:\d{1,5})?(/\S*)?$"
 ORIGINS = r"^(\*|https?://[^\s/:,*]+(:\d{1,5})?(\s*,\s*https?://[^\s/:,*]+(:\d{1,5})?)*)$"
+DOORS = r"^(function-url|rest-api|http-api)(\s*,\s*(function-url|rest-api|http-api))*$"
 
 
 class SettingsError(Exception):
@@ -38,6 +39,15 @@ class Settings(BaseModel):
     )
     secret: str | None = Field(None, description="ARN of the secret or SSM parameter that holds the keys.")
     auth: Literal["iam", "key", "jwt", "none"] | None = Field(None, description="How callers are known.")
+    doors: str | None = Field(
+        None,
+        pattern=DOORS,
+        description="Doors whose events are believed to tell who calls, comma-separated; for `iam`, `jwt`.",
+    )
+    iam_owner: Literal["role", "session"] = Field(
+        "role",
+        description="Whose an assumed role's threads are, with `iam`: the `role`'s, or each `session`'s.",
+    )
     keys: SecretStr | None = Field(None, description="Callers' keys by name, a JSON object; for `key`.")
     jwt_issuer: str | None = Field(
         None, max_length=200, pattern=SECURE_URL, description="The issuer of callers' tokens; for `jwt`."

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 import boto3
 import jwt
@@ -11,10 +12,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from c1fn import compose
+from c1fn.errors import Unauthorized
+from c1fn.identity.callers import Caller
 from c1fn.models.c1 import C1Model
 from c1fn.models.offline import OfflineModel
 from c1fn.settings import Settings, SettingsError
 from c1fn.stores.memory import MemoryStore
+from c1fn.telemetry.log import Origin
 from c1fn.turn import Message
 from tests.asgi import client_of
 from tests.upstream import Upstream
@@ -223,3 +227,50 @@ async def test_the_secret_is_read_when_the_function_starts() -> None:
     ).owner == "key:ann"
     with pytest.raises(SettingsError, match=r"C1FN_SECRET: The secret .* cannot be read: ResourceNotFound"):
         compose.settle(Settings.read({"C1FN_SECRET": arn + "x"}), ON_LAMBDA)
+
+
+# --- whom an event may speak of
+
+ROLE = "arn:aws:sts::123456789012:assumed-role/app"
+
+
+def forged(door: str) -> dict[str, Any]:
+    """A scope as the entry makes it, of an event that names somebody in every way that a door could."""
+    claims = {"iss": "https://i.example", "aud": "app", "sub": "ann"}
+    signed = {"userArn": f"{ROLE}/ann"}
+    context = {"authorizer": {"iam": signed, "jwt": {"claims": claims}, "claims": claims}, "identity": signed}
+    return {"headers": [], "aws.event": {"requestContext": context}, "c1fn.origin": Origin(door=door)}
+
+
+@pytest.mark.parametrize(
+    ("environ", "believed"),
+    [
+        ({"C1FN_AUTH": "iam"}, {"function-url", "rest-api"}),
+        ({"C1FN_AUTH": "iam", "C1FN_DOORS": "http-api, function-url"}, {"function-url", "http-api"}),
+        ({"C1FN_AUTH": "jwt"}, set()),
+        ({"C1FN_AUTH": "jwt", "C1FN_DOORS": "http-api"}, {"http-api"}),
+    ],
+)
+async def test_an_event_is_believed_from_the_doors_that_the_deployment_has(
+    environ: dict[str, str], believed: set[str]
+) -> None:
+    tokens = {"C1FN_JWT_ISSUER": "https://i.example", "C1FN_JWT_AUDIENCE": "app"}
+    identify = compose.identify(Settings.read(environ | tokens))
+    for door in ("function-url", "rest-api", "http-api", "alb", "unknown"):
+        if door in believed:
+            assert (await identify(forged(door))).owner in (f"iam:{ROLE}", "jwt:https://i.example ann")
+        else:
+            with pytest.raises(Unauthorized):
+                await identify(forged(door))
+
+
+@pytest.mark.parametrize(("setting", "owner"), [({}, ROLE), ({"C1FN_IAM_OWNER": "session"}, f"{ROLE}/ann")])
+async def test_whose_the_threads_of_a_role_are_is_a_setting(setting: dict[str, str], owner: str) -> None:
+    identify = compose.identify(Settings.read({"C1FN_AUTH": "iam"} | setting))
+    assert await identify(forged("function-url")) == Caller(f"iam:{owner}")
+
+
+@pytest.mark.parametrize("doors", ["direct", "alb", "function-url;rest-api", "https://x", "function-url,"])
+def test_a_door_that_tells_nobody_is_no_setting(doors: str) -> None:
+    with pytest.raises(SettingsError, match="C1FN_DOORS"):
+        Settings.read({"C1FN_DOORS": doors})

@@ -323,6 +323,20 @@ def test_whoever_lets_everyone_in_does_so_under_a_condition() -> None:
     assert {RESOURCES[name].get("Condition") for name in open_to_all} == {"HasPublicUrl"}
 
 
+def test_whoever_calls_the_url_may_not_invoke_the_function_directly() -> None:
+    """A direct invoker writes the event himself, with whatever identity he likes."""
+    for found in RESOURCES.values():
+        granted = found["Properties"]
+        if granted.get("Action") == "lambda:InvokeFunction" and granted["Principal"] == "*":
+            assert granted["InvokedViaFunctionUrl"] is True
+    (policy,) = (
+        json.loads(text) for text in re.findall(r"```json\n(.*?)```", DOCS, re.DOTALL) if "Url" in text
+    )
+    granted = {one["Action"]: one.get("Condition") for one in policy["Statement"]}
+    assert granted["lambda:InvokeFunction"] == {"Bool": {"lambda:InvokedViaFunctionUrl": "true"}}
+    assert re.findall(r"allow InvokeFunction(.*)", DOCS) == ["Url", " --invoked-via-function-url"]
+
+
 def test_the_docs_tell_every_parameter_and_every_output() -> None:
     for name in [*PARAMETERS, *TEMPLATE["Outputs"]]:
         assert f"`{name}`" in DOCS, name

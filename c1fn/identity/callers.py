@@ -6,7 +6,8 @@ reading of a secret. An owner's name carries its kind, so that no two kinds can 
 """
 
 import hmac
-from collections.abc import Awaitable, Callable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -43,47 +44,6 @@ ANYBODY = Caller("anybody")
 async def anybody(scope: Scope) -> Caller:  # noqa: ARG001 - the shape of every mode
     """Mode `none`: all requests are one owner's."""
     return ANYBODY
-
-
-async def by_iam(scope: Scope) -> Caller:
-    """Mode `iam`: the identity that AWS verified before it invoked the function.
-
-    A function URL and an HTTP API tell it in ``authorizer.iam``, a REST API in ``identity``: a signed
-    request's user, or the API key that its method requires. A direct invocation has passed IAM too; its
-    event has no identity.
-
-    All people of a Cognito identity pool sign as one session of one role. APIs tell who of them it is; a
-    function URL does not, and there they are refused rather than mixed up.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads
-    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
-    """
-    event = scope.get("aws.event")
-    if not isinstance(event, Mapping):
-        raise Unauthorized("No request from AWS: C1FN_AUTH=iam works behind AWS's doors only.")
-    if "requestContext" not in event:
-        return Caller("lambda:invoke")
-    context = _mapping(event["requestContext"])
-    signed = _mapping(_mapping(context.get("authorizer")).get("iam")) or _mapping(context.get("identity"))
-    signed = {**signed, **_mapping(signed.get("cognitoIdentity"))}
-    for kind, field in _IDENTITIES:
-        if isinstance(name := signed.get(field), str) and name:
-            if kind == "iam" and name.endswith(POOLED):
-                raise Unauthorized("Which person of the identity pool signed is not told here: use jwt.")
-            return Caller(f"{kind}:{name}")
-    raise Unauthorized
-
-
-POOLED = "/CognitoIdentityCredentials"
-"""How the ARN of everybody in an identity pool ends:
-https://docs.aws.amazon.com/cognito/latest/developerguide/iam-roles.html"""
-
-_IDENTITIES = (
-    ("cognito", "identityId"),  # as an HTTP API names it
-    ("cognito", "cognitoIdentityId"),  # as a REST API does
-    ("iam", "userArn"),
-    ("apikey", "apiKeyId"),  # only told where the method requires a key, which API Gateway has checked
-)
 
 
 def by_key(
@@ -144,33 +104,43 @@ class Trust:
         return Caller(f"jwt:{self.issuer} {subject}")  # no URL has a space: the pair can be read in one way
 
 
-def by_jwt(trust: Trust, verify: Callable[[str], Awaitable[Claims]]) -> Identify:
+def by_jwt(trust: Trust, verify: Callable[[str], Awaitable[Claims]], doors: Collection[str] = ()) -> Identify:
     """Mode `jwt`: a person whom an OpenID Connect issuer knows.
 
-    Claims that API Gateway's authorizer has verified are taken from its event, never from a header; without
-    them, ``verify`` verifies a bearer token. Issuer, audience and subject are looked at either way.
+    A token in the header ``authorization`` is verified here, also one that API Gateway's authorizer has
+    verified before. An authorizer may take its token from somewhere else. Its claims in the event are then
+    taken, if the deployment believes that door: who may invoke the function directly can write such an event.
+    Issuer, audience and subject are looked at either way.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-jwt-authorizer.html
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-integrate-with-cognito.html
     """
 
     async def identify(scope: Scope) -> Caller:
-        claims: Claims = _from_gateway(scope)
-        if not claims:
-            token = _bearer(_headers(scope))
-            if not token:
-                raise Unauthorized(challenge=CHALLENGE)
-            claims = await verify(token.decode("latin-1"))
-        return trust.caller(claims)
+        if token := _token(_headers(scope)):
+            return trust.caller(await verify(token.decode("latin-1")))
+        if door_of(scope) in doors and (claims := _from_gateway(scope)):
+            return trust.caller(claims)
+        raise Unauthorized(challenge=CHALLENGE)
 
     return identify
 
 
+def _token(headers: Mapping[bytes, bytes]) -> bytes:
+    """A bearer token, or one without a scheme, as API Gateway's authorizers take it too."""
+    alone = headers.get(b"authorization", b"").strip()
+    return _bearer(headers) or (alone if _COMPACT.fullmatch(alone) else b"")
+
+
+_COMPACT = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]*")
+"""https://www.rfc-editor.org/rfc/rfc7515#section-7.1"""
+
+
 def _from_gateway(scope: Scope) -> Claims:
     """The claims that a REST API's Cognito authorizer or an HTTP API's JWT authorizer tells, as text."""
-    context = _mapping(_mapping(scope.get("aws.event")).get("requestContext"))
-    authorizer = _mapping(context.get("authorizer"))
-    claims = _mapping(_mapping(authorizer.get("jwt")).get("claims")) or _mapping(authorizer.get("claims"))
+    context = mapping(mapping(scope.get("aws.event")).get("requestContext"))
+    authorizer = mapping(context.get("authorizer"))
+    claims = mapping(mapping(authorizer.get("jwt")).get("claims")) or mapping(authorizer.get("claims"))
     audience = claims.get("aud")
     if isinstance(audience, str) and audience.startswith("["):  # an HTTP API's way to write a list: [a b]
         return {**claims, "aud": audience.strip("[]").split()}
@@ -188,6 +158,12 @@ def _audience(claims: Claims) -> set[str]:
     return {one for one in (named if isinstance(named, list) else [named]) if isinstance(one, str)}
 
 
+def door_of(scope: Scope) -> str:
+    """How the request reached the function: its entry tells it, from the whole event."""
+    door: str = getattr(scope.get("c1fn.origin"), "door", "")
+    return door
+
+
 def _headers(scope: Scope) -> dict[bytes, bytes]:
     return dict(scope["headers"])
 
@@ -198,5 +174,5 @@ def _bearer(headers: Mapping[bytes, bytes]) -> bytes:
     return token.strip() if scheme.lower() == b"bearer" else b""
 
 
-def _mapping(value: Any) -> Mapping[str, Any]:
+def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}

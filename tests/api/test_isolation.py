@@ -20,11 +20,13 @@ from c1fn.api.app import build_app
 from c1fn.chat.converse import Chat
 from c1fn.chat.tools import Tools
 from c1fn.events import Delta
-from c1fn.identity.callers import Identify, Trust, anybody, by_iam, by_jwt, by_key
+from c1fn.identity.callers import Identify, Trust, anybody, by_jwt, by_key
+from c1fn.identity.iam import DOORS, by_iam
 from c1fn.identity.oidc import Issuer, Verifier
 from c1fn.stores import Store, cursor
 from c1fn.stores.dynamodb import DynamoStore, connect, table
 from c1fn.stores.memory import MemoryStore
+from c1fn.telemetry.log import Origin
 from tests.asgi import Client, Exchange, client_of
 from tests.issuer import AUDIENCE, IssuerServer
 from tests.scripted import LIMITS, ScriptedModel, says
@@ -55,7 +57,8 @@ Modes = dict[str, Mode]
 
 
 def signed(arn: str) -> Who:
-    return {"aws.event": {"requestContext": {"authorizer": {"iam": {"userArn": arn}}}}}
+    event = {"requestContext": {"authorizer": {"iam": {"userArn": arn}}}}
+    return {"aws.event": event, "c1fn.origin": Origin(door="function-url")}
 
 
 def bearing(token: str) -> Who:
@@ -68,7 +71,7 @@ async def modes() -> AsyncGenerator[Modes, None]:
         trust = Trust(issuer.url, frozenset({AUDIENCE}))
         by_gateway = {"iss": issuer.url, "aud": AUDIENCE, "sub": "bob"}
         yield {
-            "iam": Mode(by_iam, signed("arn:aws:iam::1:user/ann"), signed("arn:aws:iam::1:user/bob")),
+            "iam": Mode(by_iam(DOORS), signed("arn:aws:iam::1:user/ann"), signed("arn:aws:iam::1:user/bob")),
             "key": Mode(by_key({"ann": "k1", "bob": "k2"}), bearing("k1"), bearing("k2")),
             "jwt": Mode(
                 by_jwt(trust, Verifier(Issuer(issuer.url))),
@@ -76,9 +79,12 @@ async def modes() -> AsyncGenerator[Modes, None]:
                 bearing(issuer.token(sub="bob")),
             ),
             "jwt at the gateway": Mode(
-                by_jwt(trust, Verifier(Issuer(issuer.url))),
+                by_jwt(trust, Verifier(Issuer(issuer.url)), ["http-api"]),
                 bearing(issuer.token(sub="ann")),
-                {"aws.event": {"requestContext": {"authorizer": {"jwt": {"claims": by_gateway}}}}},
+                {
+                    "aws.event": {"requestContext": {"authorizer": {"jwt": {"claims": by_gateway}}}},
+                    "c1fn.origin": Origin(door="http-api"),
+                },
             ),
         }
 

@@ -3,18 +3,12 @@ from typing import Any
 import pytest
 
 from c1fn.errors import TokenRejected, Unauthorized
-from c1fn.identity.callers import ANYBODY, Caller, Trust, anybody, by_iam, by_jwt, by_key
+from c1fn.identity.callers import ANYBODY, Caller, Trust, anybody, by_jwt, by_key
+from c1fn.identity.iam import DOORS, by_iam
+from c1fn.telemetry.log import Origin
+from tests.identity.test_iam import rest, url
 
-ARN = "arn:aws:iam::123456789012:user/ann"
 KEYS = by_key({"ann": "key-of-ann", "bob": "key-of-bob"})
-
-
-def url(iam: object) -> dict[str, Any]:
-    return {"aws.event": {"requestContext": {"authorizer": {"iam": iam}}}}
-
-
-def rest(identity: object) -> dict[str, Any]:
-    return {"aws.event": {"requestContext": {"identity": identity}}}
 
 
 def with_headers(**headers: str) -> dict[str, Any]:
@@ -23,62 +17,6 @@ def with_headers(**headers: str) -> dict[str, Any]:
 
 async def test_where_nobody_is_asked_all_are_one_owner() -> None:
     assert await anybody({}) == ANYBODY
-
-
-@pytest.mark.parametrize(
-    ("scope", "owner"),
-    [
-        (url({"userArn": ARN, "userId": "AID"}), f"iam:{ARN}"),
-        (rest({"userArn": ARN, "apiKeyId": None}), f"iam:{ARN}"),
-        (rest({"userArn": None, "apiKeyId": "abc"}), "apikey:abc"),
-        ({"aws.event": {"prompt": {}}}, "lambda:invoke"),
-    ],
-)
-async def test_aws_tells_who_it_let_in(scope: dict[str, Any], owner: str) -> None:
-    assert await by_iam(scope) == Caller(owner)
-
-
-POOLED = "arn:aws:sts::123456789012:assumed-role/Signed-in/CognitoIdentityCredentials"
-PERSON = "eu-central-1:11111111-2222-3333-4444-555555555555"
-
-
-@pytest.mark.parametrize(
-    "scope",
-    [
-        url({"userArn": POOLED, "cognitoIdentity": {"identityId": PERSON, "identityPoolId": "p", "amr": []}}),
-        rest({"userArn": POOLED, "cognitoIdentityId": PERSON, "apiKeyId": None}),
-    ],
-)
-async def test_a_person_of_an_identity_pool_is_not_the_role_they_all_share(scope: dict[str, Any]) -> None:
-    assert await by_iam(scope) == Caller(f"cognito:{PERSON}")
-
-
-async def test_people_whom_nothing_tells_apart_are_refused() -> None:
-    """A function URL does not tell which person of an identity pool has signed."""
-    with pytest.raises(Unauthorized, match="identity pool"):
-        await by_iam(url({"userArn": POOLED, "cognitoIdentity": None}))
-
-
-@pytest.mark.parametrize(
-    "scope",
-    [
-        {},
-        {"aws.event": None},
-        url(None),
-        url({}),
-        url("arn"),
-        url({"userArn": ""}),
-        url({"userArn": 5}),
-        rest({}),
-        rest({"userArn": None, "apiKey": "secret"}),
-        {"aws.event": {"requestContext": None}},
-        {"aws.event": {"requestContext": {"authorizer": {"userArn": ARN}}}},
-        {**with_headers(x_amzn_iam_user_arn=ARN), "aws.event": {"requestContext": {}}},
-    ],
-)
-async def test_without_an_identity_of_awss_nobody_gets_in(scope: dict[str, Any]) -> None:
-    with pytest.raises(Unauthorized):
-        await by_iam(scope)
 
 
 @pytest.mark.parametrize(
@@ -138,15 +76,18 @@ async def nobody_verifies(token: str) -> Any:
     raise AssertionError(token)
 
 
-AT_THE_GATEWAY = by_jwt(Trust(ISSUER, frozenset({"app", "app2"})), nobody_verifies)
+TRUST = Trust(ISSUER, frozenset({"app", "app2"}))
+AT_THE_GATEWAY = by_jwt(TRUST, nobody_verifies, ["rest-api", "http-api"])
 
 
 def by_rest(claims: object) -> dict[str, Any]:
-    return {"headers": [], "aws.event": {"requestContext": {"authorizer": {"claims": claims}}}}
+    event = {"requestContext": {"authorizer": {"claims": claims}}}
+    return {"headers": [], "aws.event": event, "c1fn.origin": Origin(door="rest-api")}
 
 
 def by_http(claims: object) -> dict[str, Any]:
-    return {"headers": [], "aws.event": {"requestContext": {"authorizer": {"jwt": {"claims": claims}}}}}
+    event = {"requestContext": {"authorizer": {"jwt": {"claims": claims}}}}
+    return {"headers": [], "aws.event": event, "c1fn.origin": Origin(door="http-api")}
 
 
 @pytest.mark.parametrize("door", [by_rest, by_http])
@@ -159,7 +100,9 @@ def by_http(claims: object) -> dict[str, Any]:
         {"iss": ISSUER, "sub": "ann", "token_use": "access", "client_id": "app"},
     ],
 )
-async def test_claims_that_api_gateway_verified_are_taken_from_its_event(door: Any, claims: Any) -> None:
+async def test_claims_that_api_gateway_verified_are_taken_from_its_event_if_its_door_is_believed(
+    door: Any, claims: Any
+) -> None:
     assert await AT_THE_GATEWAY(door(claims)) == Caller(f"jwt:{ISSUER} ann")
 
 
@@ -206,6 +149,41 @@ async def test_claims_from_anywhere_else_are_none(scope: dict[str, Any]) -> None
     assert (type(caught.value), caught.value.challenge) == (Unauthorized, "Bearer")
 
 
+@pytest.mark.parametrize("doors", [(), ("function-url",), ("http-api",)])
+async def test_claims_that_anybody_may_have_written_are_not_taken(doors: tuple[str, ...]) -> None:
+    """Whoever may invoke the function directly writes an event with claims of his own."""
+    with pytest.raises(Unauthorized):
+        await by_jwt(TRUST, nobody_verifies, doors)(by_rest(CLAIMS))
+
+
+@pytest.mark.parametrize("sent", ["Bearer a.b.c", "bearer  a.b.c", "a.b.c", " a.b.c "])
+async def test_a_token_that_api_gateway_has_verified_is_verified_again(sent: str) -> None:
+    async def verify(token: str) -> Any:
+        assert token == "a.b.c"
+        return {**CLAIMS, "sub": "bob"}
+
+    scope = by_http(CLAIMS) | with_headers(authorization=sent)
+    for doors in ((), ("http-api",)):
+        assert await by_jwt(TRUST, verify, doors)(scope) == Caller(f"jwt:{ISSUER} bob")
+
+
+async def test_a_rejected_token_is_not_made_up_for_by_an_event() -> None:
+    async def verify(token: str) -> Any:
+        raise TokenRejected(f"{len(token)} characters")
+
+    with pytest.raises(TokenRejected):
+        await by_jwt(TRUST, verify, ["http-api"])(by_http(CLAIMS) | with_headers(authorization="Bearer x"))
+
+
+@pytest.mark.parametrize(
+    "sent", ["AWS4-HMAC-SHA256 Credential=a.b.c", "Basic a.b.c", "a.b", "a.b.c.d", "..", "a b.c.d"]
+)
+async def test_what_is_no_token_is_none(sent: str) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        await by_jwt(TRUST, nobody_verifies)(with_headers(authorization=sent))
+    assert caught.value.challenge == "Bearer"
+
+
 async def test_cognitos_access_tokens_name_their_client() -> None:
     async def verify(token: str) -> Any:
         assert token == "a.b.c"
@@ -217,8 +195,8 @@ async def test_cognitos_access_tokens_name_their_client() -> None:
 
 async def test_owners_of_different_kinds_never_meet() -> None:
     names = {
-        await by_iam(url({"userArn": "ann"})),
-        await by_iam(rest({"apiKeyId": "ann"})),
+        await by_iam(DOORS)(url({"userArn": "ann"})),
+        await by_iam(DOORS)(rest({"apiKeyId": "ann"})),
         await by_key({"ann": "k"})(with_headers(x_api_key="k")),
         await AT_THE_GATEWAY(by_rest(CLAIMS)),
         await anybody({}),
