@@ -14,6 +14,7 @@ PREFIX = "C1FN_"
 API_KEY = "THESYS_API_KEY"
 SECURE_URL = r"^(https://[^\s/:]+|http://(127\.0\.0\.1|localhost))(:\d{1,5})?(/\S*)?$"
 URL = r"^https?://[^\s/:]+(:\d{1,5})?(/\S*)?$"
+BASE_PATH = r"^(/[A-Za-z0-9._~-]+)+$"
 ORIGINS = r"^(\*|https?://[^\s/:,*]+(:\d{1,5})?(\s*,\s*https?://[^\s/:,*]+(:\d{1,5})?)*)$"
 DOORS = r"^(function-url|rest-api|http-api)(\s*,\s*(function-url|rest-api|http-api))*$"
 
@@ -106,6 +107,11 @@ class Settings(BaseModel):
 
     rest_api: Literal["streaming", "buffered"] = Field(
         "streaming", description="How a REST API is answered, as its integration is set up: or `buffered`."
+    )
+    base_path: str | None = Field(
+        None,
+        pattern=BASE_PATH,
+        description="The prefix of every path that a custom domain or a load balancer leaves in it: `/chat`.",
     )
 
     @classmethod

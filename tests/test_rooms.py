@@ -40,7 +40,7 @@ ROOMS: dict[str, set[str]] = {
 """From the top of the house to its ground: a room may import only rooms that stand below it."""
 
 LIBRARIES: dict[str, set[str]] = {
-    "mangum": {"handler"},
+    "mangum": {"runtime.answers"},
     "dotenv": {"__main__"},
     "fastapi": {"api", "local", "compose"},  # compose returns the application, local serves it
     "starlette": {"api", "local"},

@@ -70,6 +70,7 @@ def build_app(
         # No page of FastAPI's: it would load its scripts from the internet.
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # see threads.AsSent
     )
     app.origins = origins
     app.state.identify, app.state.max_body, app.state.max_answer = identify, max_body, max_answer

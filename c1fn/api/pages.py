@@ -19,7 +19,7 @@ from hashlib import sha256
 from html import escape
 from pathlib import Path
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response
 
@@ -30,6 +30,8 @@ ASK_AGAIN = "no-cache"
 
 _PLAIN_PAGE = importlib.resources.files("c1fn.api").joinpath("page.html").read_text("utf-8")
 _NOTE = "<!-- note -->"
+_HEAD = re.compile(r'<head[^>]*>|<meta charset="utf-8">')
+"""After it the first of a page's links may come."""
 _SCRIPTS = re.findall(r"<script>(.*?)</script>", _PLAIN_PAGE, re.DOTALL)
 _HASHES = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in _SCRIPTS)
 
@@ -61,29 +63,46 @@ class Site:
     def __init__(self) -> None:
         self.note = ""
         self._index: Path | None = None
+        self._text = ""
         self._assets: dict[str, Path] = {}
 
     def show(self, build: Path) -> None:
         """From now on serve this build: a folder with `index.html` and `assets/`."""
         self._assets = {path.name: path for path in (build / "assets").iterdir() if path.is_file()}
         self._index = build / "index.html"
+        self._text = self._index.read_text("utf-8")
 
     def routes(self) -> APIRouter:
         """For `include_router`."""
         router = APIRouter(include_in_schema=False)
-        router.add_api_route("/", self.page)
+
+        @router.get("/")
+        async def page(request: Request) -> Response:
+            return await self.page(request.scope["root_path"])
+
         router.add_api_route("/assets/{name}", self.asset)
         return router
 
-    async def page(self) -> Response:
-        """`/`."""
-        if self._index:
+    async def page(self, root: str = "") -> Response:
+        """`/`, which the browser sees below ``root``."""
+        if self._index and not root:
             return FileResponse(self._index, headers=PAGE)
         note = f'<p id="note">{escape(self.note)}</p>' if self.note else ""
-        return HTMLResponse(_PLAIN_PAGE.replace(_NOTE, note), headers=PAGE)
+        text = self._text if self._index else _PLAIN_PAGE.replace(_NOTE, note)
+        return _below(root, text) if root else HTMLResponse(text, headers=PAGE)
 
     async def asset(self, name: str) -> Response:
         """`/assets/{name}`."""
         if name not in self._assets:
             raise HTTPException(404)
         return FileResponse(self._assets[name], headers={"cache-control": FOR_EVER})
+
+
+def _below(root: str, text: str) -> Response:
+    """The page for a browser that has it at ``root``, with or without a slash at the end: its links are
+    relative, and only the second of these would be their base.
+    """
+    base = f'<base href="{escape(root)}/">'
+    policy = POLICY.replace("base-uri 'none'", "base-uri 'self'")
+    text = _HEAD.sub(lambda found: found[0] + base, text, count=1)
+    return HTMLResponse(text, headers=PAGE | {"content-security-policy": policy})

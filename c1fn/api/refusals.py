@@ -136,7 +136,8 @@ def _log(chat: Chat, request: Request, error: C1fnError) -> None:
 def _shows_cards(request: Request) -> bool:
     """A browser's chat client, which renders C1 and shows no status."""
     browser = "sec-fetch-mode" in request.headers or "origin" in request.headers
-    return browser and request.url.path == "/api/chat" and "json" not in request.headers.get("accept", "")
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", "")).rstrip("/")
+    return browser and path == "/api/chat" and "json" not in request.headers.get("accept", "")
 
 
 def _is_for_people(error: C1fnError) -> bool:

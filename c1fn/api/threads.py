@@ -30,15 +30,19 @@ ResponseId = Annotated[Id, _Decoded, Path(alias="responseId", description="Perce
 
 
 class AsSent:
-    """Lets routes match the path as it was sent, so that an encoded slash stays inside its segment."""
+    """Lets routes match the path as it was sent, so that an encoded slash stays inside its segment. A slash
+    at the end changes nothing: a redirect would lose the prefix that a door took away, and often the body.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            raw = scope.get("raw_path")
-            scope = {**scope, "path": raw.decode("ascii", "replace") if raw else quote(scope["path"])}
+            raw, root = scope.get("raw_path"), quote(scope.get("root_path", ""))
+            path = raw.decode("ascii", "replace") if raw else quote(scope["path"])
+            own = path.removeprefix(root).rstrip("/")
+            scope = {**scope, "path": f"{root}{own or '/'}", "root_path": root}
         await self._app(scope, receive, send)
 
 

@@ -20,9 +20,12 @@ WITHHELD = "the message is withheld, since it may quote a request"
 
 @dataclass(frozen=True, slots=True)
 class Fault:
+    """``type`` is the platform's; ``name`` is what the caller is told instead of it, where it is known."""
+
     type: str
     message: str
     trace: tuple[str, ...] = ()
+    name: str = ""
 
     @classmethod
     def of(cls, error: BaseException, *, reveal: bool) -> "Fault":
@@ -36,7 +39,7 @@ class Fault:
         return cls(f"Function.{_name(error)}", message, trace)
 
     def body(self) -> bytes:
-        report = {"errorType": self.type, "errorMessage": self.message, "stackTrace": self.trace}
+        report = {"errorType": self.name or self.type, "errorMessage": self.message, "stackTrace": self.trace}
         return json.dumps(report).encode()
 
 

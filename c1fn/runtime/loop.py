@@ -16,9 +16,11 @@ import signal
 from typing import Any, assert_never
 
 from c1fn.runtime import records
-from c1fn.runtime.asgi import App, BadEvent, Cycle
+from c1fn.runtime.asgi import App, Cycle
 from c1fn.runtime.context import Context
+from c1fn.runtime.doors import BadEvent, ForeignEvent
 from c1fn.runtime.fault import Fault
+from c1fn.runtime.function import FunctionFailed
 from c1fn.runtime.handler import Handler
 from c1fn.runtime.link import Fatal, Platform
 from c1fn.runtime.messages import Invocation
@@ -73,27 +75,30 @@ class Worker:
         except BadEvent as error:
             log.warning("the event was refused: %s", error)
             await response.refuse(error)
+        except ForeignEvent as error:
+            log.error("%s", error)  # noqa: TRY400 - where it was found tells nothing
+            await response.fail(Fault.of(error, reveal=True))
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task and task.cancelling():
                 raise  # it is we who are told to end; else the app has cancelled itself
             log.exception("the invocation failed")
-            await response.fail(Fault.of(error, reveal=False))
+            await response.fail(_fault(error))
         await response.settled()
         records.current.set(None)
 
     async def _answer(self, invocation: Invocation, response: Response) -> None:
         context = self._enter(invocation)
         event = _parse(invocation.event)
-        response.event, response.door = event, self._handler.door(event)
-        match response.door:
+        response.event, response.mode = event, self._handler.mode(event)
+        match response.mode:
             case "buffer":
                 await response.whole(await self._handler.buffered(event, context))
             case "stream" | "raw":
                 scope, body = self._handler.request(event, context)
                 await Cycle(scope, body, response).run(self._app)
-            case door:
-                assert_never(door)
+            case mode:
+                assert_never(mode)
 
     def _enter(self, invocation: Invocation) -> Context:
         try:
@@ -138,8 +143,12 @@ async def leave(tasks: dict["asyncio.Task[None]", Worker], grace: float) -> None
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _fault(error: BaseException) -> Fault:
+    return error.fault if isinstance(error, FunctionFailed) else Fault.of(error, reveal=False)
+
+
 def _parse(event: bytes) -> Any:
     try:
         return json.loads(event)
     except (ValueError, RecursionError):
-        raise BadEvent("the event is not JSON") from None
+        raise ForeignEvent("the event is not JSON") from None

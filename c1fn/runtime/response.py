@@ -1,4 +1,4 @@
-"""The answer to one invocation, in the form its door asks for.
+"""The answer to one invocation, in the mode that its event asks for.
 
 Strategy: the head is held until the app sends a body or awaits something, so that head, metadata, first
 body and end leave in one send where they are at hand. What was not sent can still become an error report;
@@ -6,14 +6,14 @@ what was sent can only be ended by trailers that tell.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
 
-from c1fn.runtime.asgi import PROBLEM, BadEvent, Headers, metadata, problem, refusal
+from c1fn.runtime.answers import PROBLEM, encoded, metadata, problem, refusal
+from c1fn.runtime.asgi import Headers
+from c1fn.runtime.doors import BadEvent, Mode
 from c1fn.runtime.fault import Fault
-from c1fn.runtime.handler import Door
 from c1fn.runtime.http1 import BODYLESS, Broken
 from c1fn.runtime.link import Link
 from c1fn.runtime.messages import Acknowledgement, Invocation, prelude
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 
 
 class Response:
-    """An ``asgi.Sink`` on a link. ``door`` and ``event`` are set once they are known."""
+    """An ``asgi.Sink`` on a link. ``mode`` and ``event`` are set once they are known."""
 
-    door: Door = "buffer"
+    mode: Mode = "buffer"
     event: Mapping[str, Any]
 
     def __init__(self, link: Link, invocation: Invocation) -> None:
@@ -38,7 +38,7 @@ class Response:
         self._ended = False
 
     async def begin(self, status: int, headers: Headers) -> None:
-        if self.door == "stream":
+        if self.mode == "stream":
             self._metadata = metadata(self.event, status, headers)
             self._prelude = prelude(self._metadata)
         asyncio.get_running_loop().call_soon(self._flush)
@@ -57,7 +57,7 @@ class Response:
 
     async def whole(self, answer: Any) -> None:
         """Answer with JSON. :raises TypeError: it cannot be JSON."""
-        payload = json.dumps(answer, separators=(",", ":")).encode()
+        payload = encoded(answer)
         self._sent = self._ended = True
         await self._link.send(self._link.api.respond(self._invocation, payload))
 
@@ -69,11 +69,11 @@ class Response:
         if self._sent:
             await self.fail(Fault.of(error, reveal=False))
             return
-        if self.door == "buffer":
-            await self.whole(refusal(error))
+        if self.mode == "buffer":
+            await self.whole(refusal(self.event, error))
             return
         await self.begin(400, [(b"content-type", PROBLEM.encode())])
-        await self.write(problem(error).encode(), last=True)
+        await self.write(problem(error), last=True)
 
     async def fail(self, fault: Fault) -> None:
         """Tell the platform of a fault, in the way that is still open."""
@@ -102,6 +102,6 @@ class Response:
             self._link.push(self._open())
 
     def _say_empty(self) -> None:
-        if self.door == "stream" and self._metadata["statusCode"] not in BODYLESS:
+        if self.mode == "stream" and self._metadata["statusCode"] not in BODYLESS:
             self._metadata["headers"].setdefault("content-length", "0")
             self._prelude = prelude(self._metadata)

@@ -31,6 +31,7 @@ UNITS = {
     "turns": "Count",
     "errors": "Count",
     "refusals": "Count",
+    "foreign": "Count",
     "first_ms": "Milliseconds",
     "total_ms": "Milliseconds",
     "model_ms": "Milliseconds",
@@ -120,7 +121,19 @@ class RefusedLine:
     detail: str | None = None
 
 
-Line = TurnLine | RefusedLine
+@dataclass(frozen=True, slots=True)
+class ForeignLine:
+    """An event that was neither an HTTP request nor a chat: its invocation failed. ``detail`` names its keys,
+    and quotes no value.
+    """
+
+    event: ClassVar[str] = "foreign"
+    origin: Origin
+    detail: str
+    error: str = "foreign_event"
+
+
+Line = TurnLine | RefusedLine | ForeignLine
 Log = Callable[[Line], None]
 
 
@@ -167,14 +180,17 @@ def fields(line: Line, now: float) -> dict[str, Any]:
 def _metrics(line: Line, told: Mapping[str, Any], now: float, function: str) -> dict[str, Any]:
     """What makes CloudWatch read metrics out of the line as it is told, and the counts among them."""
     failed = int(line.error is not None)
-    counts = {"turns": 1, "errors": failed} if isinstance(line, TurnLine) else {"refusals": 1}
+    counts = {"turns": 1, "errors": failed} if isinstance(line, TurnLine) else {_COUNTED[type(line)]: 1}
     figures = {**told, **counts}
     named = [name for name in UNITS if figures.get(name) is not None]
     directives = [_directive([FUNCTION], named)]
-    if failed:
-        directives.append(_directive([FUNCTION, "error"], [name for name in BY_CODE if name in counts]))
+    if failed and (by_code := [name for name in BY_CODE if name in counts]):
+        directives.append(_directive([FUNCTION, "error"], by_code))
     about = {"Timestamp": int(now * 1000), "CloudWatchMetrics": directives}
     return {FUNCTION: function, **counts, "_aws": about}
+
+
+_COUNTED: Mapping[type, str] = {RefusedLine: "refusals", ForeignLine: "foreign"}
 
 
 def _directive(dimensions: list[str], names: list[str]) -> dict[str, Any]:

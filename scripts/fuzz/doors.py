@@ -17,8 +17,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from c1fn.runtime.asgi import BadEvent, Cycle, Headers, metadata
+from c1fn.runtime.answers import metadata
+from c1fn.runtime.asgi import Cycle, Headers
 from c1fn.runtime.context import Context
+from c1fn.runtime.doors import BadEvent, ForeignEvent
 from c1fn.runtime.emulator import Emulator
 from c1fn.runtime.emulator.call import Call, Ended
 from c1fn.runtime.link import Link
@@ -123,7 +125,7 @@ async def _handled(books: Books, chance: Chance, seeds: list[Any], events: int) 
         try:
             async with asyncio.timeout(HANG):
                 complaint = await _answered(handler, made)
-        except BadEvent:
+        except (BadEvent, ForeignEvent):
             complaint = ""
         except Exception as error:  # noqa: BLE001 - anything else is what is looked for
             complaint = f"{type(error).__name__}: {error}"
@@ -135,14 +137,14 @@ async def _handled(books: Books, chance: Chance, seeds: list[Any], events: int) 
 
 async def _answered(handler: Any, made: Any) -> str:
     context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, aws_request_id="r")
-    door = handler.door(made)
-    if door == "buffer":
+    mode = handler.mode(made)
+    if mode == "buffer":
         answer = await handler.buffered(made, context)
         json.dumps(answer)
-        status = answer["statusCode"]
+        status = answer.get("statusCode", 200)  # a ping's has none
     else:
         scope, body = handler.request(made, context)
-        sink = Kept(made, framed=door == "stream")
+        sink = Kept(made, framed=mode == "stream")
         await Cycle(scope, body, sink).run(handler.app)
         status = sink.status
         if not sink.ended:
@@ -173,7 +175,7 @@ async def _served(books: Books, chance: Chance, seeds: list[Any], events: int) -
             except TimeoutError:
                 books.fault("no answer", text)
                 continue
-            if ended.fault is not None:
+            if ended.fault is not None and ended.fault.type != "Function.ForeignEvent":
                 books.fault(f"an invocation ended with {ended.fault}", text)
             process = process or emulator.function.processes
             if emulator.function.processes != process:

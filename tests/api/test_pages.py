@@ -18,7 +18,7 @@ from tests.scripted import LIMITS, ScriptedModel
 def build(folder: Path) -> Path:
     """As Vite leaves it."""
     (folder / "assets").mkdir()
-    (folder / "index.html").write_text('<script src="./assets/index-1a2b.js"></script>')
+    (folder / "index.html").write_text('<head></head><script src="./assets/index-1a2b.js"></script>')
     (folder / "assets/index-1a2b.js").write_text("run()")
     (folder / "secret.txt").write_text("not an asset")
     return folder
@@ -108,3 +108,32 @@ async def test_no_script_may_run_but_the_pages_own(site: Site) -> None:
 async def test_no_page_is_served_that_asks_the_internet_for_its_scripts(site: Site) -> None:
     async with client_of(app(site)) as client:
         assert [(await client.get(path)).status for path in ("/docs", "/redoc")] == [404, 404]
+
+
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize("path", ["/prod", "/prod/"])
+async def test_the_page_works_below_a_stage_with_and_without_a_slash_at_the_end(
+    site: Site,
+    tmp_path: Path,
+    built: bool,  # noqa: FBT001 - a case
+    path: str,
+) -> None:
+    """Its links are relative: without the slash `api/chat` would be sought beside the stage."""
+    if built:
+        site.show(build(tmp_path))
+    async with client_of(app(site)) as client:
+        page = await client.get(path, root_path="/prod")
+        assert page.status == 200
+        assert page.body.count(b'<base href="/prod/">') == 1
+        assert page.body.index(b"<base") < page.body.index(b"<s")
+        assert "base-uri 'self'" in page.headers["content-security-policy"]
+        assert (await client.get("/prod/assets/index-1a2b.js", root_path="/prod")).status == (
+            200 if built else 404
+        )
+
+
+async def test_a_prefix_is_written_into_the_page_as_text(site: Site) -> None:
+    async with client_of(app(site)) as client:
+        page = await client.get("/%22%3E%3Cb", root_path='/"><b')
+        assert b"<b>" not in page.body
+        assert b'<base href="/%22%3E%3Cb/">' in page.body

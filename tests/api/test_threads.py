@@ -213,3 +213,36 @@ async def test_what_does_not_exist_is_not_found(stage: Stage) -> None:
     calls = [("GET", "/x/messages", b""), ("PUT", "/x", {"title": "T"}), ("DELETE", "/x", b"")]
     assert [(await scene.call(*call)).status for call in calls] == [404, 404, 404]
     assert (await scene.call("POST", "/x/stop")).json == {"stopping": False}
+
+
+@pytest.mark.parametrize("root", ["", "/prod", "/v1/chat"])
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_a_slash_at_the_end_and_a_prefix_change_nothing(stage: Stage, root: str, slash: str) -> None:
+    """No redirect: it would lose the stage, which the app never saw, and often the body."""
+    scene = await stage(says("a"))
+    message = {"id": "p", "role": "user", "content": "hi"}
+    turn = {"prompt": message, "threadId": "a/b", "responseId": "r1"}
+    said = await scene.client.post(f"{root}/api/chat{slash}", turn, root_path=root)
+    assert (said.status, said.body) == (200, b"a")
+    for path in ("/api/threads", "/api/threads/a%2Fb/messages", "/api/threads/a%2Fb/turns/r1", "/healthz"):
+        assert (await scene.client.get(f"{root}{path}{slash}", root_path=root)).status == 200
+    other = await scene.client.get(f"{root}/api/chat{slash}", root_path=root)
+    assert (other.status, other.headers["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("root", ["", "/prod"])
+@pytest.mark.parametrize("slash", ["", "/"])
+async def test_a_browsers_card_comes_below_a_prefix_too(stage: Stage, root: str, slash: str) -> None:
+    scene = await stage([AnswerCut()])
+    message = {"id": "p", "role": "user", "content": "hi"}
+    turn = {"prompt": message, "threadId": "t", "responseId": "r1"}
+    path, browser = f"{root}/api/chat{slash}", {"origin": "https://a.example"}
+    said = await scene.client.post(path, turn, headers=browser, root_path=root)
+    assert (said.status, said.headers["c1fn-error"]) == (200, "answer_cut")
+
+
+async def test_the_openapi_document_names_the_prefix_as_its_server(stage: Stage) -> None:
+    scene = await stage()
+    assert "servers" not in (await scene.client.get("/openapi.json")).json
+    below = await scene.client.get("/prod/openapi.json", root_path="/prod")
+    assert below.json["servers"] == [{"url": "/prod"}]

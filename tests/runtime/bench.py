@@ -14,6 +14,7 @@ from c1fn.runtime.emulator.options import Options
 from c1fn.runtime.emulator.prelude import Metadata, Prelude
 from c1fn.runtime.emulator.runtime_api import RuntimeApi
 from c1fn.runtime.fault import Fault
+from c1fn.runtime.function import Function
 from c1fn.runtime.handler import Plain
 from c1fn.runtime.lifespan import Lifespan
 from c1fn.runtime.loop import Worker
@@ -52,12 +53,14 @@ async def runtime_api(**options: Any) -> AsyncGenerator[tuple[RuntimeApi, Addres
 
 @asynccontextmanager
 async def working(
-    what: Plain | App, *, workers: int = 1, **options: Any
+    what: Plain | Function | App, *, workers: int = 1, **options: Any
 ) -> AsyncGenerator[tuple[RuntimeApi, list["asyncio.Task[None]"]], None]:
     """``workers`` of the loop serve ``what`` for as long as the block lasts."""
-    handler = what if isinstance(what, Plain) else Plain(what)
+    handler = what if isinstance(what, Plain | Function) else Plain(what)
     async with runtime_api(**options) as (api, address, _):
         lifespan = Lifespan(handler.app)
+        if isinstance(handler, Function):
+            await lifespan.startup()
         crew = [Worker(address, handler, lifespan, alone=workers == 1) for _ in range(workers)]
         tasks = [asyncio.create_task(worker.run()) for worker in crew]
         try:
@@ -66,6 +69,7 @@ async def working(
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await lifespan.shutdown()
 
 
 @dataclass
@@ -97,9 +101,15 @@ async def answer(call: Call) -> Answer:
     return Answer(begun, *found, piece.fault)
 
 
-def event(name: str = "function-url", **changes: Any) -> bytes:
+def sample(name: str = "function-url", **changes: Any) -> dict[str, Any]:
     """One of the sample events, with parts of it replaced."""
-    return json.dumps(json.loads((EVENTS / f"{name}.json").read_text("utf-8")) | changes).encode()
+    found: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text("utf-8"))
+    return found | changes
+
+
+def event(name: str = "function-url", **changes: Any) -> bytes:
+    """The same as JSON."""
+    return json.dumps(sample(name, **changes)).encode()
 
 
 def get(path: str, query: str = "") -> bytes:

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from c1fn.runtime.asgi import BadEvent
+from c1fn.runtime.doors import ForeignEvent
+from c1fn.runtime.function import Function
 from c1fn.runtime.handler import NoHandler, Plain, load
 from tests.runtime.bench import get
 from tests.runtime.functions.plain import app
@@ -13,11 +14,13 @@ from tests.runtime.functions.plain import app
 def test_a_plain_app_is_served_as_it_is() -> None:
     handler = load("tests.runtime.functions.plain.app")
     assert isinstance(handler, Plain)
-    assert handler.app is app
+    assert handler.app.app is app
 
 
 def test_a_path_may_be_written_with_slashes() -> None:
-    assert load("tests/runtime/functions/plain.app").app is app
+    handler = load("tests/runtime/functions/plain.app")
+    assert isinstance(handler, Plain)
+    assert handler.app.app is app
 
 
 def test_an_object_with_doors_is_taken_as_a_handler() -> None:
@@ -38,8 +41,24 @@ def test_a_module_that_is_not_there_is_an_import_error() -> None:
 
 async def test_a_plain_app_streams_http_events_and_refuses_others() -> None:
     plain = Plain(app)
-    assert plain.door(json.loads(get("/x"))) == "stream"
-    assert plain.door({"a": 1}) == "buffer"
+    assert plain.mode(json.loads(get("/x"))) == "stream"
+    assert plain.mode({"a": 1}) == "buffer"
     assert plain.request(json.loads(get("/x")), None)[0]["path"] == "/x"
-    with pytest.raises(BadEvent):
+    with pytest.raises(ForeignEvent):
         await plain.buffered({}, None)
+
+
+@pytest.mark.parametrize("name", ["handler", "awaited", "decorated", "called", "nothing_told", "bound"])
+def test_a_function_of_an_event_and_a_context_is_served_as_such(name: str) -> None:
+    assert isinstance(load(f"tests.runtime.functions.events.{name}"), Function)
+
+
+@pytest.mark.parametrize("name", ["asgi", "Asgi", "with_extras"])
+def test_an_asgi_app_is_known_by_its_three_parameters(name: str) -> None:
+    assert isinstance(load(f"tests.runtime.functions.events.{name}"), Plain)
+
+
+@pytest.mark.parametrize("name", ["wsgi", "alone", "Class"])
+def test_what_is_neither_is_refused_with_what_to_name(name: str) -> None:
+    with pytest.raises(NoHandler, match=r"name (an ASGI app|one of these)"):
+        load(f"tests.runtime.functions.events.{name}")

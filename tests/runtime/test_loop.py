@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from c1fn.runtime.asgi import BadEvent, Receive, Scope, Send
+from c1fn.runtime.asgi import Receive, Scope, Send
+from c1fn.runtime.doors import BadEvent, Mode
 from c1fn.runtime.emulator.call import Begun
 from c1fn.runtime.emulator.http import Exchange, Server
 from c1fn.runtime.fault import Fault
-from c1fn.runtime.handler import Door, Plain
+from c1fn.runtime.handler import Plain
 from c1fn.runtime.link import Fatal
 from c1fn.runtime.loop import LONGEST, Worker, leave
 from c1fn.runtime.protocol import Address
@@ -48,11 +49,11 @@ class Gated:
 
 
 class Doors(Plain):
-    """A handler whose events name their door."""
+    """A handler whose events name their mode."""
 
-    def door(self, event: Any) -> Door:
-        door: Door = event["door"]
-        return door
+    def mode(self, event: Any) -> Mode:
+        mode: Mode = event["door"]
+        return mode
 
     def request(self, event: Any, context: Any) -> tuple[Scope, bytes]:
         return super().request(event["http"], context)
@@ -143,18 +144,37 @@ async def test_an_empty_body_has_its_metadata_and_where_it_may_a_length(
     [
         (b"not json", "not JSON"),
         (b"[" * 100_000, "not JSON"),
-        (b"{}", "no known shape"),
-        (b"null", "no known shape"),
-        (b'{"Records":[]}', "no known shape"),
+        (b"{}", "its keys are: none"),
+        (b"null", "it is no object but a NoneType"),
+        (b'{"Records":[]}', "its keys are: Records"),
     ],
     ids=["no json", "deep", "empty", "null", "queue"],
 )
-async def test_an_event_of_no_known_shape_gets_an_error_object(text: bytes, why: str) -> None:
+async def test_a_foreign_event_fails_its_invocation_and_the_process_lives_on(text: bytes, why: str) -> None:
+    """A refusal inside a success would delete a queue's message and ring no alarm."""
     async with working(plain) as (api, _):
         got = await answer(submit(api, text))
-        assert got.json["statusCode"] == 400
-        assert why in got.json["body"]
+        assert got.fault
+        assert got.fault.type == "Function.ForeignEvent"
+        assert why in got.fault.message
         assert (await answer(submit(api, get("/echo")))).fault is None
+
+
+async def test_a_warmers_ping_succeeds_at_once() -> None:
+    async with working(Gated(before=True)) as (api, _):
+        got = await answer(submit(api, b'{"source":"serverless-plugin-warmup"}'))
+    assert (got.fault, got.json) == (None, {"warm": True})
+
+
+@pytest.mark.parametrize("name", ["http-api", "alb"])
+async def test_a_plain_app_answers_the_doors_that_do_not_stream_whole(name: str) -> None:
+    """Also on a load balancer and an HTTP API an ASGI app needs no adapter of its own."""
+    made = event(name, path="/echo", rawPath="/echo")
+    async with working(plain) as (api, _):
+        got = await answer(submit(api, made))
+    assert got.begun == Begun("application/json", False)
+    assert got.json["statusCode"] == 200
+    assert json.loads(got.json["body"])["path"] == "/echo"
 
 
 @pytest.mark.parametrize(
@@ -391,5 +411,5 @@ async def test_a_fault_and_a_refusal_are_one_log_line_each(caplog: pytest.LogCap
         await answer(submit(api, b"{}"))
     assert [record.getMessage() for record in caplog.records if record.name.startswith("c1fn")] == [
         "the invocation failed",
-        "the event was refused: the event is of no known shape",
+        "the event is no HTTP request; its keys are: none",
     ]

@@ -8,9 +8,9 @@ from typing import Any
 import h11
 import pytest
 
-from c1fn.runtime.asgi import AppError, BadEvent
+from c1fn.runtime.asgi import AppError
+from c1fn.runtime.doors import BadEvent, Mode
 from c1fn.runtime.fault import Fault
-from c1fn.runtime.handler import Door
 from c1fn.runtime.link import Link
 from c1fn.runtime.messages import Invocation, PreludeTooLarge
 from c1fn.runtime.protocol import Address, Connection
@@ -45,12 +45,12 @@ class Wire(asyncio.Transport):
 class Bench:
     """A response on a link that leads to a ``Wire``."""
 
-    def __init__(self, door: Door, event: str) -> None:
+    def __init__(self, mode: Mode, event: str) -> None:
         self.wire = Wire()
         self.link = Link(Connection(Address("h", 1, "")))
         self.link.connection_made(self.wire)
         self.response = Response(self.link, CALL)
-        self.response.door = door
+        self.response.mode = mode
         self.response.event = json.loads((EVENTS / f"{event}.json").read_text("utf-8"))
 
     def answer(self, data: bytes) -> None:
@@ -190,12 +190,12 @@ async def test_headers_that_cannot_be_told_leave_the_error_report_open(
     assert stream.read()[0].target.endswith(b"/error")
 
 
-@pytest.mark.parametrize("door", ["stream", "raw", "buffer"])
-async def test_a_refusal_has_its_doors_form(door: Door) -> None:
-    bench = Bench(door, "function-url")
+@pytest.mark.parametrize("mode", ["stream", "raw", "buffer"])
+async def test_a_refusal_has_its_doors_form(mode: Mode) -> None:
+    bench = Bench(mode, "function-url")
     await bench.response.refuse(BadEvent("why"))
     told = json.loads(bench.read()[1][-1])
-    problem = json.loads(told["body"]) if door == "buffer" else told
+    problem = json.loads(told["body"]) if mode == "buffer" else told
     assert (problem["status"], problem["detail"]) == (400, "why")
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from c1fn.runtime import asgi
 from c1fn.runtime.emulator import events
 from c1fn.runtime.emulator.events import HttpRequest
+from c1fn.runtime.request import read
 from tests.runtime.bench import EVENTS
 
 NOW = datetime(2026, 5, 24, 10, 15, 30, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_text_stays_text_and_the_rest_becomes_base64(make: Any) -> None:
 @pytest.mark.parametrize("make", [url, rest])
 def test_what_becomes_an_event_becomes_the_same_request_again(make: Any) -> None:
     made = make(path="/a%20b", query="x=1&x=2&y=%C3%BC", body=b"\xff\0", fields=[("Cookie", "a=1; b=2")])
-    scope, body = asgi.request(made, None)
+    scope, body = read(made, None)
     assert (scope["method"], scope["path"], body) == ("POST", "/a b", b"\xff\0")
     assert scope["query_string"] == b"x=1&x=2&y=%C3%BC"
     assert (b"cookie", b"a=1; b=2") in scope["headers"]

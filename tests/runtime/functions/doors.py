@@ -3,19 +3,19 @@
 import os
 from typing import Any
 
-from c1fn.runtime import asgi
-from c1fn.runtime.handler import Door
+from c1fn.runtime import asgi, request
+from c1fn.runtime.doors import Mode, door_of
 from tests.runtime.functions import plain
 
 
 class Doors:
     app = staticmethod(plain.app)
 
-    def door(self, event: Any) -> Door:
-        return "stream" if asgi.payload(event) else "raw" if "raw" in event else "buffer"
+    def mode(self, event: Any) -> Mode:
+        return "stream" if door_of(event) else "raw" if "raw" in event else "buffer"
 
     def request(self, event: Any, context: Any) -> tuple[asgi.Scope, bytes]:
-        return asgi.request(event.get("raw", event), context)
+        return request.read(event.get("raw", event), context)
 
     async def buffered(self, event: Any, context: Any) -> Any:
         return {"event": event, "id": context.aws_request_id}

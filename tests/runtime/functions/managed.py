@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from c1fn.runtime.handler import Door
+from c1fn.runtime.doors import Mode
 from tests.runtime.functions.doors import Doors
 
 
@@ -15,7 +15,7 @@ def malformed(_: Any, __: Any) -> Any:
 
 
 class Raw(Doors):
-    def door(self, event: Any) -> Door:
+    def mode(self, event: Any) -> Mode:
         del event
         return "raw"
 

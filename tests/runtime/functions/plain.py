@@ -23,7 +23,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await _lifespan(scope, receive, send)
         return
     message = await receive()
-    await PATHS[scope["path"]](Request(scope, message["body"], send))
+    await PATHS[scope["path"].removeprefix(scope["root_path"])](Request(scope, message["body"], send))
 
 
 class Request:
