@@ -1,19 +1,21 @@
 # Two commands on a fresh machine: `make run` and `make test`. `make help` lists the rest.
-PYTHON ?= python3
+# For GNU make 3.81 and later (macOS has that one), in a folder of any name.
+PORT ?= 8000
 VENV ?= .venv
 BIN := $(VENV)/bin
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
+VENV_SH := sh scripts/venv.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint cover chaos survive soak fuzz sbom audit mutants bench bench-short store-growth web e2e e2e-clients fix pins clean package function-tree
+.PHONY: FORCE help run test lint cover chaos survive soak fuzz sbom audit mutants bench bench-short bench-function \
+  bench-venvs store-growth web e2e e2e-clients npm fix pins clean package function-tree deploy-check sam-local
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' Makefile
 
-run: $(VENV)/ready ## set everything up and serve on http://127.0.0.1:8000
-	$(BIN)/c1fn serve --page
+run: $(VENV)/ready ## set everything up and serve on http://127.0.0.1:8000; PORT=8001 takes another port
+	$(BIN)/c1fn serve --page --port $(PORT)
 
-test: $(VENV)/ready ## set everything up and run the tests
+test: $(VENV)/ready .cache/ministack/ready ## set everything up and run the tests
 	$(BIN)/pytest -n 2 --dist loadfile # two at once: half of the time is spent waiting for processes to start
 
 lint: $(VENV)/ready ## types and style, warnings are errors
@@ -21,19 +23,19 @@ lint: $(VENV)/ready ## types and style, warnings are errors
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-cover: $(VENV)/ready ## run the tests and tell how far each room is covered by its own
+cover: $(VENV)/ready .cache/ministack/ready ## run the tests and tell how far each room is covered by its own
 	rm -f .coverage .coverage.*
 	$(BIN)/pytest --cov --cov-context=test --cov-report=
 	$(BIN)/python scripts/room_coverage.py
 
-chaos: $(VENV)/ready ## long storms on the DynamoDB store, about a quarter of an hour; see docs/store.md
+chaos: $(VENV)/ready .cache/ministack/ready ## long storms on the DynamoDB store, about a quarter of an hour; see docs/store.md
 	$(BIN)/python scripts/chaos.py
 
-survive: $(VENV)/ready ## kill 50 machines midway, and post one responseId from 16 clients 1,000 times
+survive: $(VENV)/ready .cache/ministack/ready ## kill 50 machines midway, and post one responseId from 16 clients 1,000 times
 	$(BIN)/python scripts/survive.py kills
 	$(BIN)/python scripts/survive.py once
 
-soak: $(VENV)/ready ## half an hour of mixed turns and faults: nothing grows, every turn is accounted for
+soak: $(VENV)/ready .cache/ministack/ready ## half an hour of mixed turns and faults: nothing grows, every turn is accounted for
 	$(BIN)/python scripts/soak.py
 
 CHECK := .cache/check
@@ -51,50 +53,57 @@ audit: $(CHECK)/ready ## ask PyPI for known weaknesses of everything that is pin
 	  $(CHECK)/bin/pip-audit --require-hashes --disable-pip -r $$pins || exit 1; \
 	done
 
-$(CHECK)/ready: requirements-check.txt
-	$(PYTHON) -m venv --clear $(CHECK)
-	$(CHECK)/bin/pip install --progress-bar off --require-hashes -r requirements-check.txt
-	@touch $@
+$(CHECK)/ready: FORCE
+	@$(VENV_SH) $(CHECK) "$(PYTHON)" requirements-check.txt
 
-mutants: $(VENV)/ready ## take the store's conditions out one by one: each must be noticed
+mutants: $(VENV)/ready .cache/ministack/ready ## take the store's conditions out one by one: each must be noticed
 	$(BIN)/python scripts/mutants.py
+
+# The function is built by Lambda's Python, in an environment that has pip alone.
+ARCH ?= arm64
+RUNTIME ?= python3.13
+FUNCTION_PYTHON ?= $(RUNTIME)
+BUILD := .cache/build-$(RUNTIME)
+
+$(BUILD)/ready: FORCE
+	@$(VENV_SH) $(BUILD) "$(FUNCTION_PYTHON)"
 
 BENCH := .cache/bench
 
-bench: $(BENCH)/ready bench-function ## measure everything against its peers and write docs/performance.md; Linux, python3.13
-	PRODUCT_PYTHON=$(abspath $(BIN)/python) $(BENCH)/bench/bin/python -m benchmarks
+bench: $(VENV)/ready bench-venvs bench-function ## measure everything against its peers and write docs/performance.md; Linux, python3.13
+	PRODUCT_PYTHON="$(abspath $(BIN)/python)" $(BENCH)/bench/bin/python -m benchmarks
 
-bench-short: $(BENCH)/ready bench-function ## the same once, for breakage only
-	PRODUCT_PYTHON=$(abspath $(BIN)/python) $(BENCH)/bench/bin/python -m benchmarks --short
+bench-short: $(VENV)/ready bench-venvs bench-function ## the same once, for breakage only
+	PRODUCT_PYTHON="$(abspath $(BIN)/python)" $(BENCH)/bench/bin/python -m benchmarks --short
 
-store-growth: $(VENV)/ready $(BENCH)/ready ## measure how the store grows on Amazon's DynamoDB Local, a quarter of an hour; needs java and npm
+store-growth: $(VENV)/ready bench-venvs npm ## measure how the store grows on Amazon's DynamoDB Local, a quarter of an hour; needs java and npm
+	@command -v java >/dev/null || { echo "java is missing. Debian, Ubuntu: apt-get install -y default-jre-headless"; exit 1; }
 	$(BIN)/python benchmarks/store_growth.py
 	$(BENCH)/bench/bin/python benchmarks/store_plot.py
 
-.PHONY: bench-function
-bench-function: # the tree that is measured: as it is deployed, for this machine
-	$(FUNCTION_PYTHON) scripts/package.py $$(uname -m | sed s/aarch64/arm64/) --tree $(BENCH)/function
+bench-function: $(BUILD)/ready # the tree that is measured: as it is deployed, for this machine
+	$(BUILD)/bin/python scripts/package.py $$(uname -m | sed s/aarch64/arm64/) --tree $(BENCH)/function
 
-$(BENCH)/ready: requirements-bench.txt requirements-peers.txt $(VENV)/ready
-	for name in bench peers; do \
-	  $(FUNCTION_PYTHON) -m venv --clear $(BENCH)/$$name && \
-	  $(BENCH)/$$name/bin/pip install --progress-bar off --require-hashes -r requirements-$$name.txt || exit 1; \
-	done
-	$(FUNCTION_PYTHON) -m venv --clear --without-pip $(BENCH)/bare
-	@touch $@
+bench-venvs:
+	@$(VENV_SH) $(BENCH)/bench "$(FUNCTION_PYTHON)" requirements-bench.txt
+	@$(VENV_SH) $(BENCH)/peers "$(FUNCTION_PYTHON)" requirements-peers.txt
+	@"$(FUNCTION_PYTHON)" -m venv --clear --without-pip $(BENCH)/bare
 
-web: $(VENV)/ready ## build the official client's page; needs Node and npm
+npm:
+	@command -v npm >/dev/null || { echo "npm is missing. Debian, Ubuntu: apt-get install -y npm · macOS: brew install node"; exit 1; }
+
+web: $(VENV)/ready npm ## build the official client's page; needs Node and npm
 	$(BIN)/python -m c1fn.local.page_build
 
 e2e: web tests/e2e/node_modules/ready ## drive the page in Chromium; screenshots go to .cache/e2e
-	@command -v chromium >/dev/null || { echo "chromium is missing: apt-get install chromium"; exit 1; }
+	@command -v chromium >/dev/null || { echo "chromium is missing. Debian: apt-get install -y chromium"; exit 1; }
 	npm --prefix web run check
-	E2E_PYTHON=$(abspath $(BIN)/python) node --test --test-reporter=spec tests/e2e/page.test.mjs
+	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/page.test.mjs
 
 e2e-clients: $(VENV)/ready tests/e2e/node_modules/ready ## the same endpoint with four versions of the official client
-	E2E_PYTHON=$(abspath $(BIN)/python) node --test --test-reporter=spec tests/e2e/clients.test.mjs
+	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/clients.test.mjs
 
-tests/e2e/node_modules/ready: tests/e2e/package-lock.json
+tests/e2e/node_modules/ready: tests/e2e/package-lock.json | npm
 	npm ci --prefix tests/e2e --no-audit --no-fund
 	@touch $@
 
@@ -107,45 +116,40 @@ fix: $(VENV)/ready ## format, and mend what can be mended by machine
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes \
   --custom-compile-command "make pins"
 
-PINNED := requirements requirements-dev requirements-bench requirements-peers requirements-check requirements-deploy
+PINNED := requirements $(addprefix requirements-,dev ministack bench peers check deploy)
 
 pins: $(VENV)/ready ## pin requirements*.in with hashes, for every supported Python; RENEW=--upgrade takes the newest
 	for name in $(PINNED); do $(COMPILE) $(RENEW) $$name.in -o $$name.txt || exit 1; done
 
-ARCH ?= arm64
-FUNCTION_PYTHON ?= python3.13
+package: $(BUILD)/ready ## build dist/function.zip; ARCH=arm64 (or x86_64), RUNTIME=python3.13 (or python3.14)
+	$(BUILD)/bin/python scripts/package.py $(ARCH) --tree dist/$(ARCH) --zip dist/function.zip
 
-package: ## build dist/function.zip; ARCH=arm64 (or x86_64)
-	$(FUNCTION_PYTHON) scripts/package.py $(ARCH) --tree dist/$(ARCH) --zip dist/function.zip
-
-function-tree: # what `sam build` asks for
-	$(FUNCTION_PYTHON) scripts/package.py $(ARCH) --tree $(TREE)
+function-tree: $(BUILD)/ready # what `sam build` asks for
+	$(BUILD)/bin/python scripts/package.py $(ARCH) --tree "$(TREE)"
 
 DEPLOY := .cache/deploy
 SAM := $(DEPLOY)/bin/sam
 
 deploy-check: $(VENV)/ready $(DEPLOY)/ready scripts/osls/node_modules/ready ## lint and package with SAM and osls; needs PYTHON=python3.13 and npm
-	DEPLOY_TOOLS=$(abspath $(DEPLOY)) $(BIN)/pytest tests/deploy
+	DEPLOY_TOOLS="$(abspath $(DEPLOY))" $(BIN)/pytest tests/deploy
 
 sam-local: $(DEPLOY)/ready ## every sample event through `sam local invoke`; needs a container engine
 	$(SAM) build --parameter-overrides Architecture=$(ARCH)
-	$(PYTHON) scripts/sam_local.py $(SAM) $(ARCH)
+	$(DEPLOY)/bin/python scripts/sam_local.py $(SAM) $(ARCH)
 
-$(DEPLOY)/ready: requirements-deploy.txt
-	$(PYTHON) -m venv --clear $(DEPLOY)
-	$(DEPLOY)/bin/pip install --progress-bar off --require-hashes -r requirements-deploy.txt
-	@touch $@
+$(DEPLOY)/ready: FORCE
+	@$(VENV_SH) $(DEPLOY) "$(PYTHON)" requirements-deploy.txt
 
-scripts/osls/node_modules/ready: scripts/osls/package-lock.json
+scripts/osls/node_modules/ready: scripts/osls/package-lock.json | npm
 	npm ci --prefix scripts/osls --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 clean: ## remove everything that was made here
 	rm -rf $(VENV) .cache dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 
-$(VENV)/ready: requirements-dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "c1fn needs Python 3.11 or later; name one: make PYTHON=python3.13 run")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --progress-bar off --require-hashes -r requirements-dev.txt
-	$(BIN)/pip install --progress-bar off --no-build-isolation --no-deps --editable .
-	@touch $@
+$(VENV)/ready: FORCE
+	@$(VENV_SH) $(VENV) "$(PYTHON)" requirements-dev.txt .
+
+# The tests' DynamoDB server: apart, for it pins a botocore of its own.
+.cache/ministack/ready: $(VENV)/ready FORCE
+	@$(VENV_SH) .cache/ministack "$$(test -x .cache/ministack/bin/python || echo $(BIN)/python)" requirements-ministack.txt
