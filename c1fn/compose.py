@@ -14,8 +14,9 @@ from pydantic import SecretStr
 from c1fn.chat.converse import Chat, Limits
 from c1fn.chat.tools import Tools
 from c1fn.identity import callers, iam
-from c1fn.models import Model
+from c1fn.models import Model, Unusable
 from c1fn.settings import API_KEY, Settings, SettingsError, variable
+from c1fn.startup.authorities import AuthoritiesUnusable
 from c1fn.startup.deferred_models import deferred
 from c1fn.startup.lazy_imports import lazy
 from c1fn.stores import Quota, Store
@@ -72,7 +73,7 @@ def _with_secret(settings: Settings) -> Settings:
 
     try:
         return _holding(settings, read(settings.secret or "", API_KEY))
-    except SecretError as error:
+    except (SecretError, AuthoritiesUnusable) as error:
         raise SettingsError(f"C1FN_SECRET: {error}") from None
 
 
@@ -224,23 +225,27 @@ def _connect(part: object) -> None:
 
 
 def model(settings: Settings, renew: Renew | None = None) -> Model:
+    """:raises SettingsError: the system prompt, a proxy or a list of certificates cannot be used."""
     if settings.model == OFFLINE or settings.api_key is None:
         from c1fn.models.offline import OfflineModel
 
         return OfflineModel(pace=OFFLINE_PACE)
     from c1fn.models.c1 import C1Model, Timeouts
 
-    return C1Model(
-        api_key=settings.api_key.get_secret_value(),
-        base_url=settings.base_url,
-        model=settings.model,
-        system=_system_prompt(settings),
-        temperature=settings.temperature,
-        max_tokens=settings.max_tokens,
-        metadata_thesys=_thesys(settings),
-        timeouts=Timeouts(read=settings.model_silence, total=settings.max_seconds),
-        renew_key=_renewed_key(renew) if renew else None,
-    )
+    try:
+        return C1Model(
+            api_key=settings.api_key.get_secret_value(),
+            base_url=settings.base_url,
+            model=settings.model,
+            system=_system_prompt(settings),
+            temperature=settings.temperature,
+            max_tokens=settings.max_tokens,
+            metadata_thesys=_thesys(settings),
+            timeouts=Timeouts(read=settings.model_silence, total=settings.max_seconds),
+            renew_key=_renewed_key(renew) if renew else None,
+        )
+    except (Unusable, AuthoritiesUnusable) as error:
+        raise SettingsError(str(error)) from None
 
 
 def _renewed_key(renew: Renew) -> Callable[[], Awaitable[str | None]]:
@@ -265,6 +270,7 @@ def _thesys(settings: Settings) -> str | None:
     """C1's own settings in the form its API takes them. https://docs.thesys.dev"""
     chosen = {
         "c1_custom_actions": settings.custom_actions,
+        "c1_custom_components": settings.custom_components,
         "c1_included_components": _names(settings.included_components),
         "c1_excluded_components": _names(settings.excluded_components),
     }
@@ -277,6 +283,7 @@ def _names(listed: str | None) -> list[str]:
 
 
 def store(settings: Settings) -> Store:
+    """:raises SettingsError: the certificates that AWS_CA_BUNDLE names cannot be read."""
     quota = Quota(settings.owner_turns_at_once, settings.owner_turns_a_day, settings.owner_tokens_a_day)
     if settings.store == "memory":
         from c1fn.stores.memory import MemoryStore
@@ -285,8 +292,12 @@ def store(settings: Settings) -> Store:
     with lazy(*LATE):
         from c1fn.stores.dynamodb import DynamoStore, connect
 
+    try:
+        client = connect(settings.dynamodb_endpoint)
+    except AuthoritiesUnusable as error:
+        raise SettingsError(str(error)) from None
     return DynamoStore(
-        connect(settings.dynamodb_endpoint),
+        client,
         settings.table,
         quota=quota,
         retention_days=settings.retention_days,

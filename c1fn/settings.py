@@ -5,16 +5,17 @@ An empty variable counts as unset. An unknown `C1FN_…` name is refused: it is 
 otherwise silently leave a default in force. `docs/settings.md` lists them all; a test compares.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretStr, ValidationError
 
 PREFIX = "C1FN_"
 API_KEY = "THESYS_API_KEY"
-SECURE_URL = r"^(https://[^\s/:]+|http://(127\.0\.0\.1|localhost))(:\d{1,5})?(/\S*)?$"
-URL = r"^https?://[^\s/:]+(:\d{1,5})?(/\S*)?$"
 BASE_PATH = r"^(/[A-Za-z0-9._~-]+)+$"
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ORIGINS = r"^(\*|https?://[^\s/:,*]+(:\d{1,5})?(\s*,\s*https?://[^\s/:,*]+(:\d{1,5})?)*)$"
 DOORS = r"^(function-url|rest-api|http-api)(\s*,\s*(function-url|rest-api|http-api))*$"
 
@@ -28,6 +29,33 @@ def _sendable(key: SecretStr) -> SecretStr:
     if not (text.isascii() and text.isprintable() and text.strip()):
         raise ValueError("must be printable ASCII, without a line's end")
     return key
+
+
+def _address(text: str) -> str:
+    """An address of HTTP. What is said of a wrong one repeats nothing of it: it may hold a key."""
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:  # a bracket without its pair, or a port that is none
+        raise ValueError("the host or the port of this address is malformed") from None
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError("must be an address that begins with https:// (or http://) and a host")
+    if url.username is not None:
+        raise ValueError("must not hold a user name or a password")
+    if url.fragment or re.search(r"[\s\x00-\x1f]", text):
+        raise ValueError("must not hold blanks or a part after #")
+    return text
+
+
+def _secure_address(text: str) -> str:
+    url = urlsplit(_address(text))
+    if url.scheme != "https" and url.hostname not in LOOPBACK:
+        raise ValueError("must begin with https://, or with http:// and this machine's own name")
+    return text
+
+
+Address = Annotated[str, AfterValidator(_address)]
+SecureAddress = Annotated[str, AfterValidator(_secure_address)]
 
 
 class Settings(BaseModel):
@@ -50,14 +78,14 @@ class Settings(BaseModel):
         description="Whose an assumed role's threads are, with `iam`: the `role`'s, or each `session`'s.",
     )
     keys: SecretStr | None = Field(None, description="Callers' keys by name, a JSON object; for `key`.")
-    jwt_issuer: str | None = Field(
-        None, max_length=200, pattern=SECURE_URL, description="The issuer of callers' tokens; for `jwt`."
+    jwt_issuer: SecureAddress | None = Field(
+        None, max_length=200, description="The issuer of callers' tokens; for `jwt`."
     )
     jwt_audience: str | None = Field(
         None, description="Whom the tokens are for, or Cognito's client ids, comma-separated; for `jwt`."
     )
-    jwt_jwks: str | None = Field(
-        None, pattern=SECURE_URL, description="Address of the issuer's keys, where it has no discovery."
+    jwt_jwks: SecureAddress | None = Field(
+        None, description="Address of the issuer's keys, where it has no discovery."
     )
 
     allowed_origins: str | None = Field(
@@ -66,9 +94,7 @@ class Settings(BaseModel):
         description="Origins of other pages that may call, comma-separated; `*` is any.",
     )
 
-    base_url: str = Field(
-        "https://api.thesys.dev/v1/embed/", pattern=URL, description="An OpenAI-compatible API."
-    )
+    base_url: Address = Field("https://api.thesys.dev/v1/embed/", description="An OpenAI-compatible API.")
     model: str = Field("c1-nightly", min_length=1, description="A model's name, or `offline`.")
 
     system_prompt: str | None = Field(None, description="What the model is told before every conversation.")
@@ -76,14 +102,17 @@ class Settings(BaseModel):
     temperature: float | None = Field(None, ge=0, le=2, description="As OpenAI defines it.")
     max_tokens: int | None = Field(None, ge=1, description="Of one round of the model, at most.")
     custom_actions: Json[dict[str, Any]] | None = Field(None, description="C1's custom actions, as JSON.")
+    custom_components: Json[dict[str, Any]] | None = Field(
+        None, description="C1's custom components: each one's JSON Schema by its name, as JSON."
+    )
     included_components: str | None = Field(None, description="C1 components to add, comma-separated.")
     excluded_components: str | None = Field(None, description="C1 components to leave out, comma-separated.")
     model_silence: float = Field(60, gt=0, description="The longest silence of the model.")
 
     store: Literal["memory", "dynamodb"] = Field("memory", description="Where threads are kept.")
     table: str = Field("c1fn", min_length=3, max_length=255, description="The DynamoDB table's name.")
-    dynamodb_endpoint: str | None = Field(
-        None, pattern=URL, description="Another DynamoDB endpoint: an emulator's URL."
+    dynamodb_endpoint: Address | None = Field(
+        None, description="Another DynamoDB endpoint: an emulator's URL."
     )
     retention_days: int = Field(0, ge=0, le=36500, description="Days a thread is kept; 0 is for ever.")
     checkpoints: bool = Field(False, description="Store a running answer as it grows, for followers.")
@@ -142,4 +171,4 @@ def variable(field: str) -> str:
 def _told(field: str, message: str) -> str:
     if field not in Settings.model_fields:
         return f"{variable(field)}: unknown setting (docs/settings.md lists them all)."
-    return f"{variable(field)}: {message}."
+    return f"{variable(field)}: {message.removeprefix('Value error, ')}."

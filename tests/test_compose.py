@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import subprocess
 import sys
 import traceback
@@ -71,6 +72,7 @@ async def test_the_models_own_settings_reach_the_provider(tmp_path: Path) -> Non
                     "C1FN_TEMPERATURE": "0.5",
                     "C1FN_MAX_TOKENS": "100",
                     "C1FN_CUSTOM_ACTIONS": '{"download": {"type": "object"}}',
+                    "C1FN_CUSTOM_COMPONENTS": '{"Flight": {"type": "object", "properties": {}}}',
                     "C1FN_INCLUDED_COMPONENTS": "Layout, Slides",
                     "C1FN_EXCLUDED_COMPONENTS": "Form",
                 }
@@ -83,6 +85,7 @@ async def test_the_models_own_settings_reach_the_provider(tmp_path: Path) -> Non
     assert (request.body["temperature"], request.body["max_tokens"]) == (0.5, 100)
     assert json.loads(request.body["metadata"]["thesys"]) == {
         "c1_custom_actions": {"download": {"type": "object"}},
+        "c1_custom_components": {"Flight": {"type": "object", "properties": {}}},
         "c1_included_components": ["Layout", "Slides"],
         "c1_excluded_components": ["Form"],
     }
@@ -99,6 +102,32 @@ async def test_what_is_not_set_is_not_sent() -> None:
 def test_a_system_prompt_that_cannot_be_read_is_told() -> None:
     with pytest.raises(SettingsError, match="C1FN_SYSTEM_PROMPT_FILE: FileNotFoundError"):
         compose.model(Settings.read({"THESYS_API_KEY": "k", "C1FN_SYSTEM_PROMPT_FILE": "/nowhere"}))
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SSL_CERT_FILE", "/nowhere"),
+        ("ALL_PROXY", "socks://127.0.0.1:1"),
+        ("C1FN_BASE_URL", "https://☃.example"),
+    ],
+)
+def test_what_a_model_cannot_be_set_up_with_is_told(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=variable):
+        compose.model(Settings.read({**os.environ, "THESYS_API_KEY": "k"}))
+
+
+@pytest.mark.usefixtures("aws")
+def test_what_the_store_cannot_be_set_up_with_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", "/nowhere")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    with pytest.raises(SettingsError, match="AWS_CA_BUNDLE"):
+        compose.store(Settings.read({"C1FN_STORE": "dynamodb"}))
+    with pytest.raises(SettingsError, match="C1FN_SECRET: AWS_CA_BUNDLE"):
+        compose.settle(Settings.read({"C1FN_SECRET": "arn:aws:secretsmanager:eu-west-1:1:secret:a"}), {})
 
 
 @pytest.mark.parametrize(

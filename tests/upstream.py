@@ -264,7 +264,7 @@ class Upstream:
     @property
     def url(self) -> str:
         host, port = self._server.sockets[0].getsockname()[:2]
-        return f"http://{host}:{port}/v1/embed/"
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}/v1/embed/"
 
     def queue(self, *answers: Answer) -> None:
         """Answer the next requests so, one each, before ``respond`` is asked again."""
@@ -336,7 +336,8 @@ class Upstream:
 
     def _complaint(self, request: Request) -> Answer | None:
         """What the real server would refuse."""
-        if request.method != "POST" or request.path != "/v1/embed/chat/completions":
+        path, _, _ = request.path.partition("?")
+        if request.method != "POST" or path != "/v1/embed/chat/completions":
             return refuse(404)
         bearer = request.headers.get("authorization", "")
         if not bearer.startswith("Bearer ") or (self._key and bearer != f"Bearer {self._key}"):

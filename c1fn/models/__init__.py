@@ -8,6 +8,10 @@ from c1fn.events import ModelEvent
 from c1fn.turn import Message
 
 
+class Unusable(ValueError):
+    """A model's address, or a proxy on the way to it, cannot be used. The message is for the operator."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """A tool as the model is told of it; ``parameters`` is a JSON Schema."""

@@ -35,9 +35,11 @@ from c1fn.errors import (
     ModelUnavailable,
 )
 from c1fn.events import Delta, ModelEvent
-from c1fn.models import ToolSpec
+from c1fn.models import ToolSpec, Unusable
 from c1fn.models.chunks import Round, whole
-from c1fn.models.net.transport import Transport, mounts
+from c1fn.models.net.error_body import shorten
+from c1fn.models.net.proxies import proxy_for
+from c1fn.models.net.transport import Transport
 from c1fn.models.sse import Decoder, EventTooLong
 from c1fn.startup import authorities
 from c1fn.startup.lazy_imports import lazy
@@ -80,10 +82,13 @@ for _name in ("openai", "httpx2", "httpcore2"):
 class C1Model:
     """A model behind an OpenAI-compatible API; one client, built once.
 
+    :param base_url: of the API, with or without `/chat/completions` at its end; its query is sent along.
     :param system: a system prompt that goes before every history.
     :param metadata_thesys: C1's own settings (custom actions, components), a JSON text.
     :param renew_key: tells the key as it is now, after one was rejected.
     :raises ValueError: the key cannot be sent in a header.
+    :raises Unusable: the address, or a proxy of the environment.
+    :raises AuthoritiesUnusable: the environment names certificates that cannot be read.
     """
 
     def __init__(
@@ -112,17 +117,20 @@ class C1Model:
             "metadata": {"thesys": metadata_thesys} if metadata_thesys else None,
         }
         self._options = {name: value for name, value in options.items() if value is not None}
-        self._http = _transport(self._timeouts)
+        self._url = completions(base_url)
+        self._transport = _transport(self._url)
+        headers = {"Accept-Encoding": "identity"}  # compression would hold deltas back until a block is full
         self._client = openai.AsyncOpenAI(
             api_key=api_key,
             base_url=base_url,
             max_retries=max_retries,
             # Told to the package too: it takes a transport's 5 s for nobody's choice, and would wait 600.
             timeout=_patience(self._timeouts),
-            # Compression would hold deltas back until its block is full.
-            default_headers={"Accept-Encoding": "identity"},
-            http_client=self._http,
+            http_client=_http(self._transport, self._timeouts),
         )
+        # Whom the environment's OPENAI_* belong to nobody knows here: the provider gets none of them.
+        self._client.organization = self._client.project = None
+        self._client._custom_headers = headers  # noqa: SLF001 - as an argument, OPENAI_CUSTOM_HEADERS would join
         if sys.platform == "linux":
             # What the package tells of the machine. It finds the same by searching the interpreter's file.
             self._client._platform = "Linux"  # noqa: SLF001 - it takes it from nowhere else
@@ -146,10 +154,8 @@ class C1Model:
 
     def connect(self) -> None:
         """Begin to open the connection that the first request will take; not through a proxy."""
-        url = self._client.base_url
-        transport = self._http._transport_for_url(url)  # noqa: SLF001 - httpx2 tells it nowhere else
-        if isinstance(transport, Transport):
-            transport.open(url, self._timeouts.connect)
+        if isinstance(self._transport, Transport):
+            self._transport.open(self._url, self._timeouts.connect)
 
     async def aclose(self) -> None:
         await self._client.close()
@@ -176,8 +182,9 @@ class C1Model:
                 # Not `chat.completions.create`: that walks through each message with its type at hand, which
                 # for 40 messages costs ten times as much CPU as all the rest of a request.
                 stream = await self._client.post(
-                    "/chat/completions",
+                    str(self._url),
                     body=self._request(messages, tools),
+                    options={"headers": self._azure_key()},
                     cast_to=object,
                     stream=True,
                     stream_cls=openai.AsyncStream[object],
@@ -187,6 +194,13 @@ class C1Model:
         except _TRANSLATED as error:
             raise translate(error) from None
         return stream.response
+
+    def _azure_key(self) -> dict[str, str]:
+        """Azure's endpoints with a version in their query take the key in a header of their own.
+
+        https://learn.microsoft.com/azure/ai-foundry/openai/reference#authentication
+        """
+        return {"api-key": self._client.api_key} if "api-version" in self._url.params else {}
 
     def _request(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> dict[str, Any]:
         history = [_sent(message) for message in messages]
@@ -210,18 +224,32 @@ def _patience(timeouts: Timeouts) -> openai.Timeout:
     return openai.Timeout(timeouts.read, connect=timeouts.connect)
 
 
-def _transport(timeouts: Timeouts) -> httpx2.AsyncClient:
+def completions(base_url: str) -> httpx2.URL:
+    """Where an API answers chats. Its address may be given with that path already, and may have a query."""
+    try:
+        url = httpx2.URL(base_url)
+    except httpx2.InvalidURL:  # its text repeats the address
+        raise Unusable("The model's address names no host that can be: check C1FN_BASE_URL.") from None
+    path, mark, query = url.raw_path.partition(b"?")
+    path = path.rstrip(b"/").removesuffix(b"/chat/completions")
+    return url.copy_with(raw_path=path + b"/chat/completions" + mark + query, fragment=None)
+
+
+def _transport(url: httpx2.URL) -> httpx2.AsyncBaseTransport:
     limits = httpx2.Limits(
         max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE
     )
     context = authorities.context(os.environ) or httpx2.create_ssl_context()
+    proxy = proxy_for(str(url))
+    return proxy.transport(context, limits) if proxy else Transport(context, limits)
+
+
+def _http(transport: httpx2.AsyncBaseTransport, timeouts: Timeouts) -> httpx2.AsyncClient:
     return openai.DefaultAsyncHttpx2Client(
         timeout=_patience(timeouts),
-        limits=limits,
-        verify=context,
-        mounts=mounts(context, limits),
+        transport=transport,
         follow_redirects=False,  # a prompt goes to the configured address alone
-        event_hooks={"response": [_refuse_long_waits]},
+        event_hooks={"response": [_refuse_long_waits, shorten]},
     )
 
 

@@ -3,6 +3,7 @@
 https://botocore.amazonaws.com/v1/documentation/api/latest/index.html
 """
 
+import os
 import ssl
 import time
 from collections.abc import Callable
@@ -105,9 +106,14 @@ def client(
     """A client with a session of its own: the default one is anybody's.
 
     :raises botocore.exceptions.NoRegionError: no region is set.
+    :raises AuthoritiesUnusable: AWS_CA_BUNDLE, or what stands for it, names certificates that cannot be read.
     """
     session = botocore.session.Session()
     made = session.create_client(service, region_name, endpoint_url=endpoint_url, config=config)
     if made.meta.endpoint_url.startswith("https"):
-        TrustOnce.adopt(made)
+        try:
+            TrustOnce.adopt(made)
+        except OSError as error:
+            named = session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE", "")
+            raise authorities.AuthoritiesUnusable("AWS_CA_BUNDLE", named) from error
     return made

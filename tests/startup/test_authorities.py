@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from contextlib import closing
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -42,9 +43,9 @@ NAMES = {
 }
 
 
-def ask(url: str) -> bytes:
+def ask(url: str, environ: Mapping[str, str] = {}) -> bytes:
     host, _, port = url.removeprefix("https://").partition(":")
-    connection = HTTPSConnection(host, int(port), context=authorities.context({}))
+    connection = HTTPSConnection(host, int(port), context=authorities.context(environ))
     with closing(connection):
         connection.request("POST", "/", b"{}")
         return connection.getresponse().read()
@@ -80,12 +81,6 @@ def test_a_server_that_nobody_vouches_for_is_not_spoken_to(secure_server: str) -
         ask(secure_server)
 
 
-@pytest.mark.parametrize("variable", authorities.NAMED)
-def test_an_operators_own_list_is_left_to_the_library(trusted: Path, variable: str) -> None:
-    assert trusted.exists()
-    assert authorities.context({variable: "/a/list"}) is None
-
-
 def test_without_the_folder_each_library_does_as_ever(trusted: Path) -> None:
     trusted.rmdir()
     assert authorities.context({}) is None
@@ -104,3 +99,24 @@ async def test_the_model_trusts_the_folder(trusted: Path, pair: Path, secure_ser
     assert isinstance(await error_of(secure_server), ModelUnavailable)
     packaging.add(await asyncio.to_thread(pair.read_text), trusted)
     assert isinstance(await error_of(secure_server), AnswerGarbled)  # it was spoken to, and is no model
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("variable", authorities.NAMED)
+@pytest.mark.parametrize("named", ["missing", "text.pem", "empty.pem"])
+def test_certificates_that_cannot_be_read_are_one_sentence(tmp_path: Path, variable: str, named: str) -> None:
+    (tmp_path / "text.pem").write_text("no certificate")
+    (tmp_path / "empty.pem").touch()
+    with pytest.raises(authorities.AuthoritiesUnusable) as caught:
+        authorities.context({variable: str(tmp_path / named)})
+    assert str(caught.value) == f"{variable}: no certificates can be read at {tmp_path / named}."
+
+
+def test_the_list_that_an_operator_names_is_trusted(tmp_path: Path) -> None:
+    pair = certificate(tmp_path / "server.pem")
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    packaging.add(pair.read_text(), folder)
+    with serving(pair) as url:
+        for environ in {"SSL_CERT_FILE": str(pair)}, {"SSL_CERT_DIR": f"/nowhere:{folder}"}:
+            assert ask(url, environ) == b"{}"

@@ -12,6 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from c1fn.errors import StoreUnavailable
 from c1fn.startup import aws
+from c1fn.startup.authorities import AuthoritiesUnusable
 from c1fn.stores.dynamodb.calls import CONFIG, Calls
 from scripts import authorities
 from tests.secure import certificate, serving
@@ -165,3 +166,12 @@ async def test_connections_that_nobody_used_are_closed_with_the_store(seen: tupl
     calls.connect(3)
     await calls.aclose()
     assert "asked" not in came
+
+
+@pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_certificates_that_cannot_be_read_are_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, trusted: Path, variable: str
+) -> None:
+    monkeypatch.setenv(variable, str(trusted / "missing.pem"))
+    with pytest.raises(AuthoritiesUnusable, match=r"^AWS_CA_BUNDLE: .*/missing\.pem\.$"):
+        aws.client("dynamodb", CONFIG, region_name="eu-west-1")

@@ -1,6 +1,6 @@
 """httpx2's transport over httpcore2's pool, with a network of our own: httpx2 does not take one by itself.
 
-A host behind a proxy (HTTPS_PROXY, ALL_PROXY, NO_PROXY) is reached by the library's own transport.
+A host behind a proxy is reached by the library's own transport (see `proxies`).
 
 https://www.python-httpx.org/advanced/transports/
 """
@@ -8,20 +8,12 @@ https://www.python-httpx.org/advanced/transports/
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from contextlib import aclosing, contextmanager
-from urllib.request import getproxies
 
 import httpcore2
 import httpx2
 
 from c1fn.models.net.ahead import Ahead
 from c1fn.models.net.stream import Backend
-
-
-def mounts(context: ssl.SSLContext, limits: httpx2.Limits) -> dict[str, httpx2.AsyncBaseTransport]:
-    """For ``httpx2.AsyncClient(mounts=...)``. A mount for all hosts would stand before ALL_PROXY, and behind
-    any other pattern; so with that there is none.
-    """
-    return {} if "all" in getproxies() else {"all://": Transport(context, limits)}
 
 
 class Transport(httpx2.AsyncBaseTransport):

@@ -160,7 +160,7 @@ async def test_one_whose_taker_leaves_at_the_moment_it_is_open_is_closed() -> No
 async def test_a_host_outside_ascii_is_called_by_the_name_that_is_asked_for() -> None:
     model = model_at("http://b\u00fccher.test:9/v1")
     model.connect()
-    transport = model._http._transport_for_url(model._client.base_url)
+    transport = model._transport
     assert isinstance(transport, Transport)
     assert transport._network._address == ("xn--bcher-kva.test", 9)
     await model.aclose()

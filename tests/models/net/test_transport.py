@@ -1,4 +1,4 @@
-"""httpx2 over our sockets: the same answers, errors, proxies and kept connections as over its own."""
+"""httpx2 over our sockets: the same answers, errors and kept connections as over its own."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,7 +9,7 @@ import pytest
 
 from c1fn.errors import ModelUnavailable
 from c1fn.models.c1 import C1Model
-from c1fn.models.net.transport import Transport, mounts
+from c1fn.models.net.transport import Transport
 from tests.models.contract import heard, user
 from tests.models.net.test_stream import reset, serving
 from tests.tls import HOST, certificate, client_context, server_context
@@ -28,11 +28,7 @@ def _without_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def client() -> AsyncGenerator[httpx2.AsyncClient, None]:
-    context = client_context()
-    limits = LIMITS
-    async with httpx2.AsyncClient(
-        verify=context, limits=limits, mounts=mounts(context, limits), timeout=20
-    ) as made:
+    async with httpx2.AsyncClient(transport=Transport(client_context(), LIMITS), timeout=20) as made:
         yield made
 
 
@@ -46,23 +42,6 @@ async def says_its_place(reader: asyncio.StreamReader, writer: asyncio.StreamWri
 async def test_a_request_goes_to_its_host() -> None:
     async with serving(says_its_place) as port, client() as asked:
         assert (await asked.get(f"http://127.0.0.1:{port}/a?b=c")).text == "/a?b=c"
-
-
-@pytest.mark.parametrize("name", ["http_proxy", "all_proxy"])
-async def test_a_proxy_of_the_environment_is_used(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(says_its_place) as port:
-        monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
-        async with client() as asked:
-            assert (await asked.get("http://model.test/a")).text == "http://model.test/a"
-
-
-@pytest.mark.parametrize("name", ["http_proxy", "all_proxy"])
-async def test_a_host_that_needs_no_proxy_is_asked_itself(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with serving(says_its_place) as port:
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
-        async with client() as asked:
-            assert (await asked.get(f"http://127.0.0.1:{port}/a")).text == "/a"
 
 
 async def test_a_model_behind_tls_is_heard_and_its_connection_is_kept(
