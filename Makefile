@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 VENV_SH := sh scripts/venv.sh
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE help run test lint cover chaos survive soak fuzz sbom audit mutants bench bench-short bench-function \
+.PHONY: FORCE help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
   bench-venvs store-growth web e2e e2e-clients npm fix pins clean package function-tree deploy-check sam-local
 
 help: ## this list
@@ -58,6 +58,9 @@ $(CHECK)/ready: FORCE
 
 mutants: $(VENV)/ready .cache/ministack/ready ## take the store's conditions out one by one: each must be noticed
 	$(BIN)/python scripts/mutants.py
+
+mutation: $(VENV)/ready ## change one place of each module, and see whether its own tests notice; MUTATION="--count 40 c1fn/wires/c1.py"
+	$(BIN)/python scripts/mutation.py $(MUTATION)
 
 # The function is built by Lambda's Python, in an environment that has pip alone.
 ARCH ?= arm64
