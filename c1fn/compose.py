@@ -16,6 +16,7 @@ from c1fn.chat.tools import Tools
 from c1fn.identity import callers, iam
 from c1fn.models import Model, Unusable
 from c1fn.settings import API_KEY, Settings, SettingsError, variable
+from c1fn.startup import log_levels
 from c1fn.startup.authorities import AuthoritiesUnusable
 from c1fn.startup.deferred_models import deferred
 from c1fn.startup.lazy_imports import lazy
@@ -51,6 +52,7 @@ def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
 
     :raises SettingsError: a deployed function has no key, or the settings do not fit together.
     """
+    log_levels.keep_private()
     deployed = "AWS_LAMBDA_FUNCTION_NAME" in environ and environ.get("AWS_SAM_LOCAL") != "true"
     if settings.secret is not None:
         given = settings.api_key is not None  # then the secret is left alone, at the start and later

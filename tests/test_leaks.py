@@ -54,16 +54,28 @@ async def told(client: AsyncClient, url: str) -> list[str]:
     return [answer.text + str(answer.headers) for answer in answers]
 
 
-async def test_a_function_tells_neither_keys_nor_tokens_nor_prompts_on_its_worst_days() -> None:
+EVERYTHING = {"AWS_LAMBDA_LOG_LEVEL": "DEBUG", "AWS_LAMBDA_LOG_FORMAT": "JSON", "OPENAI_LOG": "debug"}
+
+
+@pytest.mark.parametrize(
+    ("level", "loop"),
+    [({}, {}), (EVERYTHING, {}), (EVERYTHING, {"bootstrap": None})],
+    ids=["as deployed", "at DEBUG", "at DEBUG under AWS's own loop"],
+)
+async def test_a_function_tells_neither_keys_nor_tokens_nor_prompts_on_its_worst_days(
+    level: dict[str, str], loop: dict[str, Any]
+) -> None:
     log: list[str] = []
     async with Upstream(key=MODEL_KEY) as upstream:
-        environ = {
+        environ = level | {
             "THESYS_API_KEY": MODEL_KEY,
             "C1FN_BASE_URL": upstream.url,
             "C1FN_AUTH": "key",
             "C1FN_KEYS": json.dumps({"ann": CALLERS_KEY}),
         }
-        async with Emulator(task_root=ROOT, environ=environ, concurrency=1, log=log.append) as emulator:
+        async with Emulator(
+            task_root=ROOT, environ=environ, concurrency=1, log=log.append, **loop
+        ) as emulator:
             async with AsyncClient(timeout=50) as client:
                 answers = await told(client, emulator.url)
             event = json.dumps({"prompt": {"role": "system", "content": PROMPT}, "key": CALLERS_KEY})

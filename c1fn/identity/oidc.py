@@ -23,6 +23,7 @@ import httpx2
 import jwt
 
 from c1fn.errors import IssuerUnavailable, TokenRejected
+from c1fn.startup import log_levels
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """Asymmetric ones alone. With a symmetric one, an issuer's public key would be everybody's signing key."""
@@ -56,10 +57,7 @@ SECURE = re.compile(r"https://[^\s/]+|http://(127\.0\.0\.1|localhost)(:\d+)?(/|$
 """Where keys may come from: what comes over plain HTTP could be anybody's, but for this machine's own."""
 
 _log = logging.getLogger(__name__)
-for _name in ("httpx2", "httpcore2"):
-    logging.getLogger(_name).setLevel(
-        logging.WARNING
-    )  # a fetch is no news; a failed one is, and that is ours
+log_levels.keep_private()
 
 Claims = Mapping[str, Any]
 Key = Mapping[str, Any]

@@ -12,7 +12,6 @@ https://docs.thesys.dev · https://platform.openai.com/docs/api-reference/chat/c
 """
 
 import asyncio
-import logging
 import math
 import os
 import sys
@@ -41,7 +40,7 @@ from c1fn.models.net.error_body import shorten
 from c1fn.models.net.proxies import proxy_for
 from c1fn.models.net.transport import Transport
 from c1fn.models.sse import Decoder, EventTooLong
-from c1fn.startup import authorities
+from c1fn.startup import authorities, log_levels
 from c1fn.startup.lazy_imports import lazy
 from c1fn.turn import Message
 
@@ -75,8 +74,7 @@ class Timeouts:
     total: float = 600.0  # of one round; the longest C1 answers take a few minutes
 
 
-for _name in ("openai", "httpx2", "httpcore2"):
-    logging.getLogger(_name).setLevel(logging.WARNING)  # a turn is one line in the log, and that is ours
+log_levels.keep_private()
 
 
 class C1Model:

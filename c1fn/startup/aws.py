@@ -14,7 +14,9 @@ from botocore.config import Config
 from botocore.httpsession import URLLib3Session, get_cert_path
 from urllib3.exceptions import HTTPError
 
-from c1fn.startup import authorities
+from c1fn.startup import authorities, log_levels
+
+log_levels.keep_private()
 
 KEPT = 20.0
 """Seconds until a connection that was opened ahead is given up: its peer may have gone without a word."""
