@@ -5,9 +5,10 @@ import gc
 # Importing makes next to no garbage, and looking for it takes a third of the cold start.
 gc.disable()
 
-from c1fn.startup import compiled  # noqa: E402
+from c1fn.startup import compiled, layers  # noqa: E402
 
 compiled.install()  # before anything is imported that compiles texts
+layers.add()  # before anything is imported that a layer may hold
 
 import asyncio  # noqa: E402
 import os  # noqa: E402
