@@ -4,15 +4,21 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import sys
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from httpx2 import AsyncClient
 
 from tests.leaks import watch
+
+if TYPE_CHECKING:
+    import subprocess
 
 ROOT = Path(__file__).parent.parent
 
@@ -90,3 +96,28 @@ async def until_stored(client: AsyncClient, thread_id: str = "t") -> list[dict[s
         if not next(t for t in listed if t["threadId"] == thread_id)["isRunning"]:
             messages: list[dict[str, str]] = (await client.get(f"/api/threads/{thread_id}/messages")).json()
             return messages
+
+
+LISTENS = 20.0
+"""Seconds within which a started server must listen."""
+
+
+def free_port() -> int:
+    """A port that nobody has at this moment."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def listening(process: "subprocess.Popen[bytes]", port: int) -> None:
+    """Wait until a started process listens."""
+    until = time.monotonic() + LISTENS
+    while time.monotonic() < until:
+        assert process.poll() is None, "it ended at once"
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except ConnectionRefusedError:
+            continue
+        return
+    raise AssertionError("it does not listen")

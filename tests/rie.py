@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +12,10 @@ from typing import Any
 
 import httpx2
 
-from scripts.fetch_rie import fetch
+from scripts.emulators import fetch
+from tests.processes import free_port, listening
 
 ROOT = Path(__file__).parents[1]
-READY = 10.0
-"""Seconds within which it must listen."""
-
 ENVIRON = {
     "PATH": "/usr/local/bin:/usr/bin:/bin",
     "PYTHONPATH": str(ROOT),
@@ -45,12 +41,12 @@ class Rie:
 @contextmanager
 def running(command: Sequence[str], log: Path) -> Generator[Rie, None, None]:
     """The emulator with one function, started by ``command``."""
-    api, front = _free_port(), _free_port()
+    api, front = free_port(), free_port()
     arguments = ["--runtime-api-address", f"127.0.0.1:{api}"]
     arguments += ["--runtime-interface-emulator-address", f"127.0.0.1:{front}"]
     with log.open("wb") as file:
         process = subprocess.Popen(
-            [fetch(), *arguments, *command],
+            [fetch("rie"), *arguments, *command],
             cwd=ROOT,
             env=ENVIRON,
             stdout=file,
@@ -58,7 +54,7 @@ def running(command: Sequence[str], log: Path) -> Generator[Rie, None, None]:
             start_new_session=True,
         )
     try:
-        _listening(process, front)
+        listening(process, front)
         yield Rie(front)
     finally:
         process.send_signal(signal.SIGTERM)  # it kills the function and then ends
@@ -66,27 +62,8 @@ def running(command: Sequence[str], log: Path) -> Generator[Rie, None, None]:
         _end_group(process.pid)
 
 
-def _listening(process: "subprocess.Popen[bytes]", port: int) -> None:
-    until = time.monotonic() + READY
-    while time.monotonic() < until:
-        assert process.poll() is None, "it ended at once"
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-        except ConnectionRefusedError:
-            continue
-        return
-    raise AssertionError("it does not listen")
-
-
 def _end_group(pid: int) -> None:
     try:
         os.killpg(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port

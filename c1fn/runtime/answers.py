@@ -191,6 +191,8 @@ def _form(event: Event, door: Door, whole: Whole) -> Answer:
     )
     if "content-type" not in fields:
         answer.get("headers", {}).pop("content-type", None)  # Mangum's guess
+    if door.payload == "2.0":
+        answer = {"headers": {}, "cookies": [], **answer}  # cargo-lambda asks for both, be they empty
     return answer
 
 

@@ -13,6 +13,12 @@ from typing import Any
 
 from c1fn.runtime.messages import Invocation
 
+A_DATE = 10**12
+"""Milliseconds since the epoch from which on a number is a date, of September 2001. No timeout is as long."""
+
+LONGEST = 900_000
+"""Milliseconds of Lambda's longest timeout."""
+
 _CLIENT = ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name")
 
 
@@ -36,7 +42,7 @@ class Context:
         """:raises ValueError: the client context or the identity is not a JSON object."""
         return cls(
             aws_request_id=invocation.request_id,
-            deadline_ms=invocation.deadline_ms,
+            deadline_ms=_deadline(invocation.deadline_ms),
             invoked_function_arn=invocation.function_arn,
             trace_id=invocation.trace_id,
             tenant_id=invocation.tenant_id,
@@ -69,6 +75,11 @@ class Context:
     def get_remaining_time_in_millis(self) -> int:
         """Milliseconds until the platform kills this process; never negative."""
         return max(0, self.deadline_ms - int(self.now() * 1000))
+
+
+def _deadline(told: int) -> int:
+    """Some platforms tell a time from now, and some tell none: then it is Lambda's longest."""
+    return told if told >= A_DATE else int(time.time() * 1000) + (told or LONGEST)
 
 
 def _identity(text: str | None) -> SimpleNamespace:

@@ -71,12 +71,20 @@ def door_of(event: Any) -> Door | None:
     if not isinstance(context, dict):
         return None
     if event.get("version") == "2.0" and isinstance(context.get("http"), dict):
-        return FUNCTION_URL if ".lambda-url." in str(context.get("domainName")) else HTTP_API
+        return FUNCTION_URL if _of_a_url(context) else HTTP_API
     if not isinstance(event.get("httpMethod"), str) or "path" not in event:
         return None
     if context.get("elb") is not None:
         return ALB
     return HTTP_API_1 if "version" in event else REST_API
+
+
+def _of_a_url(context: Event) -> bool:
+    """A function URL's domain; cargo-lambda stands for one, and names no domain of AWS's."""
+    domain = str(context.get("domainName"))
+    return ".lambda-url." in domain or (
+        domain == "localhost" and context["http"].get("userAgent") == "cargo-lambda"
+    )
 
 
 def is_ping(event: Any) -> bool:

@@ -39,6 +39,9 @@ INTEGRATION = "application/vnd.awslambda.http-integration-response"
 OCTETS = "application/octet-stream"
 
 
+_ADDRESS = re.compile(r"(?:http://)?([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})((?:/[!-.0-~]+)*)/?")
+
+
 class Address(NamedTuple):
     """Where the Runtime API is. ``prefix`` is empty or starts with a slash."""
 
@@ -48,11 +51,14 @@ class Address(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> "Address":
-        """Read ``host:port`` or ``host:port/some/prefix``, the value of AWS_LAMBDA_RUNTIME_API.
+        """Read ``host:port`` or ``host:port/some/prefix``, the value of AWS_LAMBDA_RUNTIME_API; cargo-lambda
+        puts ``http://`` before it.
 
         :raises ValueError: it is neither.
         """
-        found = re.fullmatch(r"([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})((?:/[!-.0-~]+)*)/?", text)
+        found = re.fullmatch(
+            r"(?:http://)?([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})((?:/[!-.0-~]+)*)/?", text
+        )
         if found is None:
             raise ValueError(f"AWS_LAMBDA_RUNTIME_API is {text!r}; it must be host:port[/prefix]")
         return cls(found[1].strip("[]"), int(found[2]), found[3])

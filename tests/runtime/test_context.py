@@ -27,11 +27,18 @@ def test_it_has_the_attributes_of_lambdas_own(monkeypatch: pytest.MonkeyPatch) -
     assert found.identity.cognito_identity_id is None
 
 
-@pytest.mark.parametrize(("now", "left"), [(99.5, 500), (99.9999, 1), (100.0, 0), (200.0, 0)])
+@pytest.mark.parametrize(("now", "left"), [(99.5, 500), (99.999, 1), (100.0, 0), (200.0, 0)])
 def test_the_time_that_is_left_is_never_negative(now: float, left: int) -> None:
-    found = context(deadline_ms=100_000)
-    found.now = lambda: now
+    found = context(deadline_ms=1_700_000_100_000)
+    found.now = lambda: 1_700_000_000 + now
     assert found.get_remaining_time_in_millis() == left
+
+
+@pytest.mark.parametrize(("told", "left"), [(600_000, 600_000), (1, 1), (0, 900_000)])
+def test_a_deadline_that_is_no_date_is_a_time_from_now(told: int, left: int) -> None:
+    """cargo-lambda tells 600,000: as a date, every answer would be out of time before it begins."""
+    found = context(deadline_ms=told)
+    assert left - 1000 < found.get_remaining_time_in_millis() <= left
 
 
 def test_a_client_context_and_an_identity_become_attributes() -> None:

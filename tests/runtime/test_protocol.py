@@ -118,6 +118,7 @@ def request(data: bytes) -> tuple[h11.Request, dict[bytes, bytes], bytes, dict[b
         ("localhost:80/.rt/my-fn", Address("localhost", 80, "/.rt/my-fn")),
         ("host:1/a/", Address("host", 1, "/a")),
         ("[::1]:9001", Address("::1", 9001, "")),
+        ("http://127.0.0.1:9000/.rt", Address("127.0.0.1", 9000, "/.rt")),
     ],
 )
 def test_an_address_may_have_a_path_prefix(text: str, address: Address) -> None:
@@ -131,7 +132,7 @@ def test_an_address_may_have_a_path_prefix(text: str, address: Address) -> None:
         "host",
         "host:",
         ":1",
-        "http://host:1",
+        "https://host:1",
         "host:1/a b",
         "host:123456",
         "h:1/a\x00b",
