@@ -47,7 +47,7 @@ LIBRARIES: dict[str, set[str]] = {
     "pydantic": {"api", "chat.tools", "settings", "startup.deferred_models", "compose"},
     "pydantic_core": {"chat.tools", "local.terminal"},
     "openai": {"models.c1"},
-    "httpx2": {"models.c1", "models.net", "identity.oidc", "local.terminal"},
+    "httpx2": {"models.c1", "models.responses", "models.net", "identity.oidc", "local.terminal"},
     "httpcore2": {"models.net"},
     "botocore": {"startup.aws", "stores.dynamodb", "identity.secret", "local.terminal"},
     "urllib3": {"startup.aws"},

@@ -6,19 +6,18 @@ What can end a turn early is told by ``cancellation``; a delta costs no timer an
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import assert_never
 
 from c1fn.chat.cancellation import Cancellation, LeaseGone, ShutDown, Stopped, TimeOver, completed
 from c1fn.chat.draft import Draft
+from c1fn.chat.history import Histories
 from c1fn.chat.reply import Reply
 from c1fn.chat.tools import Tools
 from c1fn.errors import (
     AnswerEmpty,
-    AnswerTooLong,
-    AnswerWithheld,
     C1fnError,
     ContextTooLong,
     Internal,
@@ -36,7 +35,7 @@ from c1fn.stores import RENEWAL, Claim, Replay, Running, Store
 from c1fn.telemetry.log import LOCAL, Log, Origin
 from c1fn.telemetry.timings import Watch
 from c1fn.telemetry.tracing import UNTRACED, Tracer
-from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, estimated_tokens, for_model
+from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, for_model
 
 GRACE = 2.0
 """Seconds that running turns get to finish when the process is asked to end, before they are interrupted:
@@ -73,6 +72,7 @@ class Chat:
         self.model = model
         self._tools = tools
         self._limits = limits
+        self._histories = Histories(limits.history_turns, limits.history_tokens)
         self.log = log
         self._clock = clock
         self._sleep = sleep
@@ -220,17 +220,7 @@ class Chat:
                 continue  # the lease outlives several failed renewals, and the commit has the last word
 
     async def _answer(self, draft: Draft, reply: Reply) -> None:
-        history = self._within_budget(draft.claim.history)
-        try:
-            await self._rounds(history, draft, reply)
-        except ContextTooLong:
-            if not history or draft.said or draft.reply:
-                raise
-            await self._rounds(history[(len(history) + 1) // 2 :], draft, reply)
-
-    async def _rounds(self, history: Sequence[Turn], draft: Draft, reply: Reply) -> None:
-        before = [*for_model(history), draft.claim.ask.prompt]
-        while calls := await self._round([*before, *draft.reply], draft, reply):
+        while calls := await self._fitting_round(draft, reply):
             if draft.rounds >= self._limits.max_rounds:
                 raise TooManyRounds
             draft.grow((call.arguments for call in calls), self._limits.max_answer)
@@ -240,6 +230,20 @@ class Chat:
                 results = await self._tools.run(calls)
             draft.grow((result.content for result in results), self._limits.max_answer)
             draft.close_round(calls, results)
+
+    async def _fitting_round(self, draft: Draft, reply: Reply) -> tuple[ToolCall, ...]:
+        """One round; with less history, by halves, until the model takes it. Only a prompt that is too long
+        alone fails by that.
+        """
+        while True:
+            history = self._histories.of(draft.claim, draft.reply)
+            messages = [*for_model(history), draft.claim.ask.prompt, *draft.reply]
+            try:
+                return await self._round(messages, draft, reply)
+            except ContextTooLong:
+                if not history or draft.text:
+                    raise
+                self._histories.refused(draft.claim, messages)
 
     async def _round(self, messages: list[Message], draft: Draft, reply: Reply) -> tuple[ToolCall, ...]:
         calls: tuple[ToolCall, ...] = ()
@@ -257,8 +261,10 @@ class Chat:
                                 reply.say(event)
                             case Called():
                                 calls = event.calls
-                            case Ended(reason, usage):
-                                _check(reason)
+                            case Ended(_, usage, error, opaque):
+                                draft.keep(opaque, self._limits.max_answer)
+                                if error:
+                                    raise error
                             case _:
                                 assert_never(event)
         except ModelError:
@@ -268,18 +274,9 @@ class Chat:
             if asked:
                 draft.usage += usage if usage.tokens else draft.estimate(messages, calls)
         draft.rounds += 1
-        if not calls and not draft.said:
+        if not calls and not "".join(draft.text).strip():
             raise AnswerEmpty
         return calls
-
-    def _within_budget(self, history: Sequence[Turn]) -> Sequence[Turn]:
-        """The newest whole turns whose estimated tokens fit."""
-        room = self._limits.history_tokens
-        for index in range(len(history) - 1, -1, -1):
-            room -= estimated_tokens(for_model([history[index]]))
-            if room < 0:
-                return history[index + 1 :]
-        return history
 
 
 def _outcome(cancellation: Cancellation | None) -> tuple[State, C1fnError | None]:
@@ -307,14 +304,6 @@ async def _to_its_end(commit: Coroutine[None, None, None]) -> None:
         await asyncio.shield(storing)
     except asyncio.CancelledError:
         await storing
-
-
-_BAD_ENDINGS: dict[str, type[C1fnError]] = {"length": AnswerTooLong, "content_filter": AnswerWithheld}
-
-
-def _check(reason: str) -> None:
-    if reason in _BAD_ENDINGS:
-        raise _BAD_ENDINGS[reason]
 
 
 def _retell(turn: Turn, reply: Reply) -> None:

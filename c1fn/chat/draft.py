@@ -6,9 +6,10 @@ can be stored as it stood.
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from c1fn.errors import AnswerTooLong, C1fnError
+from c1fn.errors import AnswerTooLong, C1fnError, Evidence, ModelError
 from c1fn.stores import Claim
 from c1fn.telemetry.log import Origin, TurnLine, pseudonym
 from c1fn.telemetry.timings import Watch
@@ -28,6 +29,7 @@ class Draft:
     said: list[str] = field(default_factory=list)  # of all rounds
     size: int = 0  # of all rounds, in bytes
     kept: int = 0  # what is to be stored, in bytes: the answer, what tools were asked, and what they said
+    opaque: str | None = None  # of this round: what goes back to the model with it
     rounds: int = 0
     usage: Usage = field(default_factory=Usage)
 
@@ -49,9 +51,18 @@ class Draft:
         self.kept += size
         return size
 
+    def keep(self, opaque: str | None, limit: int) -> None:
+        """What goes back with this round's message, if there is room for it: it is no part of the answer."""
+        with suppress(AnswerTooLong):
+            self.grow((opaque or "",), limit)
+            self.opaque = opaque
+
     def close_round(self, calls: tuple[ToolCall, ...], results: Sequence[Message]) -> None:
-        self.reply += (Message("assistant", "".join(self.text), tool_calls=calls), *results)
-        self.text = []
+        self.reply += (
+            Message("assistant", "".join(self.text), tool_calls=calls, opaque=self.opaque),
+            *results,
+        )
+        self.text, self.opaque = [], None
 
     def estimate(self, messages: Sequence[Message], calls: tuple[ToolCall, ...]) -> Usage:
         """What this round took, where the model did not tell or was not heard to its end."""
@@ -59,7 +70,7 @@ class Draft:
         return Usage(estimated_tokens(messages), estimated_tokens([said]))
 
     def turn(self, state: State, error: C1fnError | None) -> Turn:
-        partial = (Message("assistant", "".join(self.text)),) if self.text else ()
+        partial = (Message("assistant", "".join(self.text), opaque=self.opaque),) if self.text else ()
         return Turn(
             number=self.claim.number,
             response_id=self.claim.ask.response_id,
@@ -77,6 +88,7 @@ class Draft:
         :param model: the name of the one that was asked.
         """
         ask, watch = self.claim.ask, self.watch
+        evidence = error.evidence if isinstance(error, ModelError) else Evidence()
         return TurnLine(
             origin=self.origin,
             owner=pseudonym(ask.owner),
@@ -93,7 +105,12 @@ class Draft:
             bytes=self.size,
             input_tokens=self.usage.input_tokens,
             output_tokens=self.usage.output_tokens,
+            cached_tokens=self.usage.cached_tokens,
             detail=str(error) if error else None,
+            model_status=evidence.status,
+            model_code=evidence.code,
+            model_type=evidence.type,
+            model_field=evidence.field,
         )
 
 

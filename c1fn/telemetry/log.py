@@ -38,6 +38,7 @@ UNITS = {
     "store_ms": "Milliseconds",
     "input_tokens": "Count",
     "output_tokens": "Count",
+    "cached_tokens": "Count",
 }
 """Every metric, by the name its figure has in the line."""
 
@@ -82,7 +83,8 @@ class TurnLine:
     """What one turn did. Times are in milliseconds: ``first_ms`` and ``total_ms`` since the request was
     understood, until the model's first word and until the turn was stored; ``model_ms`` from each call of the
     model to its last event, ``store_ms`` the opening and the commit. ``owner`` is a pseudonym; ``detail`` is
-    the error's own sentence.
+    the error's own sentence. ``cached_tokens`` are those of the input that the provider had in its cache;
+    ``model_…`` is what the model's server said of a failure, never its text.
     """
 
     event: ClassVar[str] = "turn"
@@ -101,7 +103,12 @@ class TurnLine:
     bytes: int
     input_tokens: int
     output_tokens: int
+    cached_tokens: int = 0
     detail: str | None = None
+    model_status: int | None = None
+    model_code: str | None = None
+    model_type: str | None = None
+    model_field: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

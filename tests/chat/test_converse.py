@@ -194,8 +194,8 @@ async def test_a_turn_that_nobody_knows_cannot_be_followed(stage: Stage) -> None
     [
         ([Delta("a"), AnswerCut()], AnswerCut),
         ([ModelBusy(retry_after=3)], ModelBusy),
-        ([Delta("a"), Ended("length", Usage())], AnswerTooLong),
-        ([Delta("a"), Ended("content_filter", Usage())], AnswerWithheld),
+        ([Delta("a"), Ended("length", Usage(), AnswerTooLong())], AnswerTooLong),
+        ([Delta("a"), Ended("content_filter", Usage(), AnswerWithheld())], AnswerWithheld),
         ([Delta("x" * 1001), STOP], AnswerTooLong),
         ([STOP], AnswerEmpty),
     ],

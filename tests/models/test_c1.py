@@ -27,7 +27,8 @@ from c1fn.errors import (
     ModelUnavailable,
 )
 from c1fn.events import Called, Delta, Ended
-from c1fn.models.c1 import RETRY_WAIT, C1Model, Timeouts, translate
+from c1fn.models.c1 import C1Model, Timeouts, translate
+from c1fn.models.responses import RETRY_WAIT
 from c1fn.models.sse import LIMIT
 from c1fn.turn import Message, ToolCall, Usage
 from tests.models.contract import GET_TIME, Contract, heard, user

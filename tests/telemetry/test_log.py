@@ -69,7 +69,12 @@ def test_a_turn_is_one_line_of_json(capsys: pytest.CaptureFixture[str]) -> None:
         "bytes": 3,
         "input_tokens": 10,
         "output_tokens": 5,
+        "cached_tokens": 0,
         "detail": None,
+        "model_status": None,
+        "model_code": None,
+        "model_type": None,
+        "model_field": None,
     }
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import openai
 import pytest
 
-from c1fn.models.c1 import C1Model, completions
+from c1fn.models.c1 import C1Model
+from c1fn.models.net.address import completions
 from tests.models.contract import heard, user
 from tests.upstream import Request, Upstream
 

@@ -1,0 +1,79 @@
+"""Which earlier turns the model sees: the newest that fit, cut in steps.
+
+A provider keeps the beginning of a request in its cache, and forgets all of it when the first message
+changes. So when a history has grown too long it is cut to half of what is allowed, and then grows again: its
+beginning stays the same for many turns. Where a cut falls follows from the turns alone, as if each of them
+was asked again, so that another process cuts at the same place.
+
+How much a model takes is known by its refusals. What was refused on a thread is remembered for it, so that it
+is cut before the next one; others' threads know nothing of it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from c1fn.stores import Claim
+from c1fn.turn import Message, Turn, estimated_tokens, for_model
+
+THREADS = 1_000
+"""Threads whose refusals are remembered, the newest; an entry takes about 300 bytes."""
+
+
+class Histories:
+    """The histories of one process' threads.
+
+    :param turns: earlier turns that the model sees, at most.
+    :param tokens: their estimated tokens, at most.
+    """
+
+    def __init__(self, turns: int, tokens: int) -> None:
+        self._turns = turns
+        self._tokens = tokens
+        self._refused: OrderedDict[tuple[str, str], int] = OrderedDict()
+
+    def of(self, claim: Claim, reply: Iterable[Message] = ()) -> Sequence[Turn]:
+        """What fits before this claim's prompt, and what was said and called after it."""
+        turns = claim.history[_steps(claim.number - 1, len(claim.history), self._turns) :]
+        limit = self._refused.get((claim.ask.owner, claim.ask.thread_id))
+        asked = [estimated_tokens([turn.prompt]) for turn in turns[1:]]
+        asked.append(estimated_tokens([claim.ask.prompt, *reply]))
+        sizes = (estimated_tokens(for_model([turn])) for turn in turns)
+        until = list(accumulate(sizes, initial=0))
+        start = 0
+        for end, prompt in enumerate(asked[: len(turns)], 1):
+            room = self._tokens if limit is None else min(self._tokens, limit - 1 - prompt)
+            start = _cut(until, start, end, room)
+        return turns[start:]
+
+    def refused(self, claim: Claim, messages: Iterable[Message]) -> None:
+        """These messages were too long for the model."""
+        thread = (claim.ask.owner, claim.ask.thread_id)
+        size = estimated_tokens(messages)
+        self._refused[thread] = min(size, self._refused.pop(thread, size))
+        if len(self._refused) > THREADS:
+            self._refused.popitem(last=False)
+
+
+def _steps(earlier: int, known: int, most: int) -> int:
+    """How many of the known turns to leave out, so that at most so many of the earlier ones are left: none,
+    or a multiple of half of them, counted from the thread's beginning.
+    """
+    step = max(1, most // 2)
+    left_out = step * -(-max(0, earlier - most) // step)
+    return max(0, left_out - (earlier - known))
+
+
+def _cut(until: Sequence[int], start: int, end: int, room: int) -> int:
+    """Where the turns from ``start`` to before ``end`` begin to fit: if they do not, the first whose rest
+    takes half of the room, or the newest one that fits at all.
+
+    :param until: the tokens of all turns before each.
+    """
+    if until[end] - until[start] <= room:
+        return start
+    while start < end and until[end] - until[start] > room // 2:
+        if start == end - 1 and until[end] - until[start] <= room:
+            break
+        start += 1
+    return start

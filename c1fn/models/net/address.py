@@ -1,0 +1,38 @@
+"""The way to the model: its address, and the transport that leads there."""
+
+import os
+
+import httpx2
+
+from c1fn.models import Unusable
+from c1fn.models.net.proxies import proxy_for
+from c1fn.models.net.transport import Transport
+from c1fn.startup import authorities
+
+IDLE = 60.0
+"""Seconds an unused connection is kept for the next turn: less than the idle limits on its way (AWS's NAT
+forgets after 350), long enough for a person to read and write."""
+
+CONNECTIONS = 100
+"""At once, at most. A function on Lambda has one or a few turns, a local server a few dozen."""
+
+
+def completions(base_url: str) -> httpx2.URL:
+    """Where an API answers chats. Its address may be given with that path already, and may have a query."""
+    try:
+        url = httpx2.URL(base_url)
+    except httpx2.InvalidURL:  # its text repeats the address
+        raise Unusable("The model's address names no host that can be: check C1FN_BASE_URL.") from None
+    path, mark, query = url.raw_path.partition(b"?")
+    path = path.rstrip(b"/").removesuffix(b"/chat/completions")
+    return url.copy_with(raw_path=path + b"/chat/completions" + mark + query, fragment=None)
+
+
+def transport_to(url: httpx2.URL) -> httpx2.AsyncBaseTransport:
+    """Through a proxy, if the environment names one for this address."""
+    limits = httpx2.Limits(
+        max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE
+    )
+    context = authorities.context(os.environ) or httpx2.create_ssl_context()
+    proxy = proxy_for(str(url))
+    return proxy.transport(context, limits) if proxy else Transport(context, limits)

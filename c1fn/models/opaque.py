@@ -1,0 +1,104 @@
+"""What a model sends beside its words and wants back with them.
+
+DeepSeek refuses the next request without its ``reasoning_content``, Gemini without the signature of each call
+(``extra_content``), OpenRouter and LiteLLM ask for the blocks of reasoning as they were. None of it is read
+here: it is put together as it streamed, kept with the message as a JSON text with a version, and given back
+to the model that wrote it, at the address it came from. It is never shown.
+
+https://api-docs.deepseek.com/guides/thinking_mode#tool-calls
+https://ai.google.dev/gemini-api/docs/thought-signatures#openai
+https://openrouter.ai/docs/guides/best-practices/reasoning-tokens#preserving-reasoning
+"""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from c1fn.errors import AnswerTooLong
+
+LIMIT = 1_048_576
+"""Characters of a round: about 260,000 tokens, more than any model thinks before it answers."""
+
+_VERSION = 1
+
+MESSAGE_FIELDS = frozenset(
+    {"reasoning_content", "reasoning_details", "reasoning_opaque", "thinking_blocks", "extra_content"}
+)
+"""Of a message. Others (``reasoning``) come too, but no server was reported to ask for them."""
+
+CALL_FIELDS = frozenset({"extra_content", "thought_signature", "provider_specific_fields"})
+"""Of a tool call."""
+
+_GROWING = frozenset({"text", "thinking", "summary", "data"})
+"""Texts of a block of reasoning that come in pieces."""
+
+
+class Kept:
+    """What was heard of a round's so far."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, Any] = {}
+        self._texts: dict[str, list[str]] = {}
+        self._size = 0
+
+    def add(self, delta: dict[str, Any]) -> None:
+        """:raises AnswerTooLong: it is more than can be kept."""
+        for name in MESSAGE_FIELDS & delta.keys():
+            value = delta[name]
+            if value:
+                self._size += len(value) if isinstance(value, str) else len(json.dumps(value))
+                self._join(name, value)
+        if self._size > LIMIT:
+            raise AnswerTooLong("The model's reasoning is too long to be kept.")
+
+    def text(self, writer: str, calls: list[dict[str, Any]]) -> str | None:
+        """It as one JSON text, with what its calls have; None: there is nothing."""
+        fields = self._fields | {name: "".join(pieces) for name, pieces in self._texts.items()}
+        if not fields and not any(calls):
+            return None
+        return json.dumps([_VERSION, writer, fields, calls], ensure_ascii=False, separators=(",", ":"))
+
+    def _join(self, name: str, value: Any) -> None:
+        known = self._fields.get(name)
+        if isinstance(value, str):
+            self._texts.setdefault(name, []).append(value)
+        elif isinstance(value, list):
+            self._fields[name] = blocks = known if isinstance(known, list) else []
+            for block in value:
+                _append(blocks, block)
+        elif isinstance(value, dict) and isinstance(known, dict):
+            self._fields[name] = known | value
+        else:
+            self._fields[name] = value
+
+
+def _append(blocks: list[Any], block: Any) -> None:
+    """The block, joined to the last one if it is the next piece of it: all but its texts are the same."""
+    last = blocks[-1] if blocks else None
+    if not (isinstance(block, dict) and isinstance(last, dict)):
+        blocks.append(block)
+        return
+    growing = [name for name in _GROWING if isinstance(block.get(name), str)]
+    same = all(
+        last.get(name) in (None, value) or value is None
+        for name, value in block.items()
+        if name not in growing
+    )
+    if not same or not all(isinstance(last.get(name, ""), str) for name in growing):
+        blocks.append(block)
+        return
+    grown = {name: last.get(name, "") + block[name] for name in growing}
+    blocks[-1] = last | {name: value for name, value in block.items() if value is not None} | grown
+
+
+def returned(text: str | None, writer: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The fields of the message and of each of its calls, if this writer may have them back."""
+    if text is None:
+        return {}, []
+    version, wrote, fields, calls = json.loads(text)
+    return (fields, calls) if (version, wrote) == (_VERSION, writer) else ({}, [])
+
+
+def without(fields: dict[str, Any], refused: Iterable[str]) -> dict[str, Any]:
+    """The fields but for those that the server refuses."""
+    return {name: value for name, value in fields.items() if name not in refused}

@@ -1,0 +1,179 @@
+"""The body of a model's response: an answer's events as they come, and of a refusal what is worth reading.
+
+Strategy: nothing is read without a limit. A refusal is understood here before the package sees it: whether
+asking again can help is told to the package by a header that it obeys. No delta of an answer costs a task or
+a timer: the package's read timeout ends a silence, and the time for the whole is looked at when bytes arrive.
+
+https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
+from email.utils import parsedate_to_datetime
+
+from c1fn.errors import AnswerCut, AnswerGarbled, ModelBusy, ModelError, ModelTimeout, ModelUnavailable
+from c1fn.events import Delta
+from c1fn.models.chunks import Round
+from c1fn.models.failures import Refusal, document_of
+from c1fn.models.sse import LIMIT, Decoder, Event, EventTooLong
+from c1fn.startup.lazy_imports import lazy
+
+with lazy("openai"):
+    import httpx2  # the transport of the openai package: its errors reach us while a body is read
+
+RETRY_WAIT = 5.0
+"""Seconds of a Retry-After that are waited for here. Beyond that a person is told instead of kept waiting."""
+
+GRACE = 5.0
+"""Seconds for what comes after the reason. The count of tokens follows at once; some servers never end."""
+
+DRAIN = 0.1
+"""Seconds for the last bytes after [DONE]. They make the connection usable again; they say nothing."""
+
+BROKEN: tuple[type[Exception], ...] = (httpx2.RequestError, httpx2.StreamError, OSError, EOFError)
+"""What the transport raises when a connection breaks."""
+
+_RETRIED = (ModelBusy, ModelUnavailable, ModelTimeout)
+
+
+# An answer
+
+
+async def deltas(response: httpx2.Response, round_: Round, total: float) -> AsyncGenerator[Delta, None]:
+    """What the model says, while the round hears it; errors of the transport as ours. A document in place of
+    a stream is one event.
+    """
+    try:
+        async with aclosing(response):
+            read = _document(response) if _is_document(response.headers) else _stream(response, total)
+            async with aclosing(read) as events:
+                async for event in events:
+                    if text := round_.read(event):
+                        yield Delta(text)
+                    if round_.reason is not None:
+                        break
+                async with aclosing(_after_reason(events, round_)) as rest:
+                    async for event in rest:
+                        if text := round_.read(event):
+                            yield Delta(text)
+    except EventTooLong:
+        raise AnswerGarbled from None
+    except BROKEN as error:
+        raise broken(error) from None
+
+
+async def _after_reason(events: AsyncGenerator[Event, None], round_: Round) -> AsyncGenerator[Event, None]:
+    """What comes after the model has said how it ended: only for a while, unless it goes on after all."""
+    now = asyncio.get_running_loop().time
+    end = now() + GRACE
+    while True:
+        try:
+            async with asyncio.timeout_at(end if round_.reason is not None else None):
+                event = await anext(events)
+        except (StopAsyncIteration, TimeoutError):
+            return
+        yield event
+        end = end if round_.reason is not None else now() + GRACE
+
+
+async def _stream(response: httpx2.Response, total: float) -> AsyncGenerator[Event, None]:
+    decoder = Decoder()
+    heard = understood = False
+    now = asyncio.get_running_loop().time
+    end = now() + total
+    async with aclosing(_parts(response)) as parts:
+        async for part in parts:
+            heard = True
+            for event in decoder.feed(part):
+                if event.data.startswith("[DONE]"):
+                    await _drain(parts)
+                    return
+                understood = True
+                yield event
+            if now() > end:
+                raise ModelTimeout
+    if heard and not understood:
+        raise AnswerGarbled("The model's address answered with something other than a stream of events.")
+
+
+async def _document(response: httpx2.Response) -> AsyncGenerator[Event, None]:
+    """A whole answer, or an error, from a server that does not stream what it was asked to stream."""
+    body = b""
+    async with aclosing(_parts(response)) as parts:
+        async for part in parts:
+            body += part
+            if len(body) > LIMIT:
+                raise EventTooLong
+    yield Event(body.decode(errors="replace"))
+
+
+def _is_document(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+
+
+def _parts(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    """The body's parts as they come; decoded where the server compresses unasked. Without that, the package
+    would only count them, at a tenth of what a part costs in all.
+    """
+    if "content-encoding" in response.headers:
+        return response.aiter_bytes()
+    return _raw(response)
+
+
+def _raw(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101 - as an AsyncClient makes it
+    parts = aiter(response.stream)
+    assert isinstance(parts, AsyncGenerator)  # noqa: S101 - so that it can be closed early
+    return parts
+
+
+async def _drain(parts: AsyncGenerator[bytes, None]) -> None:
+    with suppress(TimeoutError, *BROKEN):
+        async with asyncio.timeout(DRAIN):
+            async for _ in parts:
+                pass
+
+
+def broken(error: Exception) -> ModelError:
+    """Our error for one of the transport's, without its text."""
+    match error:
+        case httpx2.TimeoutException():
+            return ModelTimeout()
+        case httpx2.DecodingError():
+            return AnswerGarbled()
+        case _:
+            return AnswerCut()
+
+
+# A refusal
+
+
+async def give_up(response: httpx2.Response) -> None:
+    """A hook for responses: make the package give up, by the header that it obeys, where another try cannot
+    help or would be long in coming.
+    """
+    if response.is_success:
+        return
+    meaning = refusal(response.status_code, await response.aread()).meaning()
+    wait = retry_after(response.headers)
+    if not isinstance(meaning, _RETRIED) or (wait is not None and wait > RETRY_WAIT):
+        response.headers["x-should-retry"] = "false"
+
+
+def refusal(status: int, body: bytes) -> Refusal:
+    return Refusal.read(document_of(body), status)
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, or None. A date is compared with the server's own, not with our clock."""
+    for header, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        with suppress(KeyError, ValueError):
+            if math.isfinite(seconds := float(headers[header]) * unit):
+                return max(0.0, seconds)
+    try:
+        wait = parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError, TypeError):
+        return None
+    return max(0.0, wait.total_seconds())

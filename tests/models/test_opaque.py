@@ -1,0 +1,76 @@
+import json
+from typing import Any
+
+import pytest
+
+from c1fn.errors import AnswerTooLong
+from c1fn.models.opaque import LIMIT, Kept, returned, without
+
+
+def kept(*deltas: dict[str, Any]) -> dict[str, Any]:
+    found = Kept()
+    for delta in deltas:
+        found.add(delta)
+    return returned(found.text("me", []), "me")[0]
+
+
+def test_pieces_of_a_text_are_joined() -> None:
+    assert kept({"reasoning_content": "Let me "}, {"reasoning_content": "see."}) == {
+        "reasoning_content": "Let me see."
+    }
+
+
+def test_blocks_are_joined_where_they_are_pieces_of_one() -> None:
+    """As OpenRouter streams them: a piece has all of a block but its text, and the signature comes last."""
+    piece = {"type": "reasoning.text", "index": 0, "format": "anthropic-claude-v1"}
+    blocks = kept(
+        {"reasoning_details": [{**piece, "text": "Let "}]},
+        {"reasoning_details": [{**piece, "text": "me"}]},
+        {"reasoning_details": [{**piece, "text": "", "signature": "c2ln"}]},
+        {"reasoning_details": [{**piece, "index": 1, "text": "more"}]},
+        {"reasoning_details": [{"type": "reasoning.encrypted", "data": "abc", "index": 2}, "odd"]},
+    )["reasoning_details"]
+    assert blocks == [
+        {**piece, "text": "Let me", "signature": "c2ln"},
+        {**piece, "index": 1, "text": "more"},
+        {"type": "reasoning.encrypted", "data": "abc", "index": 2},
+        "odd",
+    ]
+
+
+def test_what_no_server_asks_for_is_not_kept() -> None:
+    assert (
+        kept({"content": "x", "reasoning": "thought", "role": "assistant", "reasoning_content": None}) == {}
+    )
+
+
+def test_objects_are_merged() -> None:
+    assert kept({"extra_content": {"a": 1}}, {"extra_content": {"b": 2}}) == {
+        "extra_content": {"a": 1, "b": 2}
+    }
+
+
+def test_nothing_is_kept_of_nothing() -> None:
+    assert Kept().text("me", [{}]) is None
+
+
+def test_only_its_writer_gets_it_back() -> None:
+    found = Kept()
+    found.add({"reasoning_content": "mine"})
+    text = found.text("me", [{"extra_content": {"s": "1"}}])
+    assert returned(text, "me") == ({"reasoning_content": "mine"}, [{"extra_content": {"s": "1"}}])
+    assert returned(text, "another") == ({}, [])
+    assert returned(None, "me") == ({}, [])
+
+
+def test_another_version_is_let_be() -> None:
+    assert returned(json.dumps([2, "me", {"reasoning_content": "x"}, []]), "me") == ({}, [])
+
+
+def test_it_does_not_grow_without_end() -> None:
+    with pytest.raises(AnswerTooLong):
+        kept({"reasoning_content": "x" * LIMIT}, {"reasoning_content": "x"})
+
+
+def test_refused_fields_stay_here() -> None:
+    assert without({"a": 1, "b": 2}, {"a"}) == {"b": 2}

@@ -1,0 +1,90 @@
+"""Bodies of responses, without a network: what is read of them, and how much."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
+
+import httpx2
+import pytest
+
+from c1fn.errors import AnswerCut, AnswerGarbled
+from c1fn.models.chunks import Round
+from c1fn.models.responses import deltas, give_up
+from c1fn.models.sse import LIMIT
+from tests.upstream import only_bytes, say
+
+
+class Body(httpx2.AsyncByteStream):
+    """Parts, of which is counted how many were taken."""
+
+    def __init__(self, parts: Iterable[bytes]) -> None:
+        self._parts = parts
+        self.taken, self.closed = 0, False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self._parts:
+            self.taken += 1
+            yield part
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def response(body: Body, status: int = 400, **headers: str) -> httpx2.Response:
+    return httpx2.Response(status, headers={k.replace("_", "-"): v for k, v in headers.items()}, stream=body)
+
+
+async def text(found: AsyncIterator[object]) -> str:
+    return "".join([str(getattr(delta, "text", "")) async for delta in found])
+
+
+async def test_an_answer_in_place_of_a_stream_is_heard() -> None:
+    body = Body([b'{"choices": [{"message": {"content": "hel', b'lo"}, "finish_reason": "stop"}]}'])
+    round_ = Round()
+    async with aclosing(deltas(response(body, 200, content_type="application/json"), round_, 60)) as said:
+        assert await text(said) == "hello"
+    assert round_.reason == "stop"
+
+
+async def test_a_document_without_end_is_garbled() -> None:
+    body = Body(b"x" * (LIMIT // 4) for _ in range(100))
+    async with aclosing(deltas(response(body, 200, content_type="application/json"), Round(), 60)) as said:
+        with pytest.raises(AnswerGarbled):
+            await text(said)
+    assert body.taken <= 5
+
+
+async def test_a_stream_that_breaks_is_cut() -> None:
+    async def parts() -> AsyncGenerator[bytes, None]:
+        yield only_bytes(say("a"))[0]
+        raise httpx2.ReadError("gone")
+
+    class Breaking(httpx2.AsyncByteStream):
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return parts()
+
+    broken = httpx2.Response(200, stream=Breaking())
+    async with aclosing(deltas(broken, Round(), 60)) as said:
+        with pytest.raises(AnswerCut):
+            await text(said)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "again"),
+    [
+        (429, b'{"error": {"code": "rate_limit_exceeded"}}', True),
+        (429, b'{"error": {"code": "insufficient_quota"}}', False),
+        (500, b"", True),
+        (500, b'{"error": {"message": "Context size has been exceeded."}}', False),
+        (503, b"overloaded", True),
+    ],
+)
+async def test_another_try_is_made_only_where_it_can_help(status: int, body: bytes, again: bool) -> None:  # noqa: FBT001 - a row of the table
+    refused = response(Body([body]), status)
+    await give_up(refused)
+    assert (refused.headers.get("x-should-retry") is None) is again
+
+
+async def test_a_success_is_left_alone() -> None:
+    body = Body([b"x"])
+    await give_up(response(body, 200))
+    assert (body.taken, body.closed) == (0, False)
