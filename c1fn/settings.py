@@ -5,6 +5,7 @@ An empty variable counts as unset. An unknown `C1FN_…` name is refused: it is 
 otherwise silently leave a default in force. `docs/settings.md` lists them all; a test compares.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
@@ -14,6 +15,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretS
 
 PREFIX = "C1FN_"
 API_KEY = "THESYS_API_KEY"
+FURTHER = f"{PREFIX}SETTINGS"
+"""Further settings as one JSON object: what a template has no parameter of its own for."""
+
+SECRETS = frozenset({API_KEY, f"{PREFIX}KEYS"})
 BASE_PATH = r"^(/[A-Za-z0-9._~-]+)+$"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ORIGINS = r"^(\*|https?://[^\s/:,*]+(:\d{1,5})?(\s*,\s*https?://[^\s/:,*]+(:\d{1,5})?)*)$"
@@ -146,6 +151,7 @@ class Settings(BaseModel):
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
         """:raises SettingsError: a setting is unknown or has a value it cannot have."""
+        environ = _spread(environ)
         given = {
             name.removeprefix(PREFIX).lower(): value
             for name, value in environ.items()
@@ -166,6 +172,28 @@ class Settings(BaseModel):
 def variable(field: str) -> str:
     """The environment variable of a field."""
     return API_KEY if field == "api_key" else PREFIX + field.upper()
+
+
+def _spread(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment with the further settings as variables of their own.
+
+    :raises SettingsError: they are not an object of settings, set one twice, or hold a secret.
+    """
+    if not (text := environ.get(FURTHER)):
+        return {name: value for name, value in environ.items() if name != FURTHER}
+    try:
+        further = json.loads(text)
+    except ValueError:
+        further = None
+    if not isinstance(further, dict) or not all(isinstance(v, str | int | float) for v in further.values()):
+        raise SettingsError(f'{FURTHER}: must be a JSON object of settings: {{"{PREFIX}MAX_TOKENS": 8000}}.')
+    for name in further:
+        if name in SECRETS or not name.startswith(PREFIX) or name == FURTHER:
+            raise SettingsError(f"{FURTHER}: only {PREFIX}… settings belong in it, and no keys.")
+        if environ.get(name):
+            raise SettingsError(f"{name}: is set by itself and in {FURTHER}. Set it once.")
+    others = {name: value for name, value in environ.items() if name != FURTHER}
+    return others | {n: str(v).lower() if isinstance(v, bool) else str(v) for n, v in further.items()}
 
 
 def _told(field: str, message: str) -> str:

@@ -65,6 +65,36 @@ def test_a_wrong_setting_is_named(environ: dict[str, str], told: str) -> None:
     assert str(caught.value) == told
 
 
+def test_further_settings_are_read_from_one_variable() -> None:
+    further = (
+        '{"C1FN_MAX_TOKENS": 8000, "C1FN_CHECKPOINTS": true, "C1FN_TEMPERATURE": 0.5, "C1FN_TABLE": "abc"}'
+    )
+    settings = Settings.read({"C1FN_SETTINGS": further, "C1FN_TABLE": ""})
+    assert (settings.max_tokens, settings.checkpoints) == (8000, True)
+    assert (settings.temperature, settings.table) == (0.5, "abc")
+    assert Settings.read({"C1FN_SETTINGS": ""}) == Settings.read({})
+
+
+@pytest.mark.parametrize(
+    ("further", "told"),
+    [
+        ("C1FN_MAX_TOKENS=planted", "C1FN_SETTINGS: must be a JSON object of settings"),
+        ('["planted"]', "C1FN_SETTINGS: must be a JSON object of settings"),
+        ('{"C1FN_TABLE": ["planted"]}', "C1FN_SETTINGS: must be a JSON object of settings"),
+        ('{"THESYS_API_KEY": "planted"}', "C1FN_SETTINGS: only C1FN_… settings belong in it, and no keys."),
+        ('{"C1FN_KEYS": "planted"}', "C1FN_SETTINGS: only C1FN_… settings belong in it, and no keys."),
+        ('{"C1FN_SETTINGS": "planted"}', "C1FN_SETTINGS: only C1FN_… settings belong in it, and no keys."),
+        ('{"C1FN_MODEL": "planted"}', "C1FN_MODEL: is set by itself and in C1FN_SETTINGS. Set it once."),
+        ('{"C1FN_MODLE": "planted"}', "C1FN_MODLE: unknown setting (docs/settings.md lists them all)."),
+    ],
+)
+def test_wrong_further_settings_are_named_and_not_repeated(further: str, told: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.read({"C1FN_MODEL": "m", "C1FN_SETTINGS": further})
+    assert str(caught.value).startswith(told)
+    assert "planted" not in str(caught.value)
+
+
 def test_the_key_shows_nowhere() -> None:
     settings = Settings.read({"THESYS_API_KEY": "sk-planted"})
     assert "sk-planted" not in f"{settings!r} {settings} {settings.model_dump()} {settings.model_dump_json()}"

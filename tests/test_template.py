@@ -3,7 +3,6 @@
 import ast
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,7 +10,7 @@ import boto3
 import pytest
 
 from c1fn import compose
-from c1fn.settings import Settings, variable
+from c1fn.settings import FURTHER, Settings, variable
 from c1fn.stores.dynamodb import table
 from c1fn.telemetry.log import BY_CODE, NAMESPACE, UNITS
 from c1fn.telemetry.log import FUNCTION as FUNCTION_NAME
@@ -25,53 +24,15 @@ PARAMETERS: dict[str, Any] = TEMPLATE["Parameters"]
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 FUNCTION: dict[str, Any] = RESOURCES["ChatFunction"]["Properties"]
 SERVERLESS = cloudformation.read(ROOT / "serverless.yml")
+URL: dict[str, Any] = RESOURCES["ChatFunctionUrl"]["Properties"]
 CHAT: dict[str, Any] = SERVERLESS["functions"]["chat"]
 
 LAMBDAS_OWN = {"AWS_LAMBDA_EXEC_WRAPPER"}
-
-NOT_IN_A_VERSION = {
-    "ModelKey",
-    "UrlAuth",
-    "LogRetentionDays",
-    "ReservedConcurrency",
-    "AlarmTopic",
-    "TokensADay",
-}
-"""Parameters that no version of the function holds: they belong to other resources, or to all versions."""
-
-TOO_LONG = {"AllowedOrigins", "JwtIssuer", "JwtAudience"}
-"""Parameters that do not fit into a version's description: Release is raised instead."""
-
-SCHEDULED = 256
-"""Characters of a version's description, at most."""
 
 
 def environment(function: dict[str, Any]) -> dict[str, Any]:
     variables: dict[str, Any] = function["Environment"]["Variables"]
     return variables
-
-
-def references(value: Any) -> Iterator[str]:
-    """The names that a part of a template refers to."""
-    if isinstance(value, dict):
-        if isinstance(value.get("Ref"), str):
-            yield value["Ref"]
-        if isinstance(value.get("Fn::Sub"), str):
-            yield from re.findall(r"\$\{(\w+)}", value["Fn::Sub"])
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from references(item)
-
-
-def conditions(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("Fn::If"), list):
-            yield value["Fn::If"][0]
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from conditions(item)
 
 
 def test_the_table_is_the_one_the_store_knows() -> None:
@@ -90,7 +51,7 @@ def test_the_table_can_be_brought_back_and_outlives_the_stack() -> None:
 @pytest.mark.parametrize("given", [environment(FUNCTION), CHAT["environment"]], ids=["sam", "serverless"])
 def test_every_variable_is_a_setting(given: dict[str, Any]) -> None:
     """The function refuses to start with a setting that it does not know."""
-    assert given.keys() - LAMBDAS_OWN <= {variable(field) for field in Settings.model_fields}
+    assert given.keys() - LAMBDAS_OWN <= {FURTHER, *(variable(field) for field in Settings.model_fields)}
 
 
 def test_both_ways_of_deploying_set_the_same_variables() -> None:
@@ -117,33 +78,8 @@ def test_serverless_defaults_to_the_same_values() -> None:
     text = (ROOT / "serverless.yml").read_text("utf-8")
     defaults = {name: value.strip("'") for name, value in re.findall(r"\$\{param:(\w+), ([^}]*)}", text)}
     for name, value in defaults.items():
-        assert str(PARAMETERS[name[0].upper() + name[1:]]["Default"]) == value, name
-
-
-def test_a_version_is_published_when_a_parameter_that_it_holds_changes() -> None:
-    """SAM publishes none by itself when only a parameter's value changes: the description must."""
-    named = set(re.findall(r"\$\{(\w+)}", FUNCTION["VersionDescription"]["Fn::Sub"]))
-    assert named == PARAMETERS.keys() - NOT_IN_A_VERSION - TOO_LONG
-    assert "Release" in named
-    assert all(name in PARAMETERS["Release"]["Description"] for name in TOO_LONG)
-    held = {name for name in references(FUNCTION) if name in PARAMETERS} - {"UrlAuth", "ReservedConcurrency"}
-    by_condition = {
-        name for condition in conditions(FUNCTION) for name in references(TEMPLATE["Conditions"][condition])
-    }
-    assert (held | by_condition) - named <= NOT_IN_A_VERSION | TOO_LONG
-
-
-def test_the_description_of_a_version_is_never_too_long() -> None:
-    text = FUNCTION["VersionDescription"]["Fn::Sub"]
-    longest = re.sub(r"\$\{(\w+)}", lambda found: "x" * _longest(PARAMETERS[found[1]]), text)
-    assert len(longest) <= SCHEDULED
-
-
-def _longest(parameter: dict[str, Any]) -> int:
-    if "AllowedValues" in parameter:
-        return max(len(str(value)) for value in parameter["AllowedValues"])
-    length = parameter["MaxLength"] if parameter["Type"] == "String" else len(str(parameter["MaxValue"]))
-    return int(length)
+        default = str(PARAMETERS[name[0].upper() + name[1:]]["Default"])
+        assert value == default or (value, default) == ("null", ""), name
 
 
 def events() -> list[dict[str, Any]]:
@@ -177,7 +113,7 @@ def test_the_duration_alarm_rings_before_the_timeout() -> None:
 
 
 def test_every_door_streams() -> None:
-    assert FUNCTION["FunctionUrlConfig"]["InvokeMode"] == CHAT["url"]["invokeMode"] == "RESPONSE_STREAM"
+    assert URL["InvokeMode"] == CHAT["url"]["invokeMode"] == "RESPONSE_STREAM"
     assert {event["ResponseTransferMode"] for event in events()} == {"RESPONSE_STREAM"}
     assert {event["http"]["response"]["transferMode"] for event in CHAT["events"]} == {"STREAM"}
 
@@ -191,16 +127,14 @@ def test_the_wrapper_and_the_handler_exist_where_the_function_looks_for_them() -
         assert f"\n{attribute} = " in (ROOT / f"{module}.py").read_text("utf-8")
 
 
-def test_the_package_is_built_for_the_python_that_runs_it() -> None:
-    version = ".".join(map(str, package.RUNTIME))
-    assert FUNCTION["Runtime"] == SERVERLESS["provider"]["runtime"] == f"python{version}"
-
-
-def test_every_architecture_can_be_built() -> None:
+def test_every_python_and_architecture_can_be_built() -> None:
+    assert FUNCTION["Runtime"] == {"Ref": "Runtime"}
     assert set(PARAMETERS["Architecture"]["AllowedValues"]) == package.PLATFORMS.keys()
     folder = FUNCTION["CodeUri"]["Fn::Sub"]
-    for architecture in package.PLATFORMS:
-        assert (ROOT / folder.replace("${Architecture}", architecture) / "Makefile").exists()
+    for runtime in PARAMETERS["Runtime"]["AllowedValues"]:
+        for architecture in package.PLATFORMS:
+            named = folder.replace("${Runtime}", runtime).replace("${Architecture}", architecture)
+            assert (ROOT / named / "Makefile").exists()
 
 
 def _statements() -> dict[str, Any]:
@@ -228,10 +162,16 @@ def test_the_role_allows_exactly_the_calls_that_the_store_makes() -> None:
     assert allowed == operations(ROOT / "c1fn/stores/dynamodb")
 
 
+def _resources(given: Any) -> list[Any]:
+    """Each resource that a statement names, in either branch."""
+    if isinstance(given, dict) and "Fn::If" in given:
+        return [one for branch in given["Fn::If"][1:] for one in _resources(branch)]
+    return given if isinstance(given, list) else [given]
+
+
 def test_the_role_reaches_nothing_but_its_own_resources() -> None:
     for sid, statement in _statements().items():
-        resource = statement["Resource"]
-        for one in resource if isinstance(resource, list) else [resource]:
+        for one in _resources(statement["Resource"]):
             assert isinstance(one, dict), sid  # a reference, never a pattern of names
         assert "*" not in str(statement["Action"]), sid
 
@@ -284,12 +224,13 @@ def test_the_key_is_never_a_plain_variable() -> None:
     assert PARAMETERS["ModelKey"]["NoEcho"] is True
     for given in environment(FUNCTION), CHAT["environment"]:
         assert variable("api_key") not in given
-        assert "ModelKey" not in set(references(given))
+        assert "ModelKey" not in set(cloudformation.references(given))
 
 
 def test_a_public_url_needs_another_way_to_know_its_callers() -> None:
     rule = TEMPLATE["Rules"]["PublicUrlNeedsCallers"]
-    assert rule["RuleCondition"] == {"Fn::Equals": [{"Ref": "UrlAuth"}, "NONE"]}
+    public = [{"Fn::Equals": [{"Ref": "FunctionUrl"}, "true"]}, {"Fn::Equals": [{"Ref": "UrlAuth"}, "NONE"]}]
+    assert rule["RuleCondition"] == {"Fn::And": public}
     assert rule["Assertions"][0]["Assert"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "Auth"}, "iam"]}]}
 
 
@@ -313,7 +254,7 @@ def test_keys_of_callers_need_a_secret_that_holds_them() -> None:
 
 def test_by_default_the_url_asks_for_iam_and_the_api_for_a_key() -> None:
     assert PARAMETERS["UrlAuth"]["Default"] == "AWS_IAM"
-    assert FUNCTION["FunctionUrlConfig"]["AuthType"] == {"Ref": "UrlAuth"}
+    assert URL["AuthType"] == {"Ref": "UrlAuth"}
     assert RESOURCES["ChatApi"]["Properties"]["Auth"]["ApiKeyRequired"] is True
     assert CHAT["url"]["authorizer"] == "aws_iam"
 

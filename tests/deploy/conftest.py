@@ -36,8 +36,10 @@ OFFLINE = {
 }
 
 
-def run(command: Sequence[str | Path]) -> str:
+def run(command: Sequence[str | Path], given: str = "") -> str:
     """What the command prints, on both ways.
+
+    :param given: what it reads.
 
     :raises AssertionError: it failed; the message holds what it printed.
     """
@@ -45,6 +47,7 @@ def run(command: Sequence[str | Path]) -> str:
         [str(part) for part in command],
         cwd=ROOT,
         env={**os.environ, **OFFLINE},
+        input=given,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -1,12 +1,14 @@
 """The linters of those who made the formats find nothing, offline."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.deploy.conftest import TOOLS, run
 
 
-def findings(*paths: Path | str) -> str:
-    return run([TOOLS / "bin/cfn-lint", "--non-zero-exit-code", "warning", "--", *paths]).strip()
+def findings(*paths: Path | str, ignored: Sequence[str] = ()) -> str:
+    ignore = ["--ignore-checks", *ignored] if ignored else []
+    return run([TOOLS / "bin/cfn-lint", "--non-zero-exit-code", "warning", *ignore, "--", *paths]).strip()
 
 
 def test_sam_finds_nothing_in_the_template() -> None:
@@ -18,7 +20,8 @@ def test_cfn_lint_finds_nothing_in_the_template() -> None:
 
 
 def test_cfn_lint_finds_nothing_in_its_translation(translated: Path) -> None:
-    assert findings(translated) == ""
+    # SAM has read Rollout and Rollouts and left nothing of them; the third is explained in the template.
+    assert findings(translated, ignored=["W2001", "W7001", "W3011"]) == ""
 
 
 def test_cfn_lint_finds_nothing_in_what_osls_packages(packaged: Path) -> None:
