@@ -46,13 +46,12 @@ async def say(store: DynamoStore, number: int, text: str, said: str, clock: list
     ask = Ask(
         "owner-of-a-usual-length", "d251ea5b-0f81-472f-9d2a-8c4272e62821", uuid4(number), _user(text, number)
     )
-    claim = await store.open(ask, history=HISTORY)
+    claim = await store.turns.open(ask, history=HISTORY)
     if not isinstance(claim, Claim):
         raise TypeError(type(claim))
-    await store.admit(claim)
     reply = (Message("assistant", said),)
     usage = Usage(2000, 1500)
-    await store.commit(
+    await store.turns.commit(
         claim, Turn(claim.number, ask.response_id, State.DONE, ask.prompt, claim.started, reply, usage)
     )
     await store.settle()

@@ -80,12 +80,12 @@ class Lab:
     async def turn(self, thread: str, response: str, said: str, owner: str = "ann") -> None:
         """One turn as converse does it: open, commit, settle."""
         ask = Ask(owner, thread, response, Message("user", "And the next quarter?", id=f"id-{response}"))
-        claim = await self.store.open(ask, history=HISTORY)
+        claim = await self.store.turns.open(ask, history=HISTORY)
         if not isinstance(claim, Claim):
             raise TypeError(type(claim))
         reply = (Message("assistant", said),)
         done = Turn(claim.number, response, State.DONE, ask.prompt, claim.started, reply, Usage(2000, 1500))
-        await self.store.commit(claim, done)
+        await self.store.turns.commit(claim, done)
         await self.store.settle()
 
 
@@ -108,9 +108,9 @@ def demand(holds: object, what: str) -> None:
 
 async def is_gone(lab: Lab, thread: str) -> None:
     """Delete the thread: nothing of it is shown, also not in its next life."""
-    await lab.store.delete("ann", thread)
+    await lab.store.threads.delete("ann", thread)
     try:
-        await lab.store.load("ann", thread)
+        await lab.store.threads.load("ann", thread)
     except NotFound:
         return
     raise ValueError(f"{thread} is still there")
@@ -123,14 +123,17 @@ async def threads(lab: Lab, counts: list[int]) -> tuple[list[Row], Row]:
         for start in range(0, count, AT_ONCE):
             several = range(start, min(count, start + AT_ONCE))
             await asyncio.gather(
-                *(lab.store.create(f"of {count}", name(n), f"Revenue of shop number {n}") for n in several)
+                *(
+                    lab.store.threads.create(f"of {count}", name(n), f"Revenue of shop number {n}")
+                    for n in several
+                )
             )
             lab.now += MINUTE * len(several)
         middles.append(await cursor_behind(lab, f"of {count}", count // 2))
         print(f"{count} threads", flush=True)
 
     def page(count: int, cursor: str | None) -> Work:
-        return lambda _: lab.store.threads(f"of {count}", cursor=cursor, limit=PAGE)
+        return lambda _: lab.store.threads.page(f"of {count}", cursor=cursor, limit=PAGE)
 
     def turn(count: int) -> Work:
         return lambda number: lab.turn(f"one more {number}", "r", said, f"of {count}")
@@ -141,7 +144,7 @@ async def threads(lab: Lab, counts: list[int]) -> tuple[list[Row], Row]:
     more = await lab.measure([turn(count) for count in counts])
     for count in counts:
         for number in range(ROUNDS):
-            await lab.store.delete(f"of {count}", f"one more {number}")
+            await lab.store.threads.delete(f"of {count}", f"one more {number}")
     rows = [
         {"threads": count, "page": first, "page from the middle": far, "first turn": one}
         for count, first, far, one in zip(counts, firsts, deep, more, strict=True)
@@ -158,7 +161,7 @@ async def cursor_behind(lab: Lab, owner: str, count: int) -> str | None:
     """A cursor with so many threads before it, but 5,000 at most; None where a page has them all."""
     cursor: str | None = None
     for _ in range(min(50, count // WHOLE)):
-        cursor = (await lab.store.threads(owner, cursor=cursor, limit=WHOLE)).cursor
+        cursor = (await lab.store.threads.page(owner, cursor=cursor, limit=WHOLE)).cursor
     return cursor
 
 
@@ -169,7 +172,7 @@ async def listed(lab: Lab, count: int) -> Row:
     times: list[float] = []
     while not times or cursor:
         began = time.perf_counter()
-        page = await lab.store.threads(f"of {count}", cursor=cursor, limit=WHOLE)
+        page = await lab.store.threads.page(f"of {count}", cursor=cursor, limit=WHOLE)
         times.append(time.perf_counter() - began)
         found += [thread.id for thread in page.threads]
         cursor = page.cursor
@@ -199,7 +202,7 @@ async def turns(lab: Lab, counts: list[int]) -> tuple[list[Row], Row]:
 
     def load(count: int) -> Work:
         async def whole(_: int) -> None:
-            loaded = await lab.store.load("ann", f"long-{count}")
+            loaded = await lab.store.threads.load("ann", f"long-{count}")
             demand([turn.answer for turn in loaded] == said[count], f"long-{count} is not what was said")
 
         return whole
@@ -243,7 +246,7 @@ async def answers(lab: Lab, sizes: list[int]) -> tuple[list[Row], list[Row]]:
 
     def read(kind: str, said: str) -> Work:
         async def one(number: int) -> None:
-            (turn,) = await lab.store.load("ann", f"{kind} {len(said)} {number}")
+            (turn,) = await lab.store.threads.load("ann", f"{kind} {len(said)} {number}")
             demand(turn.answer == said, f"{kind} {len(said)} is not what was said")
 
         return one

@@ -196,7 +196,7 @@ async def _delete_threads(store: Store, options: argparse.Namespace) -> int:
             print("Nothing was deleted.")
             return 1
         for thread_id in ids:
-            await store.delete(options.owner, thread_id)
+            await store.threads.delete(options.owner, thread_id)
     print(f"{len(ids)} deleted.")
     return 0
 

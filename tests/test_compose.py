@@ -216,7 +216,7 @@ async def test_keys_and_tokens_show_nowhere(
         async def broken(*_: object, **__: object) -> None:
             raise RuntimeError("a bug")
 
-        monkeypatch.setattr(app.state.chat.store, "threads", broken)
+        monkeypatch.setattr(app.state.chat.store.threads, "page", broken)
         if mode == "key":
             with pytest.raises(RuntimeError) as caught:
                 await client.get("/api/threads", headers={"x-api-key": PLANTED})

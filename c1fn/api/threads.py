@@ -57,7 +57,7 @@ async def list_threads(
     limit: Annotated[int, Query(ge=1, le=100)] = PAGE,
 ) -> Response:
     """A page of the caller's threads, newest first; `cursor` asks for the page after it."""
-    page = await store.threads(caller.owner, cursor=cursor, limit=limit)
+    page = await store.threads.page(caller.owner, cursor=cursor, limit=limit)
     return JSONResponse({"threads": [_thread(t) for t in page.threads], "cursor": page.cursor})
 
 
@@ -67,14 +67,14 @@ async def create_thread(request: Request, caller: CurrentCaller, store: CurrentS
     wanted = read(ThreadBody, await body_of(request) or b"{}")
     words = title_of(read_prompt(wanted.prompt)) if wanted.prompt else UNTITLED
     title = wanted.title or words
-    thread = await store.create(caller.owner, wanted.threadId or str(uuid4()), title)
+    thread = await store.threads.create(caller.owner, wanted.threadId or str(uuid4()), title)
     return JSONResponse(_thread(thread), 201)
 
 
 @routes.get("/{threadId}/messages")
 async def load_messages(caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId) -> Response:
     """The messages that people see, oldest first."""
-    return JSONResponse(visible(await store.load(caller.owner, thread_id)))
+    return JSONResponse(visible(await store.threads.load(caller.owner, thread_id)))
 
 
 @routes.put("/{threadId}")
@@ -83,13 +83,13 @@ async def rename_thread(
 ) -> Response:
     """Give the thread another title."""
     title = read(TitleBody, await body_of(request)).title
-    return JSONResponse(_thread(await store.rename(caller.owner, thread_id, title)))
+    return JSONResponse(_thread(await store.threads.rename(caller.owner, thread_id, title)))
 
 
 @routes.delete("/{threadId}", status_code=204)
 async def delete_thread(caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId) -> Response:
     """Delete the thread; an answer that is being written to it ends."""
-    await store.delete(caller.owner, thread_id)
+    await store.threads.delete(caller.owner, thread_id)
     return Response(status_code=204)
 
 
@@ -99,7 +99,7 @@ async def save_answer(
 ) -> Response:
     """Keep an answer as its reader left it: the state of its form."""
     content = read(AnswerBody, await body_of(request, answer=True)).content
-    await store.revise(caller.owner, thread_id, response_id, content)
+    await store.threads.revise(caller.owner, thread_id, response_id, content)
     return Response(status_code=204)
 
 
@@ -109,7 +109,7 @@ async def stop_answer(
 ) -> Response:
     """End the answer that is being written; what was said so far is kept."""
     response_id = read(StopBody, await body_of(request) or b"{}").responseId
-    return JSONResponse({"stopping": await store.stop(caller.owner, thread_id, response_id)})
+    return JSONResponse({"stopping": await store.turns.stop(caller.owner, thread_id, response_id)})
 
 
 def visible(turns: Iterable[Turn]) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ What can end a turn early is told by ``cancellation``; a delta costs no timer an
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -94,7 +94,7 @@ class Chat:
         watch = Watch(self._clock, self._tracer.begin("turn", origin.trace))
         try:
             with watch.storing("store.open"):
-                opened = await self.store.open(ask, history=self._limits.history_turns)
+                opened = await self.store.turns.open(ask, history=self._limits.history_turns)
         except C1fnError as error:
             watch.ends("refused", error.code)
             raise
@@ -108,8 +108,7 @@ class Chat:
                 self._start(self._follow(ask.owner, ask.thread_id, ask.response_id, reply), reply)
             case Claim():
                 limit = min(self._limits.max_seconds, seconds or self._limits.max_seconds)
-                counting = asyncio.ensure_future(self.store.admit(opened))
-                self._start(self._run(Draft(opened, origin, watch, counting), reply, limit), reply)
+                self._start(self._run(Draft(opened, origin, watch), reply, limit), reply)
             case _:
                 assert_never(opened)
         return reply
@@ -149,7 +148,7 @@ class Chat:
 
     async def _follow(self, owner: str, thread_id: str, response_id: str, reply: Reply) -> None:
         try:
-            async with aclosing(self.store.follow(owner, thread_id, response_id)) as pieces:
+            async with aclosing(self.store.turns.follow(owner, thread_id, response_id)) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Turn):
                         reply.say(_ending(piece))
@@ -176,26 +175,18 @@ class Chat:
         await self._end(draft, reply, state, error, bug)
 
     async def _answered(self, draft: Draft, reply: Reply, seconds: float) -> Cancellation | None:
-        """The answer, to its end. Whatever becomes of it, return only when the store has said whether the
-        turn is counted: its commit settles what the count began.
-        """
+        """The answer, to its end."""
         answer = asyncio.create_task(self._answer(draft, reply))
         lease = asyncio.create_task(self._hold_lease(draft))
-        try:
-            return await completed(answer, lease, seconds)
-        finally:
-            await asyncio.wait({draft.admission})
-            with suppress(C1fnError):  # the answer was told it, or ended by something worse
-                draft.admission.result()
+        return await completed(answer, lease, seconds)
 
     async def _end(
         self, draft: Draft, reply: Reply, state: State, error: C1fnError | None, bug: Exception | None
     ) -> None:
         """Commit, then say so. Whatever happens here, the reader hears an end."""
         try:
-            if not isinstance(error, LeaseLost):
-                with draft.watch.storing("store.commit"):
-                    await _to_its_end(self.store.commit(draft.claim, draft.turn(state, error)))
+            with draft.watch.storing("store.commit"):
+                await _to_its_end(self.store.turns.commit(draft.claim, draft.turn(state, error)))
         except StoreError as failure:
             state, error = State.FAILED, failure
         except Exception as exception:  # noqa: BLE001 - told first, then raised to the platform
@@ -212,7 +203,7 @@ class Chat:
         while True:
             await self._sleep(RENEWAL)
             try:
-                if await self.store.renew(draft.claim, "".join(draft.said)):
+                if await self.store.turns.renew(draft.claim, "".join(draft.said)):
                     return Stopped()
             except LeaseLost as lost:
                 return LeaseGone(lost)
@@ -252,9 +243,7 @@ class Chat:
             with draft.watch.asking():
                 async with aclosing(self.model.reply(messages, self._tools.specs)) as events:
                     async for event in events:
-                        if not heard:
-                            await asyncio.shield(draft.admission)
-                            heard = True
+                        heard = True
                         match event:
                             case Delta(text):
                                 draft.hear(text, self._limits.max_answer)

@@ -4,7 +4,6 @@ The rules of a turn are in converse; this only records what has happened, so tha
 can be stored as it stood.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -18,12 +17,11 @@ from c1fn.turn import Message, State, ToolCall, Turn, Usage, estimated_tokens
 
 @dataclass(slots=True)
 class Draft:
-    """One claim's turn. ``admission``: nothing may be said before the claim is counted."""
+    """One claim's turn."""
 
     claim: Claim
     origin: Origin
     watch: Watch
-    admission: asyncio.Future[None]
     reply: list[Message] = field(default_factory=list)
     text: list[str] = field(default_factory=list)  # of this round
     said: list[str] = field(default_factory=list)  # of all rounds

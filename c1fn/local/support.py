@@ -23,7 +23,7 @@ async def show(store: Store, owner: str, thread_id: str, *, text: bool) -> dict[
     :param text: tell the prompts and the answers too.
     :raises NotFound: the owner has no such thread.
     """
-    turns = await store.load(owner, thread_id)
+    turns = await store.threads.load(owner, thread_id)
     return {
         "threadId": thread_id,
         "owner": pseudonym(owner),
@@ -35,7 +35,7 @@ async def every(store: Store, owner: str) -> AsyncGenerator[Thread, None]:
     """All threads of an owner, the newest first."""
     cursor = None
     while True:
-        page = await store.threads(owner, cursor=cursor, limit=PAGE)
+        page = await store.threads.page(owner, cursor=cursor, limit=PAGE)
         for thread in page.threads:
             yield thread
         cursor = page.cursor

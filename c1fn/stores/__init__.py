@@ -1,16 +1,19 @@
-"""The port of thread stores: what the rules of a turn (docs/design.md) ask of any of them.
+"""The ports of thread stores: what the rules of a turn (docs/design.md) ask of any of them.
 
-An adapter keeps these laws; `tests/stores/contract.py` proves them for each one.
+``Turns`` is what a chat needs, ``Threads`` what a list of conversations needs; a ``Store`` has both. An
+adapter keeps these laws; `tests/stores/contract.py` proves them for each one.
 
 * ``open`` checks in this order: replay, then busy, then claim. When it returns a ``Claim`` the prompt is
   durable, nobody else runs a turn on this thread, and no other attempt at this responseId can commit.
 * ``commit`` is acknowledged before it returns. A claim that was taken over, or whose thread was deleted,
-  changes nothing and raises ``LeaseLost``.
+  changes nothing but its owner's counts, and raises ``LeaseLost``.
 * A claim that is not renewed for ``LEASE`` seconds may be taken over: by another prompt (its turn is then
   interrupted) or by the same responseId (its turn then runs again, under the same number).
 * The owner is part of every key: a thread of another owner cannot be named.
-* An owner's ``Quota`` is kept whatever races: a claim is counted once, before its answer may leave. A turn
-  that is run again is counted again, for it asks the model again.
+* An owner's ``Quota`` is kept whatever races: a claim is counted once, before it is returned. A turn that is
+  run again is counted again, for it asks the model again.
+* A deleted thread's id may be used again. For a day the responseIds of the deleted one are known: a late
+  retry is refused, and does not bring the thread back.
 
 Every method may raise ``StoreUnavailable``.
 """
@@ -88,22 +91,17 @@ class Quota:
 DAY = 86_400
 
 
-class Store(Protocol):
+class Turns(Protocol):
+    """One turn, from its beginning to its end."""
+
     async def open(self, ask: Ask, *, history: int) -> Opened:
         """Begin the turn, or say why not.
 
         :param history: how many of the newest earlier turns a ``Claim`` must carry, at most.
         :raises Busy: another responseId runs on this thread.
         :raises Mismatch: this responseId was used with another prompt.
+        :raises NotFound: this responseId was used on a thread of this id that was deleted.
         :raises OverQuota: it would be a claim, and its owner may not begin one. Nothing was stored.
-        """
-        ...
-
-    async def admit(self, claim: Claim) -> None:
-        """Count the claim against its owner's quota, if ``open`` did not yet. The model may be asked
-        meanwhile, but nothing that it says may be told, and no tool be run, before this returns.
-
-        :raises OverQuota: others were faster. The turn is to be committed as failed.
         """
         ...
 
@@ -116,9 +114,13 @@ class Store(Protocol):
         ...
 
     async def commit(self, claim: Claim, turn: Turn) -> None:
-        """Store the turn, whole, and release the thread. ``turn.state`` is any but RUNNING.
+        """Store the turn, whole, and release the thread. ``turn.state`` is any but RUNNING. Every claim is
+        committed, also one that is known to be lost: what it used is counted either way.
 
-        :raises LeaseLost: the claim is no longer ours; nothing was written.
+        It may take long: a store that does not answer is asked again for as long as the lease may be ours.
+
+        :raises LeaseLost: the claim is no longer ours; the turn was not written.
+        :raises StoreUnavailable: whether it was written is not known. It may be committed again.
         """
         ...
 
@@ -135,7 +137,11 @@ class Store(Protocol):
         """Ask the running turn (of this responseId, if given) to stop. False when none runs."""
         ...
 
-    async def threads(self, owner: str, *, cursor: str | None, limit: int) -> Page:
+
+class Threads(Protocol):
+    """An owner's threads, as people see them."""
+
+    async def page(self, owner: str, *, cursor: str | None, limit: int) -> Page:
         """A page of the owner's threads, the newest first.
 
         :raises BadField: the cursor is not one of ours.
@@ -170,6 +176,14 @@ class Store(Protocol):
         :raises NotFound: no such finished turn.
         """
         ...
+
+
+class Store(Protocol):
+    @property
+    def turns(self) -> Turns: ...
+
+    @property
+    def threads(self) -> Threads: ...
 
     async def settle(self) -> None:
         """Finish what was left for later, so that the process may be frozen: call it after the last byte.

@@ -219,8 +219,8 @@ async def _turn(books: Books, chat: Chat, thread: str, shown: bytes) -> None:
                 wire.encode(events).decode()
                 last = events[-1] if events else last
             await reply.over()
-        (turn,) = await chat.store.load("o", thread)
-        await chat.store.delete("o", thread)
+        (turn,) = await chat.store.threads.load("o", thread)
+        await chat.store.threads.delete("o", thread)
     except Exception as error:  # noqa: BLE001 - anything is what is looked for
         books.fault(f"a turn ended with {type(error).__name__}: {error}", shown)
         return

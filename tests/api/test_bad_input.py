@@ -156,7 +156,7 @@ async def test_a_model_that_calls_for_ever_is_ended_and_its_turn_is_kept_from_th
     answer = await scene.ask("do it")
     assert "The model did not come to an answer" in answer.body.decode()
     assert scene.upstream.calls == DEFAULT.max_rounds
-    assert (await scene.store.load("anybody", "t"))[0].state is State.FAILED
+    assert (await scene.store.threads.load("anybody", "t"))[0].state is State.FAILED
     await scene.goes_on()
     assert [m["content"] for m in scene.upstream.requests[-1].body["messages"]] == ["and now?"]
 

@@ -33,7 +33,7 @@ async def test_the_first_delta_leaves_while_the_model_is_held(stage: Stage) -> N
 async def test_the_prompt_is_stored_verbatim_and_the_answer_under_its_response_id(stage: Stage) -> None:
     scene = await stage(says("a"))
     await scene.ask('<content thesys="true">&lt;b&gt;</content>', "r7")
-    (turn,) = await scene.store.load("anybody", "t")
+    (turn,) = await scene.store.threads.load("anybody", "t")
     assert (turn.response_id, turn.prompt.content) == ("r7", '<content thesys="true">&lt;b&gt;</content>')
     assert (turn.prompt.id, turn.answer, turn.state) == ("p1", "a", State.DONE)
 
@@ -69,7 +69,7 @@ async def test_a_model_that_fails_before_its_first_word_has_a_true_status(stage:
         "model_rate_limited",
         "32",  # never earlier than was asked for
     )
-    assert (await scene.store.load("anybody", "t"))[0].state is State.FAILED
+    assert (await scene.store.threads.load("anybody", "t"))[0].state is State.FAILED
 
 
 async def test_a_model_that_fails_midway_is_seen_in_the_answer(stage: Stage) -> None:
@@ -84,7 +84,7 @@ async def test_a_bug_before_the_first_word_is_told_and_reaches_the_server(stage:
         await answer.whole()
     assert (answer.status, answer.json["code"]) == (500, "internal")
     assert b"planted" not in answer.body
-    assert (await scene.store.load("anybody", "t"))[0].error == "internal"
+    assert (await scene.store.threads.load("anybody", "t"))[0].error == "internal"
 
 
 @pytest.mark.parametrize("refuses", [True, False])
@@ -96,7 +96,7 @@ async def test_when_the_client_leaves_the_turn_is_finished_and_stored(stage: Sta
     answer.leave(refuses=refuses)
     gate.set()
     await answer.task
-    (turn,) = await scene.store.load("anybody", "t")
+    (turn,) = await scene.store.threads.load("anybody", "t")
     assert (turn.state, turn.answer) == (State.DONE, "ab")
 
 
@@ -114,7 +114,7 @@ async def test_an_answer_ends_visibly_before_the_platforms_deadline(stage: Stage
     scene = await stage([Delta("a"), asyncio.Event()])
     answer = await scene.post_chat(**{"aws.context": Deadline(4_010)}).whole()
     assert escape("The time for one answer is over.") in answer.body.decode()
-    assert (await scene.store.load("anybody", "t"))[0].answer == "a"
+    assert (await scene.store.threads.load("anybody", "t"))[0].answer == "a"
 
 
 async def test_a_turn_carries_the_origin_of_its_request(stage: Stage) -> None:

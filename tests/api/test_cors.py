@@ -10,6 +10,7 @@ from c1fn.api.app import build_app
 from c1fn.chat.converse import Chat
 from c1fn.chat.tools import Tools
 from c1fn.stores.memory import MemoryStore
+from c1fn.stores.memory.threads import MemoryThreads
 from tests.asgi import Client, Exchange, client_of
 from tests.scripted import LIMITS, ScriptedModel, says
 
@@ -21,10 +22,10 @@ BODY: dict[str, Any] = {
 }
 
 
-class Broken(MemoryStore):
-    """A store with a bug."""
+class Broken(MemoryThreads):
+    """Threads with a bug."""
 
-    async def threads(self, owner: str, *, cursor: str | None, limit: int) -> Any:
+    async def page(self, owner: str, *, cursor: str | None, limit: int) -> Any:
         raise RuntimeError(owner, cursor, limit)
 
 
@@ -92,7 +93,9 @@ async def test_every_answer_can_be_read_by_an_allowed_page(
 
 
 async def test_even_the_answer_that_tells_of_a_bug_can_be_read() -> None:
-    async with serving(HOME, store=Broken()) as client:
+    store = MemoryStore()
+    store.threads = Broken(store.memory)
+    async with serving(HOME, store=store) as client:
         exchange = client.request("GET", "/api/threads", headers={"origin": HOME})
         await anext(exchange)
         assert (exchange.status, exchange.headers["access-control-allow-origin"]) == (500, HOME)
@@ -114,14 +117,14 @@ async def test_even_the_answer_that_tells_of_a_bug_can_be_read() -> None:
 async def test_no_page_of_another_site_can_change_anything(site: str, method: str, path: str) -> None:
     """A form's POST needs no preflight, and where nobody is asked who they are it would be obeyed."""
     store = MemoryStore()
-    await store.create("anybody", "t", "mine")
+    await store.threads.create("anybody", "t", "mine")
     async with serving(HOME, store=store) as client:
         headers = {"origin": OTHER, "sec-fetch-site": site, "content-type": "text/plain"}
         answer = await client.request(method, path, BODY | {"title": "theirs"}, headers).whole()
         assert (answer.status, answer.json["code"]) == (403, "foreign_page")
-        (thread,) = (await store.threads("anybody", cursor=None, limit=9)).threads
+        (thread,) = (await store.threads.page("anybody", cursor=None, limit=9)).threads
         assert thread.title == "mine"
-        assert await store.load("anybody", "t") == ()
+        assert await store.threads.load("anybody", "t") == ()
 
 
 @pytest.mark.parametrize(

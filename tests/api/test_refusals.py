@@ -11,6 +11,7 @@ from c1fn.errors import Busy, ModelBusy, ModelUnavailable, TooManyAtOnce
 from c1fn.events import Delta
 from c1fn.stores import Opened
 from c1fn.stores.memory import MemoryStore
+from c1fn.stores.memory.turns import MemoryTurns
 from c1fn.telemetry.log import Origin, RefusedLine, TurnLine, pseudonym, to_nobody
 from c1fn.turn import Ask
 from c1fn.wires.c1 import error_card
@@ -123,16 +124,19 @@ async def test_what_a_refusal_leaves_for_later_is_done_before_the_end() -> None:
     """A platform freezes the process then: a lock that is not given back stands until its lease ends."""
     gate, settling = asyncio.Event(), asyncio.Event()
 
-    class Full(MemoryStore):
+    class Full(MemoryTurns):
         async def open(self, ask: Ask, *, history: int) -> Opened:
             del ask, history
             raise TooManyAtOnce
 
+    class Settling(MemoryStore):
         async def settle(self) -> None:
             settling.set()
             await gate.wait()
 
-    chat = Chat(Full(), ScriptedModel(), Tools(), LIMITS, to_nobody)
+    store = Settling()
+    store.turns = Full(store.memory, asyncio.sleep, lambda: "attempt")
+    chat = Chat(store, ScriptedModel(), Tools(), LIMITS, to_nobody)
     async with client_of(build_app(lambda: chat, max_body=10_000)) as client:
         exchange = client.request("POST", "/api/chat", body())
         assert exchange.task

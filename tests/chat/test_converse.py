@@ -25,14 +25,15 @@ from c1fn.errors import (
     OutOfTime,
     StoreUnavailable,
     TooManyRounds,
-    TurnsUsedUp,
 )
 from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, ModelEvent, Working
 from c1fn.models import ToolSpec
 from c1fn.stores import Claim, Opened
 from c1fn.stores.memory import MemoryStore
+from c1fn.stores.memory.turns import MemoryTurns
 from c1fn.telemetry.log import Line, Origin, TurnLine, pseudonym
 from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage
+from tests.altered import altered
 from tests.scripted import LIMITS, STOP, ScriptedModel, Step, says
 
 
@@ -74,7 +75,7 @@ class Scene:
     pulse: Pulse
 
     async def turn(self, number: int = 1) -> Turn:
-        return (await self.store.load("o", "t"))[number - 1]
+        return (await self.store.threads.load("o", "t"))[number - 1]
 
 
 Stage = Callable[..., Scene]
@@ -222,7 +223,7 @@ async def test_the_retry_of_a_failed_turn_runs_again(stage: Stage) -> None:
     scene = stage([AnswerCut()], says("well"))
     await heard(await scene.chat.begin(ask()))
     assert text(await heard(await scene.chat.begin(ask()))) == "well"
-    assert [turn.state for turn in await scene.store.load("o", "t")] == [State.DONE]
+    assert [turn.state for turn in await scene.store.threads.load("o", "t")] == [State.DONE]
 
 
 async def test_a_bug_is_stored_and_told_and_then_raised(stage: Stage) -> None:
@@ -302,7 +303,7 @@ async def test_a_stop_keeps_what_was_said_and_closes_the_model(stage: Stage) -> 
     scene = stage([Delta("a"), asyncio.Event()])
     reply = await scene.chat.begin(ask())
     await reply.take(60)
-    assert await scene.store.stop("o", "t", "r1")
+    assert await scene.store.turns.stop("o", "t", "r1")
     scene.pulse.beat()
     assert await heard(reply) == [Finished(State.STOPPED)]
     assert ((await scene.turn()).state, (await scene.turn()).answer) == (State.STOPPED, "a")
@@ -313,7 +314,7 @@ async def test_a_deleted_thread_ends_its_turn_and_stays_deleted(stage: Stage) ->
     scene = stage([Delta("a"), asyncio.Event()])
     reply = await scene.chat.begin(ask())
     await reply.take(60)
-    await scene.store.delete("o", "t")
+    await scene.store.threads.delete("o", "t")
     scene.pulse.beat()
     (told,) = await heard(reply)
     assert isinstance(told, Failed)
@@ -347,7 +348,7 @@ async def test_a_stop_that_meets_the_deadline_is_no_bug() -> None:
     chat = Chat(store, model, Tools(), LIMITS, lambda _: None, sleep=pulse)
     reply = await chat.begin(ask(), seconds=0.01)
     await model.closing.wait()
-    await store.stop("o", "t", "r1")
+    await store.turns.stop("o", "t", "r1")
     await pulse.asleep.acquire()
     pulse.beat()
     await asyncio.sleep(0)  # the beat hears of the stop
@@ -402,8 +403,8 @@ async def test_nothing_begins_while_the_process_ends(stage: Stage) -> None:
         await scene.chat.begin(ask())
 
 
-class Unwell(MemoryStore):
-    """A memory store whose writes fail when told to."""
+class Unwell(MemoryTurns):
+    """Turns in memory, whose writes fail when told to."""
 
     fails: frozenset[str] = frozenset()
 
@@ -419,16 +420,16 @@ class Unwell(MemoryStore):
 
 
 async def test_what_could_not_be_stored_is_never_called_finished(stage: Stage) -> None:
-    store = Unwell()
-    store.fails = frozenset({"commit"})
+    store, turns = altered(Unwell)
+    turns.fails = frozenset({"commit"})
     told = (await heard(await stage(says("a"), store=store).chat.begin(ask())))[-1]
     assert isinstance(told, Failed)
     assert type(told.error) is StoreUnavailable
 
 
 async def test_a_renewal_that_fails_does_not_end_the_turn(stage: Stage) -> None:
-    store, gate = Unwell(), asyncio.Event()
-    store.fails = frozenset({"renew"})
+    (store, turns), gate = altered(Unwell), asyncio.Event()
+    turns.fails = frozenset({"renew"})
     scene = stage([Delta("a"), gate, *says("b")], store=store)
     reply = await scene.chat.begin(ask())
     await reply.take(60)
@@ -440,11 +441,11 @@ async def test_a_renewal_that_fails_does_not_end_the_turn(stage: Stage) -> None:
 
 
 async def test_a_bug_in_a_renewal_ends_the_turn_and_is_raised(stage: Stage) -> None:
-    class Broken(MemoryStore):
+    class Broken(MemoryTurns):
         async def renew(self, claim: Claim, said: str) -> bool:
             raise ZeroDivisionError(claim, said)
 
-    scene = stage([Delta("a"), asyncio.Event()], store=Broken())
+    scene = stage([Delta("a"), asyncio.Event()], store=altered(Broken)[0])
     reply = await scene.chat.begin(ask())
     await reply.take(60)
     scene.pulse.beat()
@@ -454,66 +455,6 @@ async def test_a_bug_in_a_renewal_ends_the_turn_and_is_raised(stage: Stage) -> N
     with pytest.raises(ZeroDivisionError):
         await reply.over()
     assert (await scene.turn()).state is State.FAILED
-
-
-class Counting(MemoryStore):
-    """A memory store that counts a turn, or refuses it, when its gate is opened."""
-
-    def __init__(self, refusal: Exception | None = None) -> None:
-        super().__init__()
-        self.counting, self.gate, self.refusal = asyncio.Event(), asyncio.Event(), refusal
-
-    async def admit(self, claim: Claim) -> None:
-        await super().admit(claim)
-        self.counting.set()
-        await self.gate.wait()
-        if self.refusal:
-            raise self.refusal
-
-
-async def test_the_model_is_asked_while_the_turn_is_counted_and_nothing_is_said_before(stage: Stage) -> None:
-    store, begun = Counting(), asyncio.Event()
-    begun.set()
-    scene = stage([begun, Delta("a"), *says("b")], store=store)
-    reply = await scene.chat.begin(ask())
-    await store.counting.wait()
-    for _ in range(9):
-        await asyncio.sleep(0)
-    assert len(scene.model.asked) == 1
-    assert (await scene.turn()).answer == ""
-    assert reply._events == []
-    store.gate.set()
-    assert await heard(reply) == [Delta("a"), Delta("b"), Finished(State.DONE)]
-
-
-@pytest.mark.parametrize("script", [says("a"), [Called(CALLS), Ended("tool_calls", Usage(1, 1))]])
-async def test_a_turn_too_many_says_nothing_runs_no_tool_and_is_kept_as_failed(
-    stage: Stage, script: list[Step]
-) -> None:
-    store = Counting(TurnsUsedUp(retry_after=7))
-    store.gate.set()
-    scene = stage(script, store=store)
-    (told,) = await heard(await scene.chat.begin(ask()))
-    assert isinstance(told, Failed)
-    assert (type(told.error), told.error.retry_after) == (TurnsUsedUp, 7)
-    turn = await scene.turn()
-    assert (turn.state, turn.error, turn.reply) == (State.FAILED, "turns_used_up", ())
-    assert turn.usage.tokens > 0
-    store.refusal = None
-    assert (await heard(await scene.chat.begin(ask())))[-1] != told
-
-
-async def test_a_model_that_fails_at_once_is_told_when_the_turn_is_counted(stage: Stage) -> None:
-    """And a bug of the count is raised, whatever the model did."""
-    store = Counting(ZeroDivisionError())
-    reply = await stage([AnswerCut()], store=store).chat.begin(ask())
-    await store.counting.wait()
-    store.gate.set()
-    (told,) = await reply.take(60)
-    assert isinstance(told, Failed)
-    assert type(told.error) is Internal
-    with pytest.raises(ZeroDivisionError):
-        await reply.over()
 
 
 @pytest.mark.parametrize(
@@ -534,13 +475,14 @@ async def test_tokens_are_estimated_where_the_model_does_not_tell(
     assert (await scene.turn()).usage == usage
 
 
-class Slow(MemoryStore):
-    """A memory store whose commit waits for a gate, or fails as no store should."""
+class Slow(MemoryTurns):
+    """Turns in memory, whose commit waits for a gate, or fails as no store should."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    bug: Exception | None = None
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
         self.committing, self.gate = asyncio.Event(), asyncio.Event()
-        self.bug: Exception | None = None
 
     async def commit(self, claim: Claim, turn: Turn) -> None:
         self.committing.set()
@@ -551,21 +493,21 @@ class Slow(MemoryStore):
 
 
 async def test_an_end_of_the_process_during_the_commit_waits_for_the_stores_word(stage: Stage) -> None:
-    store = Slow()
+    store, turns = altered(Slow)
     reply = await stage(says("a"), store=store).chat.begin(ask())
-    await store.committing.wait()
+    await turns.committing.wait()
     assert reply._turn  # the task that drain cancels
     reply._turn.cancel()
     await asyncio.sleep(0)
-    store.gate.set()
+    turns.gate.set()
     assert await heard(reply) == [Delta("a"), Finished(State.DONE)]
-    assert (await store.load("o", "t"))[0].state is State.DONE
+    assert (await store.threads.load("o", "t"))[0].state is State.DONE
 
 
 async def test_a_bug_of_the_store_is_told_and_then_raised(stage: Stage) -> None:
-    store = Slow()
-    store.bug = ZeroDivisionError()
-    store.gate.set()
+    store, turns = altered(Slow)
+    turns.bug = ZeroDivisionError()
+    turns.gate.set()
     reply = await stage(says("a"), store=store).chat.begin(ask())
     events: list[Event] = []
     while not reply.ended:
@@ -576,14 +518,14 @@ async def test_a_bug_of_the_store_is_told_and_then_raised(stage: Stage) -> None:
         await reply.over()
 
 
-class Unreadable(MemoryStore):
+class Unreadable(MemoryTurns):
     async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
         yield f"{owner}{thread_id}{response_id}"
         raise ZeroDivisionError
 
 
 async def test_a_follower_is_told_of_a_bug_and_then_it_is_raised(stage: Stage) -> None:
-    reply = await stage(says("a"), store=Unreadable()).chat.follow("o", "t", "r1")
+    reply = await stage(says("a"), store=altered(Unreadable)[0]).chat.follow("o", "t", "r1")
     events: list[Event] = []
     while not reply.ended:
         events += await reply.take(60)
@@ -682,7 +624,7 @@ async def test_times_run_from_the_request_and_tell_the_store_from_the_model() ->
     """By a clock that moves on by a second whenever the store or the model does something."""
     now = [0.0]
 
-    class Slow(MemoryStore):
+    class Slow(MemoryTurns):
         async def open(self, ask: Ask, *, history: int) -> Opened:
             now[0] += 1
             return await super().open(ask, history=history)
@@ -702,7 +644,7 @@ async def test_times_run_from_the_request_and_tell_the_store_from_the_model() ->
 
     lines: list[Line] = []
     model = Pondering([Called(CALLS), Ended("tool_calls", Usage(1, 1))], says("a"))
-    chat = Chat(Slow(), model, Tools([add]), LIMITS, lines.append, clock=lambda: now[0])
+    chat = Chat(altered(Slow)[0], model, Tools([add]), LIMITS, lines.append, clock=lambda: now[0])
     await heard(await chat.begin(ask()))
     await chat.aclose(grace=0)
     (line,) = lines

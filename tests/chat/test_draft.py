@@ -1,6 +1,5 @@
 """The books of a turn: what is kept of it wherever it is cut."""
 
-import asyncio
 import json
 from dataclasses import asdict
 
@@ -20,9 +19,7 @@ RESULT = Message("tool", "2", tool_call_id="c1")
 @pytest.fixture
 async def draft() -> Draft:
     ask = Ask("owner", "t", "r", Message("user", "hi"))
-    counted = asyncio.get_running_loop().create_future()
-    counted.set_result(None)
-    return Draft(Claim(ask, 3, "attempt", 7.0, ()), LOCAL, Watch(lambda: 1.0), counted)
+    return Draft(Claim(ask, 3, "attempt", 7.0, ()), LOCAL, Watch(lambda: 1.0))
 
 
 async def test_a_turn_cut_in_a_round_keeps_the_rounds_before_and_what_was_said(draft: Draft) -> None:

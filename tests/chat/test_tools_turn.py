@@ -77,7 +77,7 @@ async def test_three_rounds_two_calls_at_once_one_stored_turn(scene: Scene) -> N
     assert [m["content"] for m in sent[3] if m["role"] == "tool"][:3] == ["met by a", "met by b", "3"]
     assert "There is no tool named 'nope'" in sent[3][7]["content"]
 
-    (turn,) = await scene.store.load("anybody", "t")
+    (turn,) = await scene.store.threads.load("anybody", "t")
     assert (turn.state, turn.answer, len(turn.reply)) == (State.DONE, "Hello", 9)
     assert await scene.ask() == "Hello"
     assert scene.upstream.calls == 4
@@ -103,7 +103,7 @@ async def test_whatever_ends_it_the_model_never_sees_a_call_without_its_result(
     """The upstream server is as strict as the real one: a dangling call would be a 400."""
     scene.upstream.queue(*ROUNDS[:answered], end, say("well"))
     assert await scene.ask()
-    assert (await scene.store.load("anybody", "t"))[0].state is State.FAILED
+    assert (await scene.store.threads.load("anybody", "t"))[0].state is State.FAILED
     assert await scene.ask("next", "r2") == "well"
     assert [m["content"] for m in scene.upstream.requests[-1].body["messages"]] == ["next"]
 

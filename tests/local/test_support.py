@@ -34,10 +34,10 @@ async def kept(owner: str = "key:alice", thread_id: str = "t", *, prompt: str = 
 
 async def keep(store: Store, owner: str, thread_id: str, prompt: str) -> None:
     """A thread with a turn that failed in its second round."""
-    claim = await store.open(Ask(owner, thread_id, "r1", Message("user", prompt)), history=0)
+    claim = await store.turns.open(Ask(owner, thread_id, "r1", Message("user", prompt)), history=0)
     assert isinstance(claim, Claim)
     turn = Turn(1, "r1", State.FAILED, claim.ask.prompt, claim.started, REPLY, Usage(10, 5), "answer_cut")
-    await store.commit(claim, turn)
+    await store.turns.commit(claim, turn)
 
 
 async def test_a_thread_is_shown_without_its_words() -> None:
@@ -87,7 +87,7 @@ async def test_another_owners_thread_is_not_found() -> None:
 async def test_every_thread_of_an_owner_is_listed_page_by_page() -> None:
     store = await kept("key:bob")
     for number in range(support.PAGE * 2 + 1):
-        await store.create("key:alice", f"t{number}", "planted")
+        await store.threads.create("key:alice", f"t{number}", "planted")
     found = [thread.id async for thread in support.every(store, "key:alice")]
     assert len(found) == len(set(found)) == support.PAGE * 2 + 1
 

@@ -62,7 +62,7 @@ async def test_no_level_prints_the_secret_the_session_or_a_prompt(
     client = connect(None)
     table.create(client, "levels")
     store = DynamoStore(client, "levels")
-    await store.open(Ask("ann", "t", "r", Message("user", "planted words of a person")), history=0)
+    await store.turns.open(Ask("ann", "t", "r", Message("user", "planted words of a person")), history=0)
     await store.aclose()
     assert {TOKEN, "planted-key-of-the-model", "planted words of a person"} <= watch.secrets
     assert [secret for secret in watch.secrets if secret in caplog.text] == []

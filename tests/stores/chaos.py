@@ -115,7 +115,7 @@ class Machine:
         with self.books.lock:
             known = dict(self.books.acknowledged)
         try:
-            opened = await store.open(ask, history=HISTORY)
+            opened = await store.turns.open(ask, history=HISTORY)
         except (Busy, StoreUnavailable) as no:
             with self.books.lock:
                 self.books.told[no.code] += 1
@@ -159,7 +159,7 @@ class Machine:
             for _ in range(3):
                 await asyncio.sleep(11 / SPEED)
                 try:
-                    await store.renew(claim, attempt.text)
+                    await store.turns.renew(claim, attempt.text)
                 except (LeaseLost, StoreUnavailable):
                     break
         state = {"fails": State.FAILED, "stops": State.STOPPED}.get(fate, State.DONE)
@@ -175,7 +175,7 @@ class Machine:
         reply = (Message("assistant", attempt.text, id=claim.ask.response_id),)
         turn = Turn(claim.number, claim.ask.response_id, state, claim.ask.prompt, claim.started, reply)
         try:
-            await store.commit(claim, turn)
+            await store.turns.commit(claim, turn)
         except LeaseLost:
             ended = "lost"
         except StoreUnavailable:
@@ -316,13 +316,13 @@ class Storm:
         store = DynamoStore(connect(self.endpoint), self.table, clock=self.afterwards, sleep=self.sleep)
         for response in ("last-1", "last-2"):
             ask = Ask(OWNER, self.thread_id, response, Message("user", f"prompt of {response}"))
-            claim = await store.open(ask, history=HISTORY)
+            claim = await store.turns.open(ask, history=HISTORY)
             if not isinstance(claim, Claim):
                 raise TypeError(type(claim))
             reply = (Message("assistant", "the end", id=response),)
             turn = Turn(claim.number, response, State.DONE, ask.prompt, claim.started, reply)
-            await store.commit(claim, turn)
-        stored = await store.load(OWNER, self.thread_id)
+            await store.turns.commit(claim, turn)
+        stored = await store.threads.load(OWNER, self.thread_id)
         await store.aclose()
         return stored
 

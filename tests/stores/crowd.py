@@ -27,12 +27,11 @@ HASTE = 0.1
 async def caller(store: DynamoStore, thread_id: str) -> str:
     """What it is told that begins a turn, and lets it run."""
     try:
-        claim = await store.open(Ask(OWNER, thread_id, "r", Message("user", "hi")), history=2)
+        claim = await store.turns.open(Ask(OWNER, thread_id, "r", Message("user", "hi")), history=2)
     except OverQuota as refused:
         return refused.code
     if not isinstance(claim, Claim):
         raise TypeError(type(claim))
-    await store.admit(claim)
     return "admitted"
 
 

@@ -1,7 +1,6 @@
 """What the DynamoDB store makes of faults: each put under boto3, at a chosen call, against a real server."""
 
 import asyncio
-import json
 import socket
 import threading
 import uuid
@@ -14,16 +13,24 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError, ParamValidationError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
-from c1fn.errors import Busy, LeaseLost, NotFound, StoreUnavailable, TokensUsedUp, TurnsUsedUp
+from c1fn.errors import (
+    Busy,
+    LeaseLost,
+    NotFound,
+    StoreUnavailable,
+    TokensUsedUp,
+    TooManyAtOnce,
+    TurnsUsedUp,
+)
 from c1fn.stores import DAY, LEASE, Claim, Quota, Replay, Running
 from c1fn.stores.dynamodb import DynamoStore, connect, table
 from c1fn.stores.dynamodb.calls import ATTEMPTS, Calls
-from c1fn.stores.dynamodb.rows import Spot, turn_sk, usage_key
+from c1fn.stores.dynamodb.rows import ThreadKey, ThreadRow, turn_sk, usage_key
 from c1fn.stores.dynamodb.usage import UsageRow
 from c1fn.turn import State, Turn, Usage, for_model
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed, told
-from tests.stores.faults import reply, trouble
+from tests.stores.faults import trouble
 
 Fault = Callable[[AWSPreparedRequest], AWSResponse | None]
 
@@ -40,6 +47,11 @@ class Sky:
 
     def at(self, operation: str, *faults: Fault) -> None:
         self._faults += [(operation, fault) for fault in faults]
+
+    def clear(self) -> None:
+        """No more faults."""
+        with self._lock:
+            self._faults.clear()
 
     def lost(self, request: AWSPreparedRequest) -> AWSResponse | None:
         """It is done, and the reply does not come."""
@@ -95,6 +107,15 @@ class Machine:
         self.sky.close()
 
 
+def one_pk(machine: Machine, thread: str = "t") -> str:
+    """Where the turns of a thread of ann's are."""
+    key = ThreadKey("ann", thread)
+    item = machine.client.get_item(TableName=machine.store._calls.table, Key=key.row, ConsistentRead=True)[
+        "Item"
+    ]
+    return key.of(ThreadRow.read(item)).pk
+
+
 @pytest.fixture
 def time() -> Clockwork:
     return Clockwork()
@@ -117,38 +138,33 @@ async def other(endpoint: tuple[str, str], time: Clockwork) -> AsyncGenerator[Ma
 # ---- round trips
 
 
-async def test_one_round_trip_each(one: Machine) -> None:
-    """Opening takes three calls that go out together, committing one; the release is for later."""
-    claim = claimed(await one.store.open(ask("r1"), history=20))
-    assert sorted(one.sky.seen) == ["Query", "Query", "UpdateItem"]
+async def test_two_round_trips_before_the_model_and_one_after(one: Machine) -> None:
+    """The lock first, then what stands behind it at once; a commit is one call, the release is for later."""
+    gate = threading.Barrier(2, timeout=20)
+
+    def held(_: AWSPreparedRequest) -> None:
+        assert one.sky.seen[0] == "UpdateItem"
+        gate.wait()
+
+    one.sky.at("Query", held, held)
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    assert one.sky.seen == ["UpdateItem", "Query", "Query"]
     one.sky.seen.clear()
-    await one.store.commit(claim, answered(claim, "hi"))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
     assert one.sky.seen == ["PutItem"]
     await one.store.settle()
     assert one.sky.seen == ["PutItem", "UpdateItem"]
 
 
-async def test_calls_go_out_together(one: Machine) -> None:
-    """The three calls of an open do not wait for each other: each is held until all have been sent."""
-    gate = threading.Barrier(3, timeout=20)
-
-    def held(_: AWSPreparedRequest) -> None:
-        gate.wait()
-
-    one.sky.at("UpdateItem", held)
-    one.sky.at("Query", held, held)
-    claimed(await one.store.open(ask("r1"), history=20))
-
-
 async def test_a_young_turn_costs_nothing(one: Machine, time: Clockwork) -> None:
     """A turn of less than a second is not renewed; a longer one listens, and writes every ten seconds."""
-    claim = claimed(await one.store.open(ask("r1"), history=20))
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
     one.sky.seen.clear()
-    await one.store.renew(claim, "")
+    await one.store.turns.renew(claim, "")
     assert one.sky.seen == []
     for _ in range(20):
         time.advance(1)
-        await one.store.renew(claim, "said")
+        await one.store.turns.renew(claim, "said")
     assert one.sky.seen.count("UpdateItem") == 2
     assert one.sky.seen.count("GetItem") == 18
 
@@ -161,39 +177,39 @@ async def test_open_through_faults(one: Machine, operation: str) -> None:
     """Throttling, errors of the server, cut connections and a lost reply: the turn opens all the same."""
     one.sky.at(operation, says(400, "ThrottlingException"), says(500, "InternalServerError"))
     one.sky.at(operation, one.sky.unsent, one.sky.lost)
-    claim = claimed(await one.store.open(ask("r1"), history=20))
-    await one.store.commit(claim, answered(claim, "hi"))
-    assert len(await one.store.load("ann", "t")) == 1
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    assert len(await one.store.threads.load("ann", "t")) == 1
 
 
 async def test_commit_through_faults(one: Machine) -> None:
     """A commit whose reply was lost is sent again and known as our own."""
-    claim = claimed(await one.store.open(ask("r1"), history=20))
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
     one.sky.at("PutItem", says(503, "ServiceUnavailable"), one.sky.lost)
     turn = answered(claim, "hi")
-    await one.store.commit(claim, turn)
-    assert await one.store.load("ann", "t") == (turn,)
+    await one.store.turns.commit(claim, turn)
+    assert await one.store.threads.load("ann", "t") == (turn,)
 
 
 async def test_commit_again_through_faults(one: Machine) -> None:
     """The same for a failed turn that was run again."""
-    claim = claimed(await one.store.open(ask("r1"), history=20))
-    await one.store.commit(claim, answered(claim, state=State.FAILED))
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, state=State.FAILED))
     one.sky.at("UpdateItem", one.sky.lost, one.sky.lost)
-    again = claimed(await one.store.open(ask("r1"), history=20))
+    again = claimed(await one.store.turns.open(ask("r1"), history=20))
     one.sky.at("PutItem", one.sky.lost)
     turn = answered(again, "hi")
-    await one.store.commit(again, turn)
-    assert await one.store.load("ann", "t") == (turn,)
+    await one.store.turns.commit(again, turn)
+    assert await one.store.threads.load("ann", "t") == (turn,)
 
 
 async def test_take_over_through_lost_replies(one: Machine, other: Machine, time: Clockwork) -> None:
     """Fence and seizure may lose their replies: the dead turn is buried once, and ours is next."""
-    claimed(await one.store.open(ask("r1"), history=20))
+    claimed(await one.store.turns.open(ask("r1"), history=20))
     time.advance(LEASE)
     other.sky.at("UpdateItem", lambda _: None, other.sky.lost)
     other.sky.at("PutItem", other.sky.lost)
-    claim = claimed(await other.store.open(ask("r2"), history=20))
+    claim = claimed(await other.store.turns.open(ask("r2"), history=20))
     assert (claim.number, [turn.state for turn in claim.history]) == (2, [State.INTERRUPTED])
 
 
@@ -201,7 +217,7 @@ async def test_patience_ends(one: Machine) -> None:
     """After a bounded number of tries the store is unavailable, and says so in one sentence."""
     one.sky.at("UpdateItem", *[says(400, "ThrottlingException")] * ATTEMPTS)
     with pytest.raises(StoreUnavailable, match="work: ThrottlingException"):
-        await one.store.open(ask("r1"), history=20)
+        await one.store.turns.open(ask("r1"), history=20)
     assert one.sky.seen.count("UpdateItem") <= ATTEMPTS + 1
 
 
@@ -209,9 +225,9 @@ async def test_half_opened_is_given_back(one: Machine) -> None:
     """An open that failed halfway leaves the thread free at once, not after a lease."""
     one.sky.at("Query", *[one.sky.unsent] * 2 * ATTEMPTS)
     with pytest.raises(StoreUnavailable):
-        await one.store.open(ask("r1"), history=20)
+        await one.store.turns.open(ask("r1"), history=20)
     await one.store.settle()
-    claim = claimed(await one.store.open(ask("r2"), history=20))
+    claim = claimed(await one.store.turns.open(ask("r2"), history=20))
     assert claim.number == 1
 
 
@@ -224,53 +240,36 @@ async def test_cancelled_open_is_given_back(one: Machine) -> None:
         go.wait(20)
 
     one.sky.at("UpdateItem", slow)
-    opening = asyncio.ensure_future(one.store.open(ask("r1"), history=20))
+    opening = asyncio.ensure_future(one.store.turns.open(ask("r1"), history=20))
     await asyncio.to_thread(sent.wait, 20)
     opening.cancel()
     await asyncio.gather(opening, return_exceptions=True)
     go.set()
     await one.store.settle()
-    assert claimed(await one.store.open(ask("r2"), history=20)).number == 1
+    assert claimed(await one.store.turns.open(ask("r2"), history=20)).number == 1
 
 
 async def test_lost_release_is_healed(one: Machine, other: Machine) -> None:
     """A turn whose release never arrived is finished for everybody, and the thread is not busy."""
-    claim = claimed(await one.store.open(ask("r1"), history=20))
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
     turn = answered(claim, "hi")
-    await one.store.commit(claim, turn)
+    await one.store.turns.commit(claim, turn)
     one.sky.at("UpdateItem", *[one.sky.unsent] * ATTEMPTS)
     await one.store.settle()
-    assert await other.store.open(ask("r1"), history=20) == Replay(turn)
-    assert await other.store.load("ann", "t") == (turn,)
-    assert await other.store.stop("ann", "t", None) is False
-    assert await told(other.store.follow("ann", "t", "r1")) == ("hi", turn)
-    claim = claimed(await other.store.open(ask("r2"), history=20))
+    assert await other.store.turns.open(ask("r1"), history=20) == Replay(turn)
+    assert await other.store.threads.load("ann", "t") == (turn,)
+    assert await other.store.turns.stop("ann", "t", None) is False
+    assert await told(other.store.turns.follow("ann", "t", "r1")) == ("hi", turn)
+    claim = claimed(await other.store.turns.open(ask("r2"), history=20))
     assert (claim.number, claim.history) == (2, (turn,))
-
-
-async def test_stale_history_is_read_again(one: Machine, other: Machine) -> None:
-    """A half-price reading of the past is noticed and not given to the model."""
-    claim = claimed(await one.store.open(ask("r1"), history=20))
-    turn = answered(claim, "hi")
-    await one.store.commit(claim, turn)
-    await one.store.settle()
-
-    def stale(request: AWSPreparedRequest) -> AWSResponse | None:
-        if b'"IndexName"' in request.body:
-            other.sky.at("Query", stale)
-            return None
-        return reply(request, 200, b'{"Items": [], "Count": 0, "ScannedCount": 0}')
-
-    other.sky.at("Query", stale)
-    assert claimed(await other.store.open(ask("r2"), history=20)).history == (turn,)
 
 
 async def two_turns(machine: Machine) -> list[Turn]:
     turns = []
     for response in ("r1", "r2"):
-        claim = claimed(await machine.store.open(ask(response), history=20))
+        claim = claimed(await machine.store.turns.open(ask(response), history=20))
         turns.append(answered(claim, f"answer of {response}"))
-        await machine.store.commit(claim, turns[-1])
+        await machine.store.turns.commit(claim, turns[-1])
         await machine.store.settle()
     return turns
 
@@ -285,9 +284,9 @@ async def test_a_lock_that_comes_late(one: Machine, time: Clockwork) -> None:
     one.sky.at("UpdateItem", noted)
     turns = await two_turns(one)
     one.sky._session.send(ghosts[0])
-    assert await one.store.load("ann", "t") == tuple(turns)
+    assert await one.store.threads.load("ann", "t") == tuple(turns)
     time.advance(LEASE)
-    claim = claimed(await one.store.open(ask("r3"), history=20))
+    claim = claimed(await one.store.turns.open(ask("r3"), history=20))
     assert (claim.number, claim.history) == (3, tuple(turns))
 
 
@@ -299,7 +298,7 @@ async def test_lock_and_release_come_late(one: Machine, time: Clockwork) -> None
     for ghost in ghosts:
         one.sky._session.send(ghost)
     time.advance(LEASE)
-    claim = claimed(await one.store.open(ask("r3"), history=20))
+    claim = claimed(await one.store.turns.open(ask("r3"), history=20))
     assert (claim.number, claim.history) == (3, tuple(turns))
 
 
@@ -308,38 +307,101 @@ async def test_lock_and_seizure_come_late(one: Machine, other: Machine, time: Cl
     locks: list[AWSPreparedRequest] = []
     seizures: list[AWSPreparedRequest] = []
     one.sky.at("UpdateItem", locks.append)
-    claimed(await one.store.open(ask("r1"), history=20))
+    claimed(await one.store.turns.open(ask("r1"), history=20))
     time.advance(LEASE)
     other.sky.at("UpdateItem", lambda _: None, seizures.append)
     for response in ("r2", "r3"):
-        claim = claimed(await other.store.open(ask(response), history=20))
-        await other.store.commit(claim, answered(claim, "hi"))
+        claim = claimed(await other.store.turns.open(ask(response), history=20))
+        await other.store.turns.commit(claim, answered(claim, "hi"))
         await other.store.settle()
     for ghost in locks + seizures:
         other.sky._session.send(ghost)
     time.advance(LEASE)
-    claim = claimed(await other.store.open(ask("r4"), history=20))
+    claim = claimed(await other.store.turns.open(ask("r4"), history=20))
     assert [turn.response_id for turn in claim.history] == ["r1", "r2", "r3"]
+
+
+async def test_a_fence_whose_dead_lock_was_cancelled(
+    one: Machine, other: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """A taker that fenced an open and got no further, while that open gave up: the next turn comes after."""
+    done = threading.Event()
+
+    async def fenced() -> None:
+        taker = Machine(endpoint, time)
+        time.now += LEASE
+        taker.sky.at("UpdateItem", passed, *[taker.sky.unsent] * 2 * ATTEMPTS)
+        with pytest.raises(StoreUnavailable):
+            await taker.store.turns.open(ask("r2"), history=20)
+        await taker.close()
+        done.set()
+
+    def waits(request: AWSPreparedRequest) -> AWSResponse | None:
+        done.wait(20)
+        return one.sky.unsent(request)
+
+    await one.store.threads.create("ann", "t", "Plans")
+    one.sky.at("Query", meanwhile(fenced), waits, *[one.sky.unsent] * 2 * ATTEMPTS)
+    with pytest.raises(StoreUnavailable):
+        await one.store.turns.open(ask("r1"), history=20)
+    one.sky.clear()
+    await one.store.settle()
+    claimed(await one.store.turns.open(ask("r3"), history=20))
+    time.advance(LEASE)
+    claim = claimed(await other.store.turns.open(ask("r4"), history=20))
+    assert [turn.response_id for turn in claim.history] == ["r1", "r3"]
+    await other.store.turns.commit(claim, answered(claim, "hi"))
+    assert [turn.number for turn in await other.store.threads.load("ann", "t")] == [1, 2, 3]
+
+
+async def test_a_fence_in_a_thread_that_is_taken_back(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """The same where the open had made the thread: it goes with all that is in it, and may be asked again."""
+    done = threading.Event()
+
+    async def fenced() -> None:
+        taker = Machine(endpoint, time)
+        time.now += LEASE
+        taker.sky.at("UpdateItem", passed, *[taker.sky.unsent] * 2 * ATTEMPTS)
+        with pytest.raises(StoreUnavailable):
+            await taker.store.turns.open(ask("r2"), history=20)
+        await taker.close()
+        done.set()
+
+    def waits(request: AWSPreparedRequest) -> AWSResponse | None:
+        done.wait(20)
+        return one.sky.unsent(request)
+
+    one.sky.at("Query", meanwhile(fenced), waits, *[one.sky.unsent] * 2 * ATTEMPTS)
+    with pytest.raises(StoreUnavailable):
+        await one.store.turns.open(ask("r1"), history=20)
+    one.sky.clear()
+    await one.store.settle()
+    left = one.client.scan(TableName=endpoint[1])["Items"]
+    assert all("expires_at" in item for item in left)
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    assert (claim.number, claim.history) == (1, ())
 
 
 async def test_large_commit_through_a_lost_reply(one: Machine) -> None:
     """A turn in parts keeps its parts when its row had been written already."""
-    claim = claimed(await one.store.open(ask("r1"), history=20))
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
     turn = answered(claim, "".join(f"{i * 104_729:08x}" for i in range(60_000)))
     one.sky.at("PutItem", lambda _: None, one.sky.lost)
-    await one.store.commit(claim, turn)
-    assert await one.store.load("ann", "t") == (turn,)
+    await one.store.turns.commit(claim, turn)
+    assert await one.store.threads.load("ann", "t") == (turn,)
 
 
 async def test_the_last_lock_comes_twice(one: Machine) -> None:
     """The lock of the newest turn, delivered once more, does not even make the thread busy."""
     ghosts: list[AWSPreparedRequest] = []
     one.sky.at("UpdateItem", ghosts.append)
-    claim = claimed(await one.store.open(ask("r1"), history=20))
-    await one.store.commit(claim, answered(claim, "hi"))
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
     await one.store.settle()
     one.sky._session.send(ghosts[0])
-    assert claimed(await one.store.open(ask("r2"), history=20)).number == 2
+    assert claimed(await one.store.turns.open(ask("r2"), history=20)).number == 2
 
 
 # ---- two machines, one step in the midst of another's
@@ -359,17 +421,17 @@ async def test_zombie_commits_while_it_is_buried(
 ) -> None:
     """A late machine that commits just before its fence has answered: the taker goes on after it."""
     late = Machine(endpoint, time)
-    zombie = claimed(await late.store.open(ask("r1"), history=20))
+    zombie = claimed(await late.store.turns.open(ask("r1"), history=20))
     time.advance(LEASE)
     turn = answered(zombie, "just in time")
 
     async def commit() -> None:
         machine = Machine(endpoint, time)
-        await machine.store.commit(zombie, turn)
+        await machine.store.turns.commit(zombie, turn)
         await machine.close()
 
     one.sky.at("PutItem", meanwhile(commit))
-    claim = claimed(await one.store.open(ask("r2"), history=20))
+    claim = claimed(await one.store.turns.open(ask("r2"), history=20))
     assert (claim.number, claim.history) == (2, (turn,))
     await late.close()
 
@@ -379,51 +441,53 @@ async def test_turn_ends_while_its_thread_is_deleted(
 ) -> None:
     """A turn that ends, and another that begins, while the deletion is under way: neither comes back."""
     machine = Machine(endpoint, time)
-    first = claimed(await machine.store.open(ask("r1"), history=20))
+    first = claimed(await machine.store.turns.open(ask("r1"), history=20))
     zombies = []
 
     async def busy() -> None:
         another = Machine(endpoint, time)
-        await another.store.commit(first, answered(first, "hi"))
+        await another.store.turns.commit(first, answered(first, "hi"))
         await another.store.settle()
-        zombies.append(claimed(await another.store.open(ask("r2"), history=20)))
+        zombies.append(claimed(await another.store.turns.open(ask("r2"), history=20)))
         await another.close()
 
     one.sky.at("UpdateItem", meanwhile(busy))
-    await one.store.delete("ann", "t")
+    await one.store.threads.delete("ann", "t")
     with pytest.raises(LeaseLost):
-        await machine.store.commit(zombies[0], answered(zombies[0], "boo"))
+        await machine.store.turns.commit(zombies[0], answered(zombies[0], "boo"))
     with pytest.raises(NotFound):
-        await machine.store.load("ann", "t")
+        await machine.store.threads.load("ann", "t")
     await machine.close()
 
 
 async def test_interrupted_deletion_goes_on(one: Machine, endpoint: tuple[str, str]) -> None:
     """A deletion that broke off hides the thread at once, and goes on when it is asked for again."""
     for response in ("r1", "r2"):
-        claim = claimed(await one.store.open(ask(response), history=20))
-        await one.store.commit(claim, answered(claim, "hi"))
+        claim = claimed(await one.store.turns.open(ask(response), history=20))
+        await one.store.turns.commit(claim, answered(claim, "hi"))
     await one.store.settle()
     one.sky.at("BatchWriteItem", *[one.sky.unsent] * ATTEMPTS)
     with pytest.raises(StoreUnavailable):
-        await one.store.delete("ann", "t")
+        await one.store.threads.delete("ann", "t")
     with pytest.raises(NotFound):
-        await one.store.load("ann", "t")
-    await one.store.delete("ann", "t")
+        await one.store.threads.load("ann", "t")
+    await one.store.threads.delete("ann", "t")
     left = one.client.scan(TableName=endpoint[1])["Items"]
     assert {item.get("state", {}).get("S") for item in left if item["pk"]["S"].startswith("T#")} == {"gone"}
     with pytest.raises(NotFound):
-        await one.store.delete("ann", "t")
+        await one.store.threads.delete("ann", "t")
 
 
 async def test_broken_deletion_of_a_reused_id(one: Machine) -> None:
     """A new thread under the id of a half-deleted one begins empty, and sweeps the rest away."""
-    claim = claimed(await one.store.open(ask("r1"), history=20))
-    await one.store.commit(claim, answered(claim, "hi"))
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
     one.sky.at("BatchWriteItem", *[one.sky.unsent] * ATTEMPTS)
     with pytest.raises(StoreUnavailable):
-        await one.store.delete("ann", "t")
-    claim = claimed(await one.store.open(ask("r1", "anew"), history=20))
+        await one.store.threads.delete("ann", "t")
+    with pytest.raises(NotFound, match="deleted"):
+        await one.store.turns.open(ask("r1"), history=20)
+    claim = claimed(await one.store.turns.open(ask("r2", "anew"), history=20))
     assert (claim.number, claim.history) == (1, ())
 
 
@@ -434,14 +498,14 @@ async def test_follow_from_another_process(endpoint: tuple[str, str], time: Cloc
     """With checkpoints on, a follower in another process hears the answer grow."""
     writer = Machine(endpoint, time, checkpoints=True)
     reader = Machine(endpoint, time, checkpoints=True)
-    claim = claimed(await writer.store.open(ask("r1"), history=20))
-    await writer.store.renew(claim, "The answer ")
-    story = reader.store.follow("ann", "t", "r1")
+    claim = claimed(await writer.store.turns.open(ask("r1"), history=20))
+    await writer.store.turns.renew(claim, "The answer ")
+    story = reader.store.turns.follow("ann", "t", "r1")
     assert await anext(story) == "The answer "
-    await writer.store.renew(claim, "The answer is ")
+    await writer.store.turns.renew(claim, "The answer is ")
     assert await anext(story) == "is "
     turn = answered(claim, "The answer is 42")
-    await writer.store.commit(claim, turn)
+    await writer.store.turns.commit(claim, turn)
     assert [part async for part in story] == ["42", turn]
     await writer.close()
     await reader.close()
@@ -451,13 +515,13 @@ async def test_checkpoints_survive_a_death(endpoint: tuple[str, str], time: Cloc
     """With checkpoints on, what a dead machine had said is kept with its interrupted turn."""
     writer = Machine(endpoint, time, checkpoints=True)
     reader = Machine(endpoint, time)
-    claim = claimed(await writer.store.open(ask("r1"), history=20))
+    claim = claimed(await writer.store.turns.open(ask("r1"), history=20))
     writer.sky.at("PutItem", writer.sky.lost, *[writer.sky.unsent] * ATTEMPTS)
     with pytest.raises(StoreUnavailable):
-        await writer.store.renew(claim, "Half of ")
-    await writer.store.renew(claim, "Half of an ans")
+        await writer.store.turns.renew(claim, "Half of ")
+    await writer.store.turns.renew(claim, "Half of an ans")
     time.advance(LEASE)
-    taker = claimed(await reader.store.open(ask("r2"), history=20))
+    taker = claimed(await reader.store.turns.open(ask("r2"), history=20))
     assert [(turn.state, turn.answer) for turn in taker.history] == [(State.INTERRUPTED, "Half of an ans")]
     await writer.close()
     await reader.close()
@@ -465,18 +529,18 @@ async def test_checkpoints_survive_a_death(endpoint: tuple[str, str], time: Cloc
 
 async def test_stop_from_another_process(one: Machine, other: Machine, time: Clockwork) -> None:
     """A stop reaches the machine that runs the turn."""
-    claim = claimed(await one.store.open(ask("r1"), history=20))
-    assert await other.store.stop("ann", "t", "r1") is True
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    assert await other.store.turns.stop("ann", "t", "r1") is True
     time.advance(1)
-    assert await one.store.renew(claim, "so f") is True
+    assert await one.store.turns.renew(claim, "so f") is True
 
 
 async def test_running_elsewhere(one: Machine, other: Machine) -> None:
     """Busy and running are seen from every process."""
-    await one.store.open(ask("r1"), history=20)
-    assert await other.store.open(ask("r1"), history=20) == Running(1)
+    await one.store.turns.open(ask("r1"), history=20)
+    assert await other.store.turns.open(ask("r1"), history=20) == Running(1)
     with pytest.raises(Busy):
-        await other.store.open(ask("r2"), history=20)
+        await other.store.turns.open(ask("r2"), history=20)
 
 
 # ---- damage
@@ -497,31 +561,31 @@ async def test_damaged_turn(
 ) -> None:
     """A turn that is damaged or newer is reported as such; the thread opens, and the model never sees it."""
     for response in ("r1", "r2"):
-        claim = claimed(await one.store.open(ask(response), history=20))
-        await one.store.commit(claim, answered(claim, f"answer of {response}"))
+        claim = claimed(await one.store.turns.open(ask(response), history=20))
+        await one.store.turns.commit(claim, answered(claim, f"answer of {response}"))
     await one.store.settle()
     more = {"ExpressionAttributeNames": {"#state": "state"}} if "#state" in change else {}
     more |= {"ExpressionAttributeValues": values} if values else {}
-    key = {"pk": {"S": Spot("ann", "t").pk}, "sk": {"S": turn_sk(1)}}
+    key = {"pk": {"S": one_pk(one)}, "sk": {"S": turn_sk(1)}}
     one.client.update_item(TableName=endpoint[1], Key=key, UpdateExpression=change, **more)
-    damaged, fine = await one.store.load("ann", "t")
+    damaged, fine = await one.store.threads.load("ann", "t")
     assert (damaged.number, damaged.state, damaged.error) == (1, State.FAILED, "damaged_turn")
     assert fine.answer == "answer of r2"
-    claim = claimed(await one.store.open(ask("r3"), history=20))
+    claim = claimed(await one.store.turns.open(ask("r3"), history=20))
     assert [message.content for message in for_model(claim.history)] == ["hello", "answer of r2"]
 
 
 async def test_damaged_turn_is_not_run_again(one: Machine, endpoint: tuple[str, str]) -> None:
     """A responseId whose turn cannot be read does not reach the model again."""
-    claim = claimed(await one.store.open(ask("r1"), history=20))
-    await one.store.commit(claim, answered(claim, "hi"))
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
     await one.store.settle()
-    key = {"pk": {"S": Spot("ann", "t").pk}, "sk": {"S": turn_sk(1)}}
+    key = {"pk": {"S": one_pk(one)}, "sk": {"S": turn_sk(1)}}
     rubbish = {":x": {"B": b"\x01rubbish"}}
     one.client.update_item(
         TableName=endpoint[1], Key=key, UpdateExpression="SET body = :x", ExpressionAttributeValues=rubbish
     )
-    opened = await one.store.open(ask("r1"), history=20)
+    opened = await one.store.turns.open(ask("r1"), history=20)
     assert isinstance(opened, Replay)
     assert opened.turn.error == "damaged_turn"
 
@@ -532,31 +596,31 @@ async def test_damaged_turn_is_not_run_again(one: Machine, endpoint: tuple[str, 
 async def test_retention(endpoint: tuple[str, str], time: Clockwork) -> None:
     """What is past its time is not shown, though DynamoDB has not deleted it; an id then begins anew."""
     machine = Machine(endpoint, time, retention_days=30)
-    claim = claimed(await machine.store.open(ask("r1"), history=20))
-    await machine.store.commit(claim, answered(claim, "hi"))
+    claim = claimed(await machine.store.turns.open(ask("r1"), history=20))
+    await machine.store.turns.commit(claim, answered(claim, "hi"))
     time.advance(20 * 86_400)
-    claim = claimed(await machine.store.open(ask("r2"), history=20))
+    claim = claimed(await machine.store.turns.open(ask("r2"), history=20))
     assert (claim.number, len(claim.history)) == (2, 1)
-    await machine.store.commit(claim, answered(claim, "hi"))
+    await machine.store.turns.commit(claim, answered(claim, "hi"))
     time.advance(11 * 86_400)
-    assert [turn.number for turn in await machine.store.load("ann", "t")] == [2]
-    claim = claimed(await machine.store.open(ask("r3"), history=20))
+    assert [turn.number for turn in await machine.store.threads.load("ann", "t")] == [2]
+    claim = claimed(await machine.store.turns.open(ask("r3"), history=20))
     assert (claim.number, [turn.number for turn in claim.history]) == (3, [2])
-    await machine.store.commit(claim, answered(claim, "hi"))
+    await machine.store.turns.commit(claim, answered(claim, "hi"))
     time.advance(31 * 86_400)
-    assert (await machine.store.threads("ann", cursor=None, limit=5)).threads == ()
+    assert (await machine.store.threads.page("ann", cursor=None, limit=5)).threads == ()
     with pytest.raises(NotFound):
-        await machine.store.load("ann", "t")
-    claim = claimed(await machine.store.open(ask("r1"), history=20))
+        await machine.store.threads.load("ann", "t")
+    claim = claimed(await machine.store.turns.open(ask("r1"), history=20))
     assert (claim.number, claim.history) == (1, ())
-    await machine.store.commit(claim, answered(claim, "hi"))
+    await machine.store.turns.commit(claim, answered(claim, "hi"))
     await machine.close()
 
 
 async def test_for_ever(one: Machine, endpoint: tuple[str, str]) -> None:
     """Without a retention nothing that counts expires."""
-    claim = claimed(await one.store.open(ask("r1"), history=20))
-    await one.store.commit(claim, answered(claim, "hi"))
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
     await one.store.settle()
     items = one.client.scan(TableName=endpoint[1])["Items"]
     assert [item for item in items if "expires_at" in item] == []
@@ -579,7 +643,7 @@ async def test_refused_by_aws(one: Machine, status: int, code: str, sentence: st
     """A missing table or wrong credentials: one clear sentence, at the first try."""
     one.sky.at("GetItem", says(status, code))
     with pytest.raises(StoreUnavailable, match=sentence) as caught:
-        await one.store.load("ann", "t")
+        await one.store.threads.load("ann", "t")
     assert one.sky.seen == ["GetItem"]
     assert caught.value.__suppress_context__
 
@@ -590,7 +654,7 @@ async def test_nobody_there(aws: None) -> None:  # noqa: ARG001
         port = server.getsockname()[1]
     store = DynamoStore(connect(f"http://127.0.0.1:{port}"), "c1fn", sleep=at_once)
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
-        await store.load("ann", "t")
+        await store.threads.load("ann", "t")
     await store.aclose()
 
 
@@ -613,7 +677,7 @@ async def test_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     store = DynamoStore(connect("http://127.0.0.1:9"), "c1fn", sleep=at_once)
     with pytest.raises(StoreUnavailable, match="no AWS credentials"):
-        await store.load("ann", "t")
+        await store.threads.load("ann", "t")
     await store.aclose()
 
 
@@ -652,15 +716,13 @@ MANY = Quota(at_once=50, turns=50, tokens=1000)
 
 
 async def begin(machine: Machine, response: str, thread: str) -> Claim:
-    claim = claimed(await machine.store.open(ask(response, thread=thread), history=20))
-    await machine.store.admit(claim)
-    return claim
+    return claimed(await machine.store.turns.open(ask(response, thread=thread), history=20))
 
 
 async def say(machine: Machine, response: str, thread: str, tokens: int = 18) -> None:
     """One whole turn, released."""
     claim = await begin(machine, response, thread)
-    await machine.store.commit(claim, replace(answered(claim, "hi"), usage=Usage(tokens, 0)))
+    await machine.store.turns.commit(claim, replace(answered(claim, "hi"), usage=Usage(tokens, 0)))
     await machine.store.settle()
 
 
@@ -686,112 +748,124 @@ async def two(
         await machine.close()
 
 
-def passed(_: AWSPreparedRequest) -> None:
-    """Nothing happens at this call: it is the lock of a thread, and the count comes after it."""
-
-
 Two = Callable[[Quota], tuple[Machine, Machine]]
 
 
-async def test_counted_beside_the_model(two: Two) -> None:
-    """On a thread that has a place, an open is one round trip, and the count one write after it."""
+async def test_counted_beside_the_reads(two: Two) -> None:
+    """A turn is counted by one write, beside the reads behind its lock, and given back by one at its end."""
     one, _ = two(MANY)
     await say(one, "r1", "t")
     one.sky.seen.clear()
-    gate = threading.Barrier(4, timeout=20)
+    gate = threading.Barrier(3, timeout=20)
 
     def held(_: AWSPreparedRequest) -> None:
         gate.wait()
 
-    for operation in ("UpdateItem", "Query", "Query", "GetItem"):
+    one.sky.at("UpdateItem", passed)
+    for operation in ("UpdateItem", "Query", "Query"):
         one.sky.at(operation, held)
-    claim = claimed(await one.store.open(ask("r2"), history=20))
-    assert sorted(one.sky.seen) == ["GetItem", "Query", "Query", "UpdateItem"]
+    claim = claimed(await one.store.turns.open(ask("r2"), history=20))
+    assert sorted(one.sky.seen) == ["Query", "Query", "UpdateItem", "UpdateItem"]
+    assert (used(one).turns, list(used(one).slots or {})) == (2, [claim.attempt])
     one.sky.seen.clear()
-    await one.store.admit(claim)
-    assert one.sky.seen == ["UpdateItem"]
-    assert used(one).turns == 2
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    assert sorted(one.sky.seen) == ["PutItem", "UpdateItem", "UpdateItem"]
+    assert used(one).slots == {}
 
 
-async def test_counted_before_the_model(two: Two) -> None:
-    """On any other thread a turn is counted when it is opened: a crowd asks the model no oftener."""
-    one, _ = two(MANY)
-    for number, thread in enumerate(("t", "u", "v"), 1):
-        claim = claimed(await one.store.open(ask("r1", thread=thread), history=20))
-        assert used(one).turns == number
-        one.sky.seen.clear()
-        await one.store.admit(claim)
-        assert one.sky.seen == []
+def passed(_: AWSPreparedRequest) -> None:
+    """Nothing happens at this call: it is the lock of a thread, and the count comes after it."""
 
 
 @pytest.mark.parametrize("fault", ["lost", "unsent"])
 async def test_counted_once(two: Two, fault: str) -> None:
-    """The first count, the next of its thread and one beside it: through a lost reply, or a broken call."""
+    """The first count of an owner, and a later one, through a lost reply or a broken call."""
     one, _ = two(MANY)
-    one.sky.at("PutItem", getattr(one.sky, fault))
+    for number in (1, 2):
+        one.sky.at("UpdateItem", passed, *[getattr(one.sky, fault)] * 2)
+        claim = await begin(one, f"r{number}", "t")
+        row = used(one)
+        assert (row.turns, list(row.slots or {})) == (number, [claim.attempt])
+        await one.store.turns.commit(claim, answered(claim, "hi"))
+        one.sky.at("UpdateItem", getattr(one.sky, fault), getattr(one.sky, fault))
+        await one.store.settle()
+        assert (used(one).tokens, used(one).slots) == (18 * number, {})
+
+
+async def test_an_end_that_comes_twice(two: Two) -> None:
+    """The end of a turn, delivered once more after another has begun and ended, counts nothing."""
+    one, _ = two(MANY)
+    claim = await begin(one, "r1", "t")
+    ghosts: list[AWSPreparedRequest] = []
+    one.sky.at("UpdateItem", ghosts.append, ghosts.append)
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    await say(one, "r2", "t")
+    for ghost in ghosts:
+        one.sky._session.send(ghost)
+    assert (used(one).turns, used(one).tokens, used(one).slots) == (2, 36, {})
+
+
+async def test_a_replay_is_not_counted(two: Two) -> None:
+    """It is looked up and counted at once; the count is taken back."""
+    one, other = two(Quota(turns=2))
     await say(one, "r1", "t")
-    claim = claimed(await one.store.open(ask("r2"), history=20))
-    one.sky.at("UpdateItem", getattr(one.sky, fault))
-    await one.store.admit(claim)
-    row = used(one)
-    assert (row.turns, row.tokens, list(row.places)) == (2, 18, ["t"])
-    one.sky.at("UpdateItem", passed, getattr(one.sky, fault))
-    await begin(one, "r1", "u")
-    row = used(one)
-    assert (row.turns, row.tokens, sorted(row.places)) == (3, 18, ["t", "u"])
-
-
-async def test_the_last_turn_of_a_day(two: Two) -> None:
-    """Two that ask the model ahead race for it: one is told, before its answer may leave."""
-    one, other = two(Quota(turns=3))
-    await say(one, "r1", "a")
-    first = claimed(await one.store.open(ask("r3", thread="a"), history=20))
-    await say(other, "r2", "b")
-    second = claimed(await other.store.open(ask("r4", thread="b"), history=20))
-    await one.store.admit(first)
-    with pytest.raises(TurnsUsedUp):
-        await other.store.admit(second)
-    assert used(one).turns == 3
-
-
-async def test_the_last_tokens_of_a_day(two: Two) -> None:
-    """Two turns settle what their threads used: together it is too much, and the second is told."""
-    one, other = two(Quota(tokens=100))
-    claims = [await begin(one, "r1", "a"), await begin(other, "r2", "b")]
-    for machine, claim in zip((one, other), claims, strict=True):
-        await machine.store.commit(claim, replace(answered(claim), usage=Usage(60, 0)))
+    for machine in (one, other):
+        assert isinstance(await machine.store.turns.open(ask("r1"), history=20), Replay)
         await machine.store.settle()
-    first = claimed(await one.store.open(ask("r3", thread="a"), history=20))
-    second = claimed(await other.store.open(ask("r4", thread="b"), history=20))
-    await one.store.admit(first)
-    with pytest.raises(TokensUsedUp):
-        await other.store.admit(second)
+    assert (used(one).turns, used(one).slots) == (1, {})
+    await say(other, "r2", "t")
+    assert isinstance(await one.store.turns.open(ask("r1"), history=20), Replay)
 
 
 async def test_settled_once(two: Two, time: Clockwork, endpoint: tuple[str, str]) -> None:
-    """Two that settle the same turn in the same moment count its tokens once."""
+    """Two that find the same dead turn in the same moment count its reserve once."""
     one, _ = two(MANY)
-    await say(one, "r1", "a", tokens=60)
+    await one.store.turns.open(ask("r1", "word " * 60, thread="a"), history=20)
+    time.advance(LEASE)
 
     async def meanwhile_another() -> None:
         another = Machine(endpoint, time, quota=MANY)
         await begin(another, "r2", "b")
         await another.close()
 
-    one.sky.at("UpdateItem", passed, meanwhile(meanwhile_another))
+    one.sky.at("UpdateItem", passed, passed, meanwhile(meanwhile_another))
     await begin(one, "r3", "c")
     row = used(one)
-    assert (row.turns, row.tokens, sorted(row.places)) == (3, 60, ["b", "c"])
+    assert (row.turns, row.tokens, len(row.slots or {})) == (3, 100, 2)
 
 
-async def test_two_begin_a_day(two: Two, time: Clockwork) -> None:
+async def test_renewed_before_it_is_settled(two: Two, time: Clockwork, endpoint: tuple[str, str]) -> None:
+    """A slot whose lease was renewed in the moment in which another found it over is not given back."""
+    one, other = two(Quota(at_once=1))
+    claim = await begin(one, "r1", "a")
+    time.advance(LEASE)
+
+    async def renewed() -> None:
+        another = Machine(endpoint, time, quota=Quota(at_once=1))
+        await another.store.turns.renew(claim, "")
+        await another.close()
+
+    other.sky.at("UpdateItem", passed, passed, meanwhile(renewed))
+    with pytest.raises(TooManyAtOnce):
+        await other.store.turns.open(ask("r2", thread="b"), history=20)
+    assert list(used(one).slots or {}) == [claim.attempt]
+
+
+async def test_two_begin_a_day(two: Two, time: Clockwork, endpoint: tuple[str, str]) -> None:
     """The first two turns of a day are two, also where both saw the day before."""
-    one, other = two(MANY)
+    one, _ = two(MANY)
     await say(one, "r1", "a")
     time.advance(DAY)
-    claim = claimed(await one.store.open(ask("r2", thread="a"), history=20))
-    await begin(other, "r3", "b")
-    await one.store.admit(claim)
+
+    async def another_begins() -> None:
+        another = Machine(endpoint, time, quota=MANY)
+        await say(another, "r3", "b")
+        await another.close()
+
+    one.sky.at("UpdateItem", passed, passed, meanwhile(another_begins))
+    await begin(one, "r2", "a")
     row = used(one)
     assert (row.day, row.turns, row.tokens) == (int(time.now // DAY), 2, 18)
 
@@ -804,55 +878,63 @@ async def test_a_slow_clock_brings_no_day_back(two: Two, time: Clockwork) -> Non
     time.now -= 5
     await say(other, "r2", "a")
     with pytest.raises(TurnsUsedUp):
-        await one.store.open(ask("r3", thread="b"), history=20)
+        await one.store.turns.open(ask("r3", thread="b"), history=20)
 
 
-async def test_tokens_through_a_lost_release(two: Two) -> None:
-    """Whoever makes up for a release that never came counts its tokens too."""
-    one, other = two(MANY)
-    claim = await begin(one, "r1", "t")
-    await one.store.commit(claim, answered(claim, "hi"))
-    one.sky.at("UpdateItem", *[one.sky.unsent] * ATTEMPTS)
+async def test_a_lost_end_costs_a_place_for_a_lease(two: Two, time: Clockwork) -> None:
+    """Whose end never came is settled like a dead turn: the place is free again, and its reserve counts."""
+    one, other = two(Quota(at_once=1, tokens=1000))
+    claim = claimed(await one.store.turns.open(ask("r1", "word " * 60, thread="a"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    one.sky.at("UpdateItem", *[one.sky.unsent] * 2 * ATTEMPTS)
     await one.store.settle()
-    await say(other, "r2", "t")
-    assert used(one).tokens == 18
+    with pytest.raises(TooManyAtOnce):
+        await other.store.turns.open(ask("r2", thread="b"), history=20)
+    time.advance(LEASE)
+    await begin(other, "r2", "b")
+    assert used(one).tokens == 100
 
 
-async def test_a_limit_that_was_lowered(two: Two) -> None:
-    """Who ran more at once than is allowed now is not blocked by places of turns that are over."""
-    one, _ = two(Quota(turns=99))
-    threads = [f"t{number}" for number in range(20)]
-    for claim in [await begin(one, f"r-{thread}", thread) for thread in threads]:
-        await one.store.commit(claim, replace(answered(claim, "hi"), usage=Usage(5, 0)))
-    await one.store.settle()
-    assert len(used(one).places) == len(threads)
-    one.store._admission._quota = Quota(at_once=2)
-    await begin(one, "last", "other")
-    assert (list(used(one).places), used(one).tokens) == (["other"], 5 * len(threads))
+async def test_the_last_tokens_of_a_day(two: Two) -> None:
+    """Tokens are known when turns are over: those that run together may pass the limit, the next may not."""
+    one, other = two(Quota(tokens=100))
+    claims = [await begin(one, "r1", "a"), await begin(other, "r2", "b")]
+    for machine, claim in zip((one, other), claims, strict=True):
+        await machine.store.turns.commit(claim, replace(answered(claim), usage=Usage(60, 0)))
+        await machine.store.settle()
+    with pytest.raises(TokensUsedUp):
+        await one.store.turns.open(ask("r3", thread="a"), history=20)
+    assert used(one).tokens == 120
 
 
-async def test_a_row_that_cannot_be_read(two: Two) -> None:
-    """What an owner used may be damaged, or of a newer version: no turn begins, and it is told why."""
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"day": {"S": "today"}},
+        {"v": {"N": "99"}},
+        {"day": {"N": "20833"}, "turns": {"N": "4"}, "tokens": {"S": "many"}, "running": {"M": {}}},
+        {"day": {"N": "20833"}, "turns": {"N": "4"}, "tokens": {"N": "9"}, "places": {"M": {}}},
+    ],
+)
+async def test_a_row_that_cannot_be_read(two: Two, row: dict[str, Any]) -> None:
+    """What an owner used may be damaged, or of another version: what cannot be read counts from nothing."""
     one, _ = two(MANY)
+    one.client.put_item(TableName=one.store._calls.table, Item=usage_key("ann") | row)
     await say(one, "r1", "t")
-    row = usage_key("ann") | {"day": {"S": "today"}}
-    one.client.put_item(TableName=one.store._calls.table, Item=row)
-    with pytest.raises(StoreUnavailable, match="used today cannot be read"):
-        await one.store.open(ask("r2"), history=20)
+    assert (used(one).turns, used(one).slots) == (5 if "places" in row else 1, {})
 
 
-async def test_refused_by_no_stale_reading(two: Two) -> None:
-    """Who seems to have no turn left is looked at again, for a reading at half price may be of the past."""
-    one, _ = two(Quota(at_once=1))
-    claim = await begin(one, "r1", "a")
-    key = usage_key("ann")
-    past = one.client.get_item(TableName=one.store._calls.table, Key=key)["Item"]
-    await one.store.commit(claim, answered(claim, "hi"))
-    await one.store.settle()
-    await say(one, "r2", "b")
-    past["turns"], one_turn = {"N": "9"}, Quota(turns=9)
-    one.store._admission._quota = one_turn
-    body = json.dumps({"Item": past}).encode()
-    one.sky.at("GetItem", lambda request: reply(request, 200, body))
-    await begin(one, "r3", "a")
-    assert used(one).turns == 3
+async def test_a_slot_that_cannot_be_read_is_taken(two: Two, time: Clockwork) -> None:
+    """A slot of a newer version counts as a turn that runs."""
+    one, _ = two(Quota(at_once=2))
+    await say(one, "r1", "t")
+    one.client.update_item(
+        TableName=one.store._calls.table,
+        Key=usage_key("ann"),
+        UpdateExpression="SET running.newer = :x",
+        ExpressionAttributeValues={":x": {"M": {"shape": {"S": "new"}}}},
+    )
+    time.advance(LEASE)
+    await begin(one, "r2", "a")
+    with pytest.raises(TooManyAtOnce):
+        await one.store.turns.open(ask("r3", thread="b"), history=20)

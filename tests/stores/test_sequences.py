@@ -28,7 +28,7 @@ from tests.stores.servers import OneAtATime
 SEQUENCES = int(os.environ.get("C1FN_SEQUENCES", "20"))
 STEPS = int(os.environ.get("C1FN_STEPS", "25"))
 
-RESPONSES = st.sampled_from(["r1", "r2", "r3", "r4"])
+RESPONSES = st.sampled_from(["r1", "r2", "r3", "r4", "r5", "r6"])
 PROMPTS = st.sampled_from(["hello", "hello", "hello", "another"])
 ENDS = st.sampled_from([State.DONE, State.DONE, State.STOPPED, State.FAILED, State.INTERRUPTED])
 
@@ -87,6 +87,7 @@ class Sequences(RuleBasedStateMachine):
         self.owner = f"owner-{uuid.uuid4()}"
         self.store = self.make()
         self.model: Model | None = None
+        self.deleted: set[str] = set()
         self.claims: list[Claim] = []
 
     async def end(self, store: Store) -> None:
@@ -108,10 +109,14 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(response=RESPONSES, prompt=PROMPTS)
     def open(self, response: str, prompt: str) -> None:
+        if self.model is None and response in self.deleted:
+            with pytest.raises(NotFound):
+                self.do(self.store.turns.open(ask(response, prompt, owner=self.owner), history=3))
+            return
         self.model = self.model or Model()
         expected = self.model.open(response, prompt, self.time.now)
         try:
-            opened = self.do(self.store.open(ask(response, prompt, owner=self.owner), history=3))
+            opened = self.do(self.store.turns.open(ask(response, prompt, owner=self.owner), history=3))
         except (Busy, Mismatch) as refused:
             refusal: type[Exception] = type(refused)
             assert refusal is expected
@@ -138,7 +143,7 @@ class Sequences(RuleBasedStateMachine):
         ours = self.model is not None and self.model.run is claim
         self.time.advance(10)
         try:
-            stop = self.do(self.store.renew(claim, "so far"))
+            stop = self.do(self.store.turns.renew(claim, "so far"))
         except LeaseLost:
             assert not ours
         else:
@@ -155,7 +160,7 @@ class Sequences(RuleBasedStateMachine):
         ours = self.model is not None and self.model.run is claim
         text = f"{claim.attempt} {state}"
         try:
-            self.do(self.store.commit(claim, answered(claim, text, state=state)))
+            self.do(self.store.turns.commit(claim, answered(claim, text, state=state)))
         except LeaseLost:
             assert not ours
         else:
@@ -167,7 +172,7 @@ class Sequences(RuleBasedStateMachine):
 
     @rule(response=RESPONSES)
     def stop(self, response: str) -> None:
-        stopped = self.do(self.store.stop(self.owner, "t", response))
+        stopped = self.do(self.store.turns.stop(self.owner, "t", response))
         running = self.model and self.time.now < self.model.until and self.model.run
         assert stopped == bool(running and running.ask.response_id == response)
         if stopped and self.model:
@@ -178,7 +183,7 @@ class Sequences(RuleBasedStateMachine):
         if self.model and self.model.run and self.model.run.ask.response_id == response:
             return
         try:
-            _, turn = self.do(told(self.store.follow(self.owner, "t", response)))
+            _, turn = self.do(told(self.store.turns.follow(self.owner, "t", response)))
         except NotFound:
             assert not self.model or response not in [turn[0] for turn in self.model.turns]
         else:
@@ -190,11 +195,13 @@ class Sequences(RuleBasedStateMachine):
         if sure:
             return
         try:
-            self.do(self.store.delete(self.owner, "t"))
+            self.do(self.store.threads.delete(self.owner, "t"))
         except NotFound:
             assert self.model is None
         else:
             assert self.model
+            running = [self.model.run.ask.response_id] if self.model.run else []
+            self.deleted = {turn[0] for turn in self.model.turns} | set(running)
         self.model = None
 
     @invariant()
@@ -203,7 +210,7 @@ class Sequences(RuleBasedStateMachine):
         if not hasattr(self, "loop"):
             return
         try:
-            stored = self.do(self.store.load(self.owner, "t"))
+            stored = self.do(self.store.threads.load(self.owner, "t"))
         except NotFound:
             assert self.model is None
             return

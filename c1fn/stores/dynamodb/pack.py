@@ -24,7 +24,8 @@ INLINE = 150_000
 most 400 KB."""
 
 PROMPT_INLINE = 1_000
-"""Bytes of a packed prompt kept in the thread's row while its turn runs: that row bills each renewal."""
+"""Bytes of a packed prompt kept in the thread's row while its turn runs: that row bills each renewal. A
+longer one is written beside it as soon as the lock is ours, in parts that the lock names."""
 
 SLICE = 350_000
 """Bytes of a part: a row holds 400 KB, names included."""
@@ -173,6 +174,14 @@ class Packed:
         if "B" in value:
             return cls(bytes(value["B"]))
         return cls(token=value["M"]["token"]["S"], count=int(value["M"]["count"]["N"]))
+
+    @classmethod
+    def read_or_none(cls, value: dict[str, Any]) -> "Packed | None":
+        """The same, or None where it cannot be understood."""
+        try:
+            return cls.read(value)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return None
 
     @property
     def value(self) -> dict[str, Any]:

@@ -1,22 +1,26 @@
-"""What stands in the table, and how it becomes nouns again. Pure: no call is made here.
+"""What stands in the table, and how it becomes plain data again. Pure: no call is made here.
 
-| row        | pk                         | sk                     | holds                               |
-|------------|----------------------------|------------------------|-------------------------------------|
-| thread     | ``U#<owner>``              | ``<thread>``           | title, times, the last turn, the run|
-| turn       | ``T#<owner>#<thread>#<g>`` | ``T#0000000001``       | state, attempt, responseId, texts   |
-| part       | same                       | ``P#<token>#0001``     | a slice of a text too large for one |
-| checkpoint | same                       | ``S#<attempt>#000001`` | a piece of a running answer         |
-| usage      | ``Q#<owner>``              | ``usage``              | what an owner used today            |
+| row        | pk                         | sk                     | holds                                |
+|------------|----------------------------|------------------------|--------------------------------------|
+| thread     | ``U#<owner>``              | ``<thread>``           | title, times, newest turn, the lock  |
+| turn       | ``T#<owner>#<thread>#<g>`` | ``T#0000000001``       | state, attempt, responseId, texts    |
+| part       | same                       | ``P#<token>#0001``     | a slice of a text too large for one  |
+| checkpoint | same                       | ``S#<attempt>#000001`` | a piece of a running answer          |
+| usage      | ``Q#<owner>``              | ``usage``              | what an owner used today             |
 
-``g`` is the thread's generation: an id that is used again after a deletion starts a new one, so that
-nothing of the old thread, and no machine that still writes to it, can reach the new.
+``g`` is the thread's generation, a random number: an id that is used again starts a new one, so that nothing
+of the old thread, and no machine that still writes to it, can reach the new.
+
+Every row carries ``v``, the version of its form. A row that is damaged, or of a newer form, is read as far as
+it can be: an unknown lock counts as one that is held, an unknown text as nothing said.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 """
 
 import hashlib
+import math
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from c1fn.errors import BadField, DamagedRow
@@ -26,6 +30,9 @@ from c1fn.turn import Ask, Message, State, Thread, Turn
 
 Item = dict[str, Any]
 
+VERSION = 2
+"""The form of the rows that this code writes. Rows without ``v`` are of version 1 (c1fn 0.1.0)."""
+
 KEY_BYTES = 1000
 """Bytes of an owner or a thread id in a key; DynamoDB allows 2,048 for both and 1,024 for the second."""
 
@@ -33,7 +40,8 @@ SLOT = 900
 """Seconds within which a thread's place in its owner's list stays: moving it costs two writes."""
 
 TOMBSTONES = 86_400
-"""Seconds for which a deleted thread's rows refuse late writers: no machine runs one turn for a day."""
+"""Seconds for which a deleted thread's rows refuse late writers: no machine runs one turn for a day. By as
+much a thread's row outlives the rows of its turns."""
 
 GONE = "gone"
 """The state of a turn's row after its thread was deleted: it refuses whoever still wants to write there."""
@@ -49,6 +57,25 @@ def N(number: float) -> Item:  # noqa: N802
 
 def B(data: bytes) -> Item:  # noqa: N802
     return {"B": data}
+
+
+V = {"v": N(VERSION)}
+"""What every new row says of its form."""
+
+
+def text_of(item: Item, name: str) -> str | None:
+    """The attribute, if it is a text."""
+    value = item.get(name)
+    text = value.get("S") if isinstance(value, dict) else None
+    return text if isinstance(text, str) else None
+
+
+def number_of(item: Item, name: str) -> float | None:
+    """The attribute, if it is a number."""
+    value = item.get(name)
+    with suppress(TypeError, ValueError):
+        return float(value["N"]) if isinstance(value, dict) and "N" in value else None
+    return None
 
 
 def _escaped(name: str) -> str:
@@ -70,22 +97,26 @@ def usage_key(owner: str) -> Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Spot:
-    """One life of one thread."""
+class ThreadKey:
+    """One generation of one thread."""
 
     owner: str
     thread_id: str
     generation: int = 0
 
     @property
-    def key(self) -> Item:
-        """The key of the thread's row, the same in all its lives."""
+    def row(self) -> Item:
+        """The key of the thread's row, the same in all generations."""
         return thread_key(self.owner, self.thread_id)
 
     @property
     def pk(self) -> str:
         """Where the rows of its turns are."""
         return f"T#{_escaped(self.owner)}#{_escaped(self.thread_id)}#{self.generation}"
+
+    def of(self, row: "ThreadRow") -> "ThreadKey":
+        """The generation that the thread's row tells of."""
+        return ThreadKey(self.owner, self.thread_id, row.generation or 0)
 
 
 def turn_sk(number: int) -> str:
@@ -117,35 +148,72 @@ def names(*expressions: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """The turn that runs on a thread, as its row tells. ``replaces``: the attempt it overwrites."""
+class Retention:
+    """For how many seconds what is written is kept; 0 is for ever.
+
+    What is past its time is not shown, whether it has an ``expires_at`` or was written before there was a
+    retention: DynamoDB deletes late, and a command gives old rows their time.
+    """
+
+    seconds: float = 0
+
+    def until(self, now: float) -> int | None:
+        """When something that is written now expires."""
+        return int(now + self.seconds) if self.seconds else None
+
+    def row(self, now: float) -> int | None:
+        """When a thread's row expires that is used now: later than all that this use can write."""
+        return int(now + self.seconds + TOMBSTONES) if self.seconds else None
+
+    def oldest(self, now: float) -> float:
+        """What was used at this time or before is too old to be shown."""
+        return now - self.seconds if self.seconds else -math.inf
+
+
+def expiry(until: float | None) -> Item:
+    return {} if until is None else {"expires_at": N(int(until))}
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Who runs a turn on a thread, and until when: it stands in the thread's row, as ``run``.
+
+    ``attempt`` is the fencing token; ``until`` ends the lease. ``replaces``: the attempt of the stored turn
+    that is run again. ``followed``: somebody in another process wants to read the answer as it grows.
+    """
 
     response_id: str
     attempt: str
     until: float
     started: float
     hash: bytes
-    prompt: Packed
+    prompt: Packed | None
     replaces: str | None = None
     stop: bool = False
+    followed: bool = False
 
     @classmethod
-    def of(cls, ask: Ask, attempt: str, now: float, prompt: Packed) -> "Run":
+    def of(cls, ask: Ask, attempt: str, now: float, prompt: Packed) -> "Lock":
         return cls(ask.response_id, attempt, now + LEASE, now, prompt_hash(ask.prompt), prompt)
 
     @classmethod
-    def read(cls, value: Item) -> "Run":
-        run = value["M"]
-        return cls(
-            response_id=run["response"]["S"],
-            attempt=run["attempt"]["S"],
-            until=float(run["until"]["N"]),
-            started=float(run["started"]["N"]),
-            hash=bytes(run["hash"]["B"]),
-            prompt=Packed.read(run["prompt"]),
-            replaces=run["replaces"]["S"] if "replaces" in run else None,
-            stop="stop" in run,
-        )
+    def read(cls, value: Item) -> "Lock":
+        """Never fails: a lock that cannot be understood is held, for as long as it stands there."""
+        try:
+            run = value["M"]
+            return cls(
+                response_id=run["response"]["S"],
+                attempt=run["attempt"]["S"],
+                until=float(run["until"]["N"]),
+                started=float(run["started"]["N"]),
+                hash=bytes(run["hash"]["B"]),
+                prompt=Packed.read_or_none(run["prompt"]),
+                replaces=text_of(run, "replaces"),
+                stop="stop" in run,
+                followed="followed" in run,
+            )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            return cls("", "", math.inf, 0.0, b"", None)
 
     @property
     def value(self) -> Item:
@@ -155,8 +223,9 @@ class Run:
             "until": N(self.until),
             "started": N(self.started),
             "hash": B(self.hash),
-            "prompt": self.prompt.value,
         }
+        if self.prompt is not None:
+            run["prompt"] = self.prompt.value
         if self.replaces is not None:
             run["replaces"] = S(self.replaces)
         return {"M": run}
@@ -165,8 +234,11 @@ class Run:
 @dataclass(frozen=True, slots=True)
 class ThreadRow:
     """A thread's row. ``last`` is the attempt that wrote the turn number ``n``; both lag behind the turns
-    by one while a committed turn is not released yet. ``spent``: the tokens of all its turns that were
-    released, in all its lives. ``sweep``: its deletion is not complete.
+    by one while a committed turn is not released yet.
+
+    ``generation``: None in rows of version 1 that were never deleted. ``draft``: the attempt whose lock made
+    the row, as long as nobody else asked for the thread. ``sweep``: its deletion is not complete.
+    ``named``: a random token of the last renaming. ``context``: the tokens of its last turn.
     """
 
     id: str
@@ -175,56 +247,62 @@ class ThreadRow:
     updated: float = 0
     n: int = 0
     last: str | None = None
-    generation: int = 0
-    run: Run | None = None
+    generation: int | None = None
+    lock: Lock | None = None
+    draft: str | None = None
     gone: bool = False
     sweep: bool = False
     expires: float | None = None
     slot: int | None = None
-    spent: int = 0
+    named: str | None = None
+    context: int = 0
 
     @classmethod
     def read(cls, item: Item) -> "ThreadRow":
+        """Never fails: what cannot be understood is left out."""
+        generation, slot = number_of(item, "generation"), number_of(item, "slot")
         return cls(
             id=item["sk"]["S"],
-            title=item["title"]["S"] if "title" in item else "",
-            created=_number(item, "created"),
-            updated=_number(item, "updated"),
-            n=int(_number(item, "n")),
-            last=item["last"]["S"] if "last" in item else None,
-            generation=int(_number(item, "generation")),
-            run=Run.read(item["run"]) if "run" in item else None,
+            title=text_of(item, "title") or "",
+            created=number_of(item, "created") or 0.0,
+            updated=number_of(item, "updated") or 0.0,
+            n=int(number_of(item, "n") or 0),
+            last=text_of(item, "last"),
+            generation=None if generation is None else int(generation),
+            lock=Lock.read(item["run"]) if "run" in item else None,
+            draft=text_of(item, "draft"),
             gone="gone" in item,
             sweep="sweep" in item,
-            expires=_number(item, "expires_at") if "expires_at" in item else None,
-            slot=int(_number(item, "slot")) if "slot" in item else None,
-            spent=int(_number(item, "spent")),
+            expires=number_of(item, "expires_at"),
+            slot=None if slot is None else int(slot),
+            named=text_of(item, "named"),
+            context=int(number_of(item, "context") or 0),
         )
 
-    def is_there(self, now: float) -> bool:
+    def is_there(self, now: float, retention: Retention) -> bool:
         """Whether people may see it: DynamoDB takes days to delete what has expired."""
-        return not self.gone and (self.expires is None or self.expires > now)
+        expired = self.expires is not None and self.expires <= now
+        return not (self.gone or expired or self.updated <= retention.oldest(now))
 
     @property
     def running_number(self) -> int:
         """The number of the turn that runs: the next one, or the newest one again."""
-        return self.n if self.run and self.run.replaces else self.n + 1
+        return self.n if self.lock and self.lock.replaces else self.n + 1
 
-    def alive(self, now: float) -> Run | None:
-        """The run, if its lease is not over."""
-        return self.run if self.run and self.run.until > now else None
+    def alive(self, now: float) -> Lock | None:
+        """The lock, if its lease is not over."""
+        return self.lock if self.lock and self.lock.until > now else None
 
     def noun(self, now: float) -> Thread:
         return Thread(self.id, self.title, self.created, self.updated, self.alive(now) is not None)
 
 
-def _number(item: Item, name: str) -> float:
-    return float(item[name]["N"]) if name in item else 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class TurnRow:
-    """A turn's row, its texts still packed. ``state`` is None where the row cannot be understood."""
+    """A turn's row, its texts still packed. ``state`` is None where the row cannot be understood.
+
+    ``saved``: a random token of the last revision.
+    """
 
     number: int
     response_id: str
@@ -235,27 +313,31 @@ class TurnRow:
     body: Packed
     revised: Packed | None = None
     error: str | None = None
+    saved: str | None = None
+    expires: float | None = None
 
     @classmethod
     def read(cls, item: Item) -> "TurnRow":
         """Never fails: a row that is damaged or newer than this version is read as far as it can be."""
-        number = int(item["sk"]["S"][2:])
+        number, started = int(item["sk"]["S"][2:]), number_of(item, "started") or 0.0
+        expires = number_of(item, "expires_at")
         try:
             return cls(
                 number=number,
                 response_id=item["response"]["S"],
                 attempt=item["attempt"]["S"],
                 state=State(item["state"]["S"]),
-                started=_number(item, "started"),
+                started=started,
                 hash=bytes(item["hash"]["B"]),
                 body=Packed.read(item["body"]),
-                revised=Packed.read(item["revised"]) if "revised" in item else None,
-                error=item["error"]["S"] if "error" in item else None,
+                revised=Packed.read_or_none(item["revised"]) if "revised" in item else None,
+                error=text_of(item, "error"),
+                saved=text_of(item, "saved"),
+                expires=expires,
             )
-        except (KeyError, TypeError, ValueError):
-            response = item.get("response", {}).get("S", "")
-            attempt = item.get("attempt", {}).get("S", "")
-            return cls(number, response, attempt, None, _number(item, "started"), b"", Packed())
+        except (AttributeError, KeyError, TypeError, ValueError):
+            response, attempt = text_of(item, "response") or "", text_of(item, "attempt") or ""
+            return cls(number, response, attempt, None, started, b"", Packed(), expires=expires)
 
     @property
     def value(self) -> Item:
@@ -269,7 +351,7 @@ class TurnRow:
             "hash": B(self.hash),
             "body": self.body.value,
         }
-        return row if self.error is None else row | {"error": S(self.error)}
+        return V | row | expiry(self.expires) | ({} if self.error is None else {"error": S(self.error)})
 
     @property
     def answered(self) -> bool:
@@ -301,8 +383,7 @@ class TurnRow:
 
     def same_writing(self, other: "TurnRow") -> bool:
         """Whether both are the same write: its reply was lost, and it was sent again."""
-        return replace(self, body=_mark(self.body)) == replace(other, body=_mark(other.body))
-
-
-def _mark(body: Packed) -> Packed:
-    return Packed(token=body.token, count=body.count) if body.count else body
+        ours, theirs = (
+            (row.attempt, row.state, row.error, row.body.token or row.body.data) for row in (self, other)
+        )
+        return ours == theirs

@@ -1,262 +1,160 @@
-"""The rows of turns and of their texts: read, written once on a condition, and swept away.
-
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.html
-"""
+"""A turn's way through the table: opened, renewed, committed; followed and stopped from any process."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, suppress
 
-from c1fn.errors import DamagedRow, StoreUnavailable
-from c1fn.stores.dynamodb.calls import Calls, ConditionFailed
-from c1fn.stores.dynamodb.pack import Packed, unpack_text
-from c1fn.stores.dynamodb.rows import (
-    GONE,
-    TOMBSTONES,
-    B,
-    Item,
-    N,
-    S,
-    Spot,
-    TurnRow,
-    names,
-    part_sk,
-    turn_sk,
-)
-from c1fn.stores.dynamodb.table import BY_RESPONSE
-from c1fn.turn import Turn
+from c1fn.errors import LeaseLost, StoreUnavailable
+from c1fn.stores import LEASE, Claim, Opened
+from c1fn.stores.dynamodb.access import Access
+from c1fn.stores.dynamodb.following import Following
+from c1fn.stores.dynamodb.opening import DynamoClaim, Opening
+from c1fn.stores.dynamodb.pack import Packed, pack_text, pack_turn
+from c1fn.stores.dynamodb.rows import Lock, ThreadKey, TurnRow, prompt_hash
+from c1fn.turn import Ask, Turn
 
-CHECKPOINTS = 3_600
-"""Seconds for which a piece of a running answer is kept: longer than any turn."""
+LEASE_WRITES = 10.0
+"""Seconds between two writes of a lease: two may fail before it is over."""
 
-BATCH = 25
-"""DynamoDB's own limit of one BatchWriteItem."""
+LISTENING = 0.9
+"""Seconds between two looks for a stop: one at each renewal."""
 
-PASSES = 20
-"""Sweeps over a deleted thread, and tries of one batch. Each takes what is left."""
+PATIENCE = LEASE
+"""Seconds for which a commit is tried, after its first try or the last renewal of its lease meanwhile."""
 
-_NEW = "attribute_not_exists(#sk) OR #expires_at < :now"
-_STILL = "#attempt = :attempt"
+LONGEST = 120.0
+"""Seconds for which a commit is tried at most, whatever can be renewed."""
+
+PAUSE = 1.0
+"""Seconds between two rounds of tries of a commit, at most; half of it at least."""
 
 
-class Turns:
-    """:param lifetime: seconds for which a turn is kept; 0 is for ever."""
+class DynamoTurns:
+    """``Turns`` in DynamoDB."""
 
-    def __init__(self, calls: Calls, clock: Callable[[], float], lifetime: float) -> None:
-        self._calls = calls
-        self._clock = clock
-        self._lifetime = lifetime
+    def __init__(self, access: Access, opening: Opening, following: Following, *, checkpoints: bool) -> None:
+        self._access = access
+        self._opening = opening
+        self._following = following
+        self._checkpoints = checkpoints
 
-    async def newest(self, spot: Spot, count: int, *, consistent: bool) -> list[TurnRow]:
-        """The newest turns, newest first."""
-        rows: list[TurnRow] = []
-        async for page in self._pages(spot, count, consistent=consistent, newest_first=True):
-            rows += page
-            if len(rows) >= count:
-                break
-        return rows[:count]
+    async def open(self, ask: Ask, *, history: int) -> Opened:
+        await self._access.later.settled(ask.owner, None if self._access.usage else ask.thread_id)
+        mine = self._opening.begin(ask, history)
+        opened: Opened | None = None
+        try:
+            opened = await self._opening.open(mine)
+        finally:
+            if not isinstance(opened, Claim):
+                self._access.later.do(mine.key, self._opening.undo(mine))
+        return opened
 
-    async def all(self, spot: Spot) -> list[TurnRow]:
-        """All turns, oldest first."""
-        pages = self._pages(spot, None, consistent=True, newest_first=False)
-        return [row async for page in pages for row in page]
+    async def renew(self, claim: Claim, said: str) -> bool:
+        ours = _ours(claim)
+        lease, now = ours.lease, self._access.clock()
+        if self._checkpoints and len(said) > lease.saved:
+            await self._save(ours, said)
+        if now - lease.renewed >= LEASE_WRITES:
+            lock = await self._write_lease(ours)
+            lease.heard = now
+        elif now - lease.heard >= LISTENING:
+            lock = await self._listen(ours)
+            lease.heard = now
+        else:
+            return lease.stop
+        if lock is None:
+            raise LeaseLost
+        lease.stop = lock.stop
+        return lock.stop
 
-    async def find(self, spot: Spot, response_id: str) -> int | None:
-        """The number of the turn with this responseId."""
-        answer = await self._calls(
-            "query",
-            IndexName=BY_RESPONSE,
-            ConsistentRead=True,
-            KeyConditionExpression="#pk = :pk AND #response = :response",
-            ExpressionAttributeNames=names("#pk #response"),
-            ExpressionAttributeValues={":pk": S(spot.pk), ":response": S(response_id)},
+    async def _write_lease(self, ours: DynamoClaim) -> Lock | None:
+        """Our lock with its new lease; None: it is no longer ours."""
+        now = self._access.clock()
+        lock = await self._access.threads.renew(ours.key, ours.attempt, now + LEASE)
+        if lock and self._access.usage:
+            await self._access.usage.renew(ours.ask.owner, ours.attempt, now + LEASE)
+        ours.lease.renewed = now
+        return lock
+
+    async def _listen(self, ours: DynamoClaim) -> Lock | None:
+        """Our lock, if it still is: a reading from a moment ago is believed when it says yes."""
+        for consistent in (False, True):
+            row = await self._access.threads.get(ours.key, consistent=consistent)
+            if row and not row.gone and row.lock and row.lock.attempt == ours.attempt:
+                return row.lock
+        return None
+
+    async def _save(self, ours: DynamoClaim, said: str) -> None:
+        """Keep what was said since the last checkpoint. One that fails is written again, and longer."""
+        lease = ours.lease
+        text = pack_text(said[lease.saved :])
+        await self._access.texts.add_checkpoint(ours.key, ours.attempt, lease.checkpoints, lease.saved, text)
+        lease.saved, lease.checkpoints = len(said), lease.checkpoints + 1
+
+    async def commit(self, claim: Claim, turn: Turn) -> None:
+        ours = _ours(claim)
+        row = TurnRow(
+            number=ours.number,
+            response_id=turn.response_id,
+            attempt=ours.attempt,
+            state=turn.state,
+            started=turn.started,
+            hash=prompt_hash(turn.prompt),
+            body=Packed.of(pack_turn(turn.prompt, turn.reply, turn.usage), ours.attempt),
+            error=turn.error,
         )
-        return int(answer["Items"][0]["sk"]["S"][2:]) if answer["Items"] else None
+        stands = await self._put(ours, row)
+        kept = stands.same_writing(row)
+        usage, later, tokens = self._access.usage, self._access.later, turn.usage.tokens
+        if kept:
+            later.do(ours.key, self._release(ours, tokens, self._access.clock()))
+        if usage:
+            later.do(ours.key, usage.end(ours.ask.owner, ours.attempt, tokens))
+        if not kept:
+            raise LeaseLost
 
-    async def get(self, spot: Spot, number: int) -> TurnRow | None:
-        answer = await self._calls("get_item", Key=_key(spot, turn_sk(number)), ConsistentRead=True)
-        item = answer.get("Item")
-        return TurnRow.read(item) if item and self._is_there(item) else None
+    async def _put(self, ours: DynamoClaim, row: TurnRow) -> TurnRow:
+        """Write the turn, with patience: however late it is, its condition keeps it safe."""
+        clock, waited = asyncio.get_running_loop().time, 0.0
+        began = renewed = clock()
+        while True:
+            try:
+                return await self._access.turns.put(ours.key, row, ours.replaces)
+            except StoreUnavailable:
+                passed = max(waited, clock() - began)
+                if passed >= LONGEST or passed - (renewed - began) >= PATIENCE:
+                    raise
+            pause = PAUSE * (0.5 + self._access.jitter() / 2)
+            await self._access.sleep(pause)
+            waited += pause
+            with suppress(StoreUnavailable):
+                if await self._write_lease(ours):
+                    renewed = clock()
 
-    async def find_row(self, spot: Spot, response_id: str) -> TurnRow | None:
-        number = await self.find(spot, response_id)
-        return None if number is None else await self.get(spot, number)
+    async def _release(self, ours: DynamoClaim, tokens: int, ended: float) -> None:
+        await self._access.threads.release(ours.key, ours.attempt, ours.number, tokens, ended)
+        await self._access.texts.discard(ours.key, ours.prompt)
 
-    async def put(self, spot: Spot, row: TurnRow, replaces: str | None) -> TurnRow:
-        """Write a turn: a new one, or in the place of the one that ``replaces`` wrote.
+    async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
+        """Pieces come with checkpoints on; without them the whole answer comes when it is committed."""
+        await self._access.later.settled(owner, thread_id)
+        async with aclosing(self._following.follow(owner, thread_id, response_id)) as story:
+            async for part in story:
+                yield part
 
-        :return: the row that stands there now. If it is not this writing, nothing was written.
-        """
-        await self.stow(spot, row.body)
-        condition, values = _NEW, {":now": N(self._clock())}
-        if replaces is not None:
-            condition, values = _STILL, {":attempt": S(replaces)}
-        try:
-            old = await self._calls(
-                "put_item",
-                Item=_key(spot, turn_sk(row.number)) | row.value | self._life,
-                ConditionExpression=condition,
-                ExpressionAttributeNames=names(condition),
-                ExpressionAttributeValues=values,
-                ReturnValues="ALL_OLD",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ConditionFailed as failed:
-            stands = TurnRow.read(failed.item or self._tombstone(spot.pk, turn_sk(row.number)))
-            if stands.body.token != row.body.token:
-                await self.discard(spot, row.body)
-            return stands
-        if "Attributes" in old:
-            await self._discard_texts(spot, TurnRow.read(old["Attributes"]))
-        return row
-
-    async def _discard_texts(self, spot: Spot, row: TurnRow) -> None:
-        for packed in (row.body, row.revised):
-            if packed:
-                await self.discard(spot, packed)
-
-    async def revise(self, spot: Spot, row: TurnRow, revised: Packed) -> bool:
-        """Give a turn its revision. False: the turn was written anew meanwhile."""
-        await self.stow(spot, revised)
-        try:
-            await self._calls(
-                "update_item",
-                Key=_key(spot, turn_sk(row.number)),
-                UpdateExpression="SET #revised = :revised",
-                ConditionExpression=_STILL,
-                ExpressionAttributeNames=names("#revised", _STILL),
-                ExpressionAttributeValues={":revised": revised.value, ":attempt": S(row.attempt)},
-            )
-        except ConditionFailed:
+    async def stop(self, owner: str, thread_id: str, response_id: str | None) -> bool:
+        await self._access.later.settled(owner, thread_id)
+        key, now = ThreadKey(owner, thread_id), self._access.clock()
+        thread = await self._access.threads.get(key)
+        lock = thread.alive(now) if thread and thread.is_there(now, self._access.retention) else None
+        if not thread or not lock or response_id not in (None, lock.response_id):
             return False
-        if row.revised:
-            await self.discard(spot, row.revised)
-        return True
-
-    async def noun(self, spot: Spot, row: TurnRow) -> Turn:
-        """The turn with its texts; one that cannot be read is told of as a failed turn."""
-        try:
-            body = await self.fetch(spot, row.body)
-            revised = unpack_text(await self.fetch(spot, row.revised)) if row.revised else None
-            return row.noun(body, revised)
-        except DamagedRow:
-            return row.damaged()
-
-    async def nouns(self, spot: Spot, rows: Iterable[TurnRow]) -> tuple[Turn, ...]:
-        return tuple(await asyncio.gather(*(self.noun(spot, row) for row in rows)))
-
-    # ---- texts
-
-    async def stow(self, spot: Spot, packed: Packed) -> None:
-        """Write the parts of a large text; nothing to do for a small one."""
-        items = [
-            _key(spot, part_sk(packed.token, index)) | {"data": B(piece)} | self._life
-            for index, piece in enumerate(packed.slices)
-        ]
-        await asyncio.gather(*(self._calls("put_item", Item=item) for item in items))
-
-    async def fetch(self, spot: Spot, packed: Packed) -> bytes:
-        """:raises DamagedRow: a part is missing."""
-        keys = [_key(spot, part_sk(packed.token, index)) for index in range(packed.count)]
-        reads = (self._calls("get_item", Key=key, ConsistentRead=True) for key in keys)
-        try:
-            parts = [bytes(answer["Item"]["data"]["B"]) for answer in await asyncio.gather(*reads)]
-        except KeyError:
-            raise DamagedRow("A part of a stored turn is missing.") from None
-        return packed.data if not packed.count else b"".join(parts)
-
-    async def discard(self, spot: Spot, packed: Packed) -> None:
-        """Delete the parts of a text that nothing refers to; they do no harm if this fails."""
-        keys = [_key(spot, part_sk(packed.token, index)) for index in range(packed.count)]
-        with suppress(StoreUnavailable):
-            await self._write([{"DeleteRequest": {"Key": key}} for key in keys])
-
-    async def put_checkpoint(self, spot: Spot, sk: str, at: int, text: bytes) -> None:
-        """A piece of a running answer, that begins at its character number ``at``."""
-        life = {"expires_at": N(int(self._clock()) + CHECKPOINTS)}
-        await self._calls("put_item", Item=_key(spot, sk) | {"at": N(at), "text": B(text)} | life)
-
-    async def checkpoints(self, spot: Spot, first: str, last: str) -> list[tuple[int, str]]:
-        """The pieces between two keys, each with the place where it begins."""
-        query = {
-            "ConsistentRead": True,
-            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
-            "ExpressionAttributeValues": {":pk": S(spot.pk), ":first": S(first), ":last": S(last)},
-        }
-        pages = self._calls.pages(query)
-        return [
-            (int(item["at"]["N"]), unpack_text(bytes(item["text"]["B"])))
-            async for page in pages
-            for item in page
-        ]
-
-    # ---- the end
-
-    async def sweep(self, spot: Spot, n: int) -> None:
-        """Delete what a thread of ``n`` turns has left, and close its numbers to late writers."""
-        await self._write([_put(self._tombstone(spot.pk, turn_sk(n + 1)))])
-        query = {
-            "ConsistentRead": True,
-            "KeyConditionExpression": "pk = :pk",
-            "FilterExpression": "attribute_not_exists(#state) OR #state <> :gone",
-            "ProjectionExpression": "pk, sk",
-            "ExpressionAttributeNames": names("#state"),
-            "ExpressionAttributeValues": {":pk": S(spot.pk), ":gone": S(GONE)},
-        }
-        for _ in range(PASSES):
-            left = [key async for page in self._calls.pages(query) for key in page]
-            if not left:
-                return
-            await self._write([self._ended(key) for key in left])
-        raise StoreUnavailable("The conversation is written to faster than it can be deleted.")
-
-    def _ended(self, key: Item) -> Item:
-        """The write that ends a row: a turn's number stays closed for a day, the rest just goes."""
-        pk, sk = key["pk"]["S"], key["sk"]["S"]
-        return _put(self._tombstone(pk, sk)) if sk.startswith("T#") else {"DeleteRequest": {"Key": key}}
-
-    def _tombstone(self, pk: str, sk: str) -> Item:
-        expires = N(int(self._clock()) + TOMBSTONES)
-        return {"pk": S(pk), "sk": S(sk), "state": S(GONE), "attempt": S(GONE), "expires_at": expires}
-
-    # ---- how
-
-    @property
-    def _life(self) -> Item:
-        return {"expires_at": N(int(self._clock() + self._lifetime))} if self._lifetime else {}
-
-    def _is_there(self, item: Item) -> bool:
-        """Whether a turn's row counts: not deleted, and not past the time that DynamoDB may delete late."""
-        expires = float(item["expires_at"]["N"]) if "expires_at" in item else None
-        return item.get("state") != S(GONE) and (expires is None or expires > self._clock())
-
-    async def _pages(
-        self, spot: Spot, limit: int | None, *, consistent: bool, newest_first: bool
-    ) -> AsyncGenerator[list[TurnRow], None]:
-        query = {
-            "ConsistentRead": consistent,
-            "ScanIndexForward": not newest_first,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :turn)",
-            "ExpressionAttributeValues": {":pk": S(spot.pk), ":turn": S("T#")},
-        }
-        async for page in self._calls.pages(query, limit):
-            yield [TurnRow.read(item) for item in page if self._is_there(item)]
-
-    async def _write(self, requests: list[Item]) -> None:
-        for start in range(0, len(requests), BATCH):
-            left = {self._calls.table: requests[start : start + BATCH]}
-            for attempt in range(PASSES):
-                left = (await self._calls("batch_write_item", RequestItems=left)).get("UnprocessedItems", {})
-                if not left:
-                    break
-                await self._calls.pause(attempt)
-            else:
-                raise StoreUnavailable("DynamoDB did not take all of a batch.")
+        row = await self._access.turns.get(key.of(thread), thread.running_number)
+        if row and row.attempt == lock.attempt:
+            return False
+        return await self._access.threads.ask_to_stop(key, lock.attempt)
 
 
-def _key(spot: Spot, sk: str) -> Item:
-    return {"pk": S(spot.pk), "sk": S(sk)}
-
-
-def _put(item: Item) -> Item:
-    return {"PutRequest": {"Item": item}}
+def _ours(claim: Claim) -> DynamoClaim:
+    assert isinstance(claim, DynamoClaim), "this claim is another store's"  # noqa: S101 - a bug, not weather
+    return claim

@@ -1,199 +1,268 @@
-"""What an owner used today, as one row: turns and tokens counted, and the places of turns that may still run.
+"""What an owner used today, as one row: turns and tokens counted, and a slot for each turn that runs.
 
-A turn that begins takes a *place*, under its thread's id; nothing is written here when it ends. Whether it is
-over, and what it used, stands in its thread's row, which is written then anyway: the next turn of that thread
-knows it by its own lock, a turn of another thread reads that row. It then settles the place in the same
-write that counts itself. Pure: no call is made here.
+A turn that begins takes a *slot*, under its attempt, in the write that counts it; a turn that ends gives it
+back, in the write that adds its tokens. A slot has a lease, which is renewed with the turn's own: a machine
+that dies gives it back by that, and the next turn that begins adds the slot's ``reserve`` to the tokens.
+Every write names the slot that it makes, extends or removes in its condition: one that is delivered twice
+changes nothing.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 """
 
 import itertools
-from collections.abc import Mapping
+import math
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from c1fn.errors import OverQuota, StoreUnavailable
-from c1fn.stores import DAY, Quota
-from c1fn.stores.dynamodb.rows import Item, N, S, ThreadRow, usage_key
+from c1fn.stores import DAY, LEASE, Quota
+from c1fn.stores.dynamodb.calls import Calls, ConditionFailed
+from c1fn.stores.dynamodb.rows import Item, N, V, expiry, names, number_of, usage_key
 
 KEPT = 2 * DAY
 """Seconds for which the row is kept after its last turn: its day's counts must outlive that day."""
 
-SETTLED = 80
-"""Places that one write settles, at most: an expression of DynamoDB's has room for about a hundred."""
+ROUNDS = 16
+"""Writes of one turn that others may get ahead of."""
+
+_MINE = "attribute_exists(#running.#mine)"
+
+SETTLED = 40
+"""Slots that one write settles, at most: an expression of DynamoDB's has room for about a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A turn that was counted and may still run. ``spent``: its thread's tokens before it. ``reserve``: the
-    tokens of what the model was asked, which count if the turn dies without telling.
-    """
+class Slot:
+    """A turn that may still run. ``reserve``: the tokens of what the model was asked."""
 
-    attempt: str
-    spent: int
+    until: float
     reserve: int
 
     @classmethod
-    def read(cls, value: Item) -> "Place":
-        place = value["M"]
-        return cls(place["attempt"]["S"], int(place["spent"]["N"]), int(place["reserve"]["N"]))
-
-    @property
-    def value(self) -> Item:
-        return {"M": {"attempt": S(self.attempt), "spent": N(self.spent), "reserve": N(self.reserve)}}
-
-    def used(self, thread: ThreadRow) -> int:
-        """The tokens that the turn took, told by its thread's row when it is over. A turn that never released
-        its thread, because its machine died or the thread was deleted, took its reserve at least.
-        """
-        told = max(0, thread.spent - self.spent)
-        return told if thread.last == self.attempt else told + self.reserve
+    def read(cls, value: Item) -> "Slot":
+        """Never fails: a slot that cannot be understood is taken."""
+        slot = value.get("M", {})
+        until = number_of(slot, "until")
+        return cls(math.inf if until is None else until, int(number_of(slot, "reserve") or 0))
 
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """``day`` is the number of the day that ``turns`` and ``tokens`` are of, since 1970."""
+    """``day`` is the number of the day that ``turns`` and ``tokens`` are of, since 1970; None: it cannot be
+    read, or is not there. ``slots`` is None in rows of version 1.
+    """
 
-    day: int
+    day: int | None = None
     turns: int = 0
     tokens: int = 0
-    places: dict[str, Place] = field(default_factory=dict)
+    slots: dict[str, Slot] | None = None
+    raw_day: Item | None = None
 
     @classmethod
     def read(cls, item: Item) -> "UsageRow":
-        """:raises StoreUnavailable: it is damaged, or of a newer version."""
-        try:
-            places = {thread_id: Place.read(value) for thread_id, value in item["places"]["M"].items()}
-            return cls(int(item["day"]["N"]), int(item["turns"]["N"]), int(item["tokens"]["N"]), places)
-        except (KeyError, TypeError, ValueError):
-            raise StoreUnavailable("The row of what this caller used today cannot be read.") from None
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A turn that is to be counted: it holds the lock of its thread, whose row was ``thread`` before."""
-
-    owner: str
-    thread: ThreadRow
-    attempt: str
-    reserve: int
-
-    @property
-    def place(self) -> Place:
-        return Place(self.attempt, self.thread.spent, self.reserve)
-
-
-Known = dict[tuple[str, str], ThreadRow]
-"""The rows of threads, by thread and by the attempt whose place they were read for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """An entry, counted on top of a row (None: the owner has none yet). A day never goes back, whatever the
-    clocks of machines say.
-    """
-
-    row: UsageRow | None
-    entry: Entry
-    now: float
-    turns: int
-    tokens: int
-    places: int
-    mine: Place | None
-    over: Mapping[str, Place]
-
-    @classmethod
-    def of(cls, row: UsageRow | None, entry: Entry, known: Known, now: float) -> "Count":
-        """:param known: what was read of other places' threads. Unknown ones are taken to run."""
-        places = dict(row.places) if row else {}
-        mine = places.pop(entry.thread.id, None)
-        found = {at: known.get((at, place.attempt)) for at, place in places.items()}
-        ended = ((at, thread) for at, thread in found.items() if thread and not thread.alive(now))
-        over = dict(itertools.islice(ended, SETTLED))
-        settled = sum(places[at].used(thread) for at, thread in over.items())
-        settled += mine.used(entry.thread) if mine else 0
-        today = row is not None and row.day >= now // DAY
+        """Never fails: what cannot be read counts from nothing, on a day that is over."""
+        day, turns, tokens = (number_of(item, name) for name in ("day", "turns", "tokens"))
+        slots = item.get("running", {}).get("M")
+        whole = day is not None and turns is not None and tokens is not None
         return cls(
-            row=row,
-            entry=entry,
-            now=now,
-            turns=row.turns if row and today else 0,
-            tokens=settled + (row.tokens if row and today else 0),
-            places=len(places) - len(over),
-            mine=mine,
-            over={at: places[at] for at in over},
+            day=int(day) if whole and day is not None else None,
+            turns=int(turns or 0),
+            tokens=int(tokens or 0),
+            slots=None if slots is None else {attempt: Slot.read(slot) for attempt, slot in slots.items()},
+            raw_day=item.get("day"),
         )
 
-    @property
-    def is_made(self) -> bool:
-        """Whether the entry stands there already: its write was made, and only the reply was lost."""
-        return self.mine is not None and self.mine.attempt == self.entry.attempt
+    def over(self, now: float) -> dict[str, Slot]:
+        """Slots whose lease is over."""
+        ended = ((attempt, slot) for attempt, slot in (self.slots or {}).items() if slot.until <= now)
+        return dict(itertools.islice(ended, SETTLED))
 
-    def refusal(self, quota: Quota) -> OverQuota | None:
-        """Why the entry may not begin."""
-        return quota.refusal(turns=self.turns, tokens=self.tokens, running=self.places, now=self.now)
 
-    def write(self, quota: Quota) -> tuple[str, dict[str, Any]]:
-        """The call that counts the entry, on condition that the quota allows it at that moment."""
-        return self._first() if self.row is None else self._next(self.row, quota)
+@dataclass(slots=True)
+class _Write:
+    """An UpdateItem of the row, put together."""
 
-    @property
-    def _expires(self) -> Item:
-        return N(int(self.now) + KEPT)
+    sets: list[str] = field(default_factory=list)
+    removes: list[str] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    values: dict[str, Item] = field(default_factory=dict)
 
-    def _first(self) -> tuple[str, dict[str, Any]]:
-        item = usage_key(self.entry.owner) | {
-            "day": N(int(self.now // DAY)),
-            "turns": N(1),
-            "tokens": N(self.tokens),
-            "places": {"M": {self.entry.thread.id: self.entry.place.value}},
-            "expires_at": self._expires,
-        }
-        return "put_item", {"Item": item, "ConditionExpression": "attribute_not_exists(pk)"}
-
-    def _next(self, row: UsageRow, quota: Quota) -> tuple[str, dict[str, Any]]:
-        same_day = row.day >= self.now // DAY
-        names = {"#day": "day", "#turns": "turns", "#tokens": "tokens", "#expires": "expires_at"}
-        names |= {"#places": "places", "#attempt": "attempt", "#mine": self.entry.thread.id}
-        values = {":seen": N(row.day), ":one": N(1), ":place": self.entry.place.value}
-        values |= {":expires": self._expires}
-        sets, conditions = [], ["#day = :seen"]
-        if same_day:
-            sets += ["#turns = #turns + :one", "#tokens = #tokens + :settled"]
-            values[":settled"] = N(self.tokens - row.tokens)
-        else:
-            sets += ["#day = :today", "#turns = :one", "#tokens = :settled"]
-            values |= {":today": N(int(self.now // DAY)), ":settled": N(self.tokens)}
-        if same_day and quota.turns:
-            conditions.append("#turns < :turns")
-            values[":turns"] = N(quota.turns)
-        if same_day and quota.tokens:
-            conditions.append("#tokens < :left")
-            values[":left"] = N(quota.tokens - (self.tokens - row.tokens))
-        if quota.at_once:
-            conditions.append("size(#places) < :room")
-            values[":room"] = N(quota.at_once + len(self.over) + (self.mine is not None))
-        if self.mine:
-            conditions.append("#places.#mine.#attempt = :mine")
-            values[":mine"] = S(self.mine.attempt)
-        else:
-            conditions.append("attribute_not_exists(#places.#mine)")
-        for index, (thread_id, place) in enumerate(self.over.items()):
-            names[f"#p{index}"] = thread_id
-            values[f":p{index}"] = S(place.attempt)
-            conditions.append(f"#places.#p{index}.#attempt = :p{index}")
-        gone = ", ".join(f"#places.#p{index}" for index in range(len(self.over)))
-        sets += ["#places.#mine = :place", "#expires = :expires"]
-        return "update_item", {
-            "Key": usage_key(self.entry.owner),
-            "UpdateExpression": f"SET {', '.join(sets)}" + (f" REMOVE {gone}" if gone else ""),
-            "ConditionExpression": " AND ".join(conditions),
-            "ExpressionAttributeNames": _used(names, sets, conditions, gone),
-            "ExpressionAttributeValues": values,
+    def arguments(self, owner: str) -> dict[str, Any]:
+        update = f"SET {', '.join(self.sets)}" if self.sets else ""
+        update += f" REMOVE {', '.join(self.removes)}" if self.removes else ""
+        condition = " AND ".join(self.conditions)
+        mine = {name: stands for name, stands in names(update, condition).items() if name not in self.names}
+        return {
+            "Key": usage_key(owner),
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": mine | self.names,
+            "ExpressionAttributeValues": self.values,
+            "ReturnValues": "ALL_NEW",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
 
 
-def _used(names: dict[str, str], *parts: Any) -> dict[str, str]:
-    """Only the names that stand in the expressions: DynamoDB refuses others."""
-    text = str(parts)
-    return {name: stands for name, stands in names.items() if name in text}
+class Usage:
+    """Counts an owner's turns and holds them to the quota."""
+
+    def __init__(self, calls: Calls, clock: Callable[[], float], quota: Quota) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._quota = quota
+
+    async def begin(self, owner: str, attempt: str, reserve: int) -> None:
+        """Count a turn, once, and give it a slot.
+
+        :param reserve: the tokens that count if the turn dies without telling.
+        :raises OverQuota: its owner may not begin a turn now; nothing was counted.
+        """
+        for _ in range(ROUNDS):
+            now = self._clock()
+            try:
+                row = await self._write(owner, self._beginning(attempt, reserve, now))
+            except ConditionFailed as failed:
+                row = UsageRow.read(failed.item or {})
+                if attempt not in (row.slots or {}):
+                    await self._make_room(owner, row, now)
+                    continue
+            return await self._settle_after(owner, attempt, row, now)
+        raise StoreUnavailable("This owner's turns begin faster than they can be counted.")
+
+    async def renew(self, owner: str, attempt: str, until: float) -> None:
+        """Extend the slot's lease, if it is still there."""
+        write = _slot_write(attempt)
+        write.sets.append("#running.#mine.#until = :until")
+        write.values[":until"] = N(until)
+        with suppress(ConditionFailed):
+            await self._write(owner, write)
+
+    async def end(self, owner: str, attempt: str, tokens: int) -> None:
+        """Give the slot back, and count what the turn took."""
+        write = _slot_write(attempt)
+        write.sets.append("#tokens = #tokens + :used")
+        write.removes.append("#running.#mine")
+        write.values[":used"] = N(tokens)
+        with suppress(ConditionFailed):  # done before, or its lease was over and its reserve was counted
+            await self._write(owner, write)
+
+    async def undo(self, owner: str, attempt: str) -> None:
+        """The turn did not begin after all: it is not counted, unless another day has begun."""
+        write = _slot_write(attempt)
+        write.sets.append("#turns = #turns - :one")
+        write.removes.append("#running.#mine")
+        write.conditions.append("#running.#mine.#day = #day")
+        write.values[":one"] = N(1)
+        try:
+            await self._write(owner, write)
+        except ConditionFailed:
+            await self.end(owner, attempt, 0)
+
+    # ---- how
+
+    async def _write(self, owner: str, write: _Write) -> UsageRow:
+        answer = await self._calls("update_item", **write.arguments(owner))
+        return UsageRow.read(answer["Attributes"])
+
+    def _beginning(self, attempt: str, reserve: int, now: float) -> _Write:
+        """The write that counts a turn on a row that is as it mostly is: of today, and with room."""
+        today, quota = int(now // DAY), self._quota
+        slot = {"until": N(now + LEASE), "reserve": N(reserve), "day": N(today)}
+        write = _Write(
+            sets=["#turns = #turns + :one", "#running.#mine = :slot", "#expires_at = :expires"],
+            conditions=[
+                "#day >= :today",
+                "attribute_exists(#running)",
+                "attribute_not_exists(#running.#mine)",
+            ],
+            names={"#mine": attempt},
+            values={
+                ":one": N(1),
+                ":slot": {"M": slot},
+                ":today": N(today),
+                ":expires": N(int(now) + KEPT),
+            },
+        )
+        for condition, limit in (
+            ("#turns < :turns", quota.turns),
+            ("#tokens < :tokens", quota.tokens),
+            ("size(#running) < :at_once", quota.at_once),
+        ):
+            if limit:
+                write.conditions.append(condition)
+                write.values[f":{condition.rpartition(':')[2]}"] = N(limit)
+        return write
+
+    async def _make_room(self, owner: str, row: UsageRow, now: float) -> None:
+        """A turn could not be counted on this row: begin the row or its day, or settle what is over.
+
+        :raises OverQuota: none of these is the reason.
+        """
+        with suppress(ConditionFailed):  # somebody else did, or changed the row: look again
+            if row.day is None or row.slots is None or row.day < now // DAY:
+                await self._begin_day(owner, row, now)
+            elif row.over(now):
+                await self._settle(owner, row, now)
+            elif refusal := self._refusal(row, now):
+                raise refusal
+
+    async def _begin_day(self, owner: str, row: UsageRow, now: float) -> None:
+        """The first turn of an owner, or of a day. Slots stay, for turns run on at midnight."""
+        new = row.day is None or row.day < now // DAY
+        write = _Write(values={":none": {"M": {}}})
+        write.sets.append("#running = if_not_exists(#running, :none)")
+        write.sets.append("#places = if_not_exists(#places, :none)")  # c1fn 0.1.0 may still read the row
+        if new:
+            write.sets += [
+                "#day = :today",
+                "#turns = :zero",
+                "#tokens = :zero",
+                "#v = :v",
+                "#expires_at = :until",
+            ]
+            write.values |= {":today": N(int(now // DAY)), ":zero": N(0), ":v": V["v"]}
+            write.values |= {":until": expiry(now + KEPT)["expires_at"]}
+        if row.raw_day is None:
+            write.conditions.append("attribute_not_exists(#day)")
+        else:
+            write.conditions.append("#day = :seen")
+            write.values[":seen"] = row.raw_day
+        await self._write(owner, write)
+
+    async def _settle(self, owner: str, row: UsageRow, now: float) -> UsageRow:
+        """Give back the slots whose lease is over, and count their reserves.
+
+        :raises ConditionFailed: one of them was renewed or settled meanwhile. Nothing was changed.
+        """
+        over = row.over(now)
+        write = _Write(sets=["#tokens = #tokens + :reserves"])
+        write.values[":reserves"] = N(sum(slot.reserve for slot in over.values()))
+        for index, (attempt, slot) in enumerate(over.items()):
+            write.names[f"#s{index}"] = attempt
+            write.values[f":s{index}"] = N(slot.until)
+            write.conditions.append(f"#running.#s{index}.#until = :s{index}")
+            write.removes.append(f"#running.#s{index}")
+        return await self._write(owner, write)
+
+    async def _settle_after(self, owner: str, attempt: str, row: UsageRow, now: float) -> None:
+        """The turn is counted. If others are over that did not tell, they count first.
+
+        :raises OverQuota: with what they used there is nothing left. The turn is not counted then.
+        """
+        if not row.over(now):
+            return
+        with suppress(ConditionFailed):  # another turn settles them
+            row = await self._settle(owner, row, now)
+        refusal = self._quota.refusal(turns=0, tokens=row.tokens, running=0, now=now)
+        if refusal:
+            await self.undo(owner, attempt)
+            raise refusal
+
+    def _refusal(self, row: UsageRow, now: float) -> OverQuota | None:
+        return self._quota.refusal(turns=row.turns, tokens=row.tokens, running=len(row.slots or {}), now=now)
+
+
+def _slot_write(attempt: str) -> _Write:
+    return _Write(conditions=[_MINE], names={"#mine": attempt})

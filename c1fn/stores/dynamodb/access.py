@@ -1,0 +1,29 @@
+"""What reads and writes the table, in one hand: each kind of row on its own conditions."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from c1fn.stores.dynamodb.later import Later
+from c1fn.stores.dynamodb.rows import Retention
+from c1fn.stores.dynamodb.texts import Texts
+from c1fn.stores.dynamodb.thread_rows import ThreadRows
+from c1fn.stores.dynamodb.turn_rows import TurnRows
+from c1fn.stores.dynamodb.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """``usage``: None where nothing is counted. ``sleep`` waits seconds of ``clock``; ``jitter`` is 0 to 1;
+    ``token`` is a fresh random text at each call.
+    """
+
+    threads: ThreadRows
+    turns: TurnRows
+    texts: Texts
+    usage: Usage | None
+    later: Later
+    retention: Retention
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    jitter: Callable[[], float]
+    token: Callable[[], str]

@@ -1,0 +1,246 @@
+"""The rows of turns: read, written once on a condition, revised, and swept away.
+
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.html
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import suppress
+from dataclasses import replace
+
+from c1fn.errors import DamagedRow, StoreUnavailable
+from c1fn.stores.dynamodb.calls import Calls, ConditionFailed
+from c1fn.stores.dynamodb.pack import Packed, unpack_text
+from c1fn.stores.dynamodb.rows import (
+    GONE,
+    TOMBSTONES,
+    Item,
+    N,
+    Retention,
+    S,
+    ThreadKey,
+    TurnRow,
+    V,
+    names,
+    number_of,
+    text_of,
+    turn_sk,
+)
+from c1fn.stores.dynamodb.table import BY_RESPONSE
+from c1fn.stores.dynamodb.texts import Texts, row_key
+from c1fn.turn import Turn
+
+PASSES = 20
+"""Sweeps over a deleted thread. Each takes what is left."""
+
+TORN = 3
+"""Readings of a turn whose texts are written anew meanwhile; then it counts as damaged."""
+
+ROUNDS = 4
+"""Writes of one revision, each on what the one before it found."""
+
+_NEW = "attribute_not_exists(#sk) OR #expires_at < :now"
+_STILL = "#attempt = :attempt"
+
+
+class TurnRows:
+    def __init__(self, calls: Calls, texts: Texts, clock: Callable[[], float], retention: Retention) -> None:
+        self._calls = calls
+        self._texts = texts
+        self._clock = clock
+        self._retention = retention
+
+    async def newest(self, key: ThreadKey, count: int) -> list[TurnRow]:
+        """The newest turns, newest first."""
+        rows: list[TurnRow] = []
+        async for page in self._pages(key, count, newest_first=True):
+            rows += page
+            if len(rows) >= count:
+                break
+        return rows[:count]
+
+    async def all(self, key: ThreadKey) -> list[TurnRow]:
+        """All turns, oldest first."""
+        pages = self._pages(key, None, newest_first=False)
+        return [row async for page in pages for row in page]
+
+    async def find(self, key: ThreadKey, response_id: str) -> TurnRow | None:
+        """The turn with this responseId."""
+        rows = await asyncio.gather(
+            *(self.get(key, number) for number in await self._numbers(key, response_id))
+        )
+        return next((row for row in rows if row), None)
+
+    async def was_asked(self, key: ThreadKey, response_id: str) -> bool:
+        """Whether a turn had this responseId, also one that was deleted: its tombstone keeps that."""
+        return bool(await self._numbers(key, response_id))
+
+    async def _numbers(self, key: ThreadKey, response_id: str) -> list[int]:
+        answer = await self._calls(
+            "query",
+            IndexName=BY_RESPONSE,
+            ConsistentRead=True,
+            KeyConditionExpression="#pk = :pk AND #response = :response",
+            ExpressionAttributeNames=names("#pk #response"),
+            ExpressionAttributeValues={":pk": S(key.pk), ":response": S(response_id)},
+        )
+        return [int(item["sk"]["S"][2:]) for item in answer["Items"]]
+
+    async def get(self, key: ThreadKey, number: int) -> TurnRow | None:
+        answer = await self._calls("get_item", Key=row_key(key, turn_sk(number)), ConsistentRead=True)
+        item = answer.get("Item")
+        return TurnRow.read(item) if item and self._is_there(item) else None
+
+    async def put(self, key: ThreadKey, row: TurnRow, replaces: str | None) -> TurnRow:
+        """Write a turn: a new one, or in the place of the one that ``replaces`` wrote.
+
+        :return: the row that stands there now. If it is not this writing, nothing was written.
+        """
+        row = replace(row, expires=self._retention.until(self._clock()))
+        await self._texts.write(key, row.body, row.expires)
+        condition, values = _NEW, {":now": N(self._clock())}
+        if replaces is not None:
+            condition, values = _STILL, {":attempt": S(replaces)}
+        try:
+            old = await self._calls(
+                "put_item",
+                Item=row_key(key, turn_sk(row.number)) | row.value,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names(condition),
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_OLD",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as failed:
+            stands = TurnRow.read(failed.item or self._tombstone(key.pk, turn_sk(row.number), None))
+            if stands.body.token != row.body.token:
+                await self._texts.discard(key, row.body)
+            return stands
+        if "Attributes" in old:
+            before = TurnRow.read(old["Attributes"])
+            await self._texts.discard(key, before.body)
+            await self._texts.discard(key, before.revised)
+        return row
+
+    async def revise(self, key: ThreadKey, row: TurnRow, content: bytes, saved: str) -> bool:
+        """Give a turn its revision. False: the turn is gone, or was written anew.
+
+        :param row: as it was read. A revision that others were faster than is written after theirs.
+        :param saved: a fresh random token, that tells this revision from all others.
+        """
+        revised = Packed.of(content, saved)
+        await self._texts.write_unnamed(key, revised)
+        for _ in range(ROUNDS):
+            seen = "attribute_not_exists(#saved)" if row.saved is None else "#saved = :seen"
+            values = {} if row.saved is None else {":seen": S(row.saved)}
+            condition = f"{_STILL} AND {seen}"
+            try:
+                await self._calls(
+                    "update_item",
+                    Key=row_key(key, turn_sk(row.number)),
+                    UpdateExpression="SET #revised = :revised, #saved = :saved",
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=names("#revised #saved", condition),
+                    ExpressionAttributeValues=values
+                    | {":revised": revised.value, ":saved": S(saved), ":attempt": S(row.attempt)},
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except ConditionFailed as failed:
+                found = TurnRow.read(failed.item) if failed.item and self._is_there(failed.item) else None
+                if found is None or found.attempt != row.attempt:
+                    await self._texts.discard(key, revised)
+                    return False
+                if found.saved != saved:
+                    row = found
+                    continue
+            await self._texts.keep(key, revised, row.expires)
+            await self._texts.discard(key, row.revised)
+            return True
+        raise StoreUnavailable("The answer is saved by others all the time.")
+
+    async def noun(self, key: ThreadKey, row: TurnRow) -> Turn:
+        """The turn with its texts; one that cannot be read is told of as a failed turn.
+
+        A part may be missing because the turn is written anew meanwhile: then its row tells.
+        """
+        for _ in range(TORN):
+            try:
+                return row.noun(await self._texts.read(key, row.body), await self._revision(key, row))
+            except DamagedRow:
+                found = await self.get(key, row.number)
+                if found is None or found == row:
+                    break
+                row = found
+        with suppress(DamagedRow):
+            return row.noun(await self._texts.read(key, row.body), None)  # its revision alone is damaged
+        return row.damaged()
+
+    async def _revision(self, key: ThreadKey, row: TurnRow) -> str | None:
+        return unpack_text(await self._texts.read(key, row.revised)) if row.revised else None
+
+    async def nouns(self, key: ThreadKey, rows: Iterable[TurnRow]) -> tuple[Turn, ...]:
+        return tuple(await asyncio.gather(*(self.noun(key, row) for row in rows)))
+
+    # ---- the end
+
+    async def sweep(
+        self, key: ThreadKey, n: int, *, running: str | None = None, forget: bool = False
+    ) -> None:
+        """Delete what a thread of ``n`` turns has left, and close its numbers to late writers.
+
+        :param running: the responseId of the turn that ran.
+        :param forget: nobody was told of these turns, so their responseIds need not be known.
+        """
+        await self._texts.batch([_put(self._tombstone(key.pk, turn_sk(n + 1), running))])
+        query = {
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk",
+            "FilterExpression": "attribute_not_exists(#state) OR #state <> :gone",
+            "ProjectionExpression": "pk, sk, #response",
+            "ExpressionAttributeNames": names("#state #response"),
+            "ExpressionAttributeValues": {":pk": S(key.pk), ":gone": S(GONE)},
+        }
+        for _ in range(PASSES):
+            left = [found async for page in self._calls.pages(query) for found in page]
+            if not left:
+                return
+            await self._texts.batch([self._ended(found, forget=forget) for found in left])
+        raise StoreUnavailable("The conversation is written to faster than it can be deleted.")
+
+    def _ended(self, item: Item, *, forget: bool) -> Item:
+        """The write that ends a row: a turn's number stays closed for a day, and its responseId known; the
+        rest just goes.
+        """
+        pk, sk = item["pk"]["S"], item["sk"]["S"]
+        if sk.startswith("T#"):
+            return _put(self._tombstone(pk, sk, None if forget else text_of(item, "response")))
+        return {"DeleteRequest": {"Key": {"pk": S(pk), "sk": S(sk)}}}
+
+    def _tombstone(self, pk: str, sk: str, response_id: str | None) -> Item:
+        expires = N(int(self._clock()) + TOMBSTONES)
+        row = {"pk": S(pk), "sk": S(sk), "state": S(GONE), "attempt": S(GONE), "expires_at": expires}
+        return V | row | ({"response": S(response_id)} if response_id else {})
+
+    # ---- how
+
+    def _is_there(self, item: Item) -> bool:
+        """Whether a turn's row counts: not deleted, and not past the time that DynamoDB may delete late."""
+        expires, started, now = number_of(item, "expires_at"), number_of(item, "started"), self._clock()
+        aged = started is not None and started <= self._retention.oldest(now)
+        return item.get("state") != S(GONE) and (expires is None or expires > now) and not aged
+
+    async def _pages(
+        self, key: ThreadKey, limit: int | None, *, newest_first: bool
+    ) -> AsyncGenerator[list[TurnRow], None]:
+        query = {
+            "ConsistentRead": True,
+            "ScanIndexForward": not newest_first,
+            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :turn)",
+            "ExpressionAttributeValues": {":pk": S(key.pk), ":turn": S("T#")},
+        }
+        async for page in self._calls.pages(query, limit):
+            yield [TurnRow.read(item) for item in page if self._is_there(item)]
+
+
+def _put(item: Item) -> Item:
+    return {"PutRequest": {"Item": item}}

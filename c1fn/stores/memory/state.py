@@ -1,0 +1,160 @@
+"""What the memory store holds. Between two awaits nothing else runs: each step is whole and needs no lock.
+
+A turn that runs is kept beside the thread's turns and joins them when it is committed; one whose lease is
+over is moved there as INTERRUPTED by the next open that needs its place.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from c1fn.errors import NotFound
+from c1fn.stores import DAY, LEASE, Claim, Quota
+from c1fn.turn import Ask, Message, State, Thread, Turn, estimated_tokens, for_model
+
+
+@dataclass(slots=True)
+class Run:
+    """A turn that somebody runs; ``changed`` is set, and replaced, at each change."""
+
+    claim: Claim
+    lease_until: float
+    said: str = ""
+    stop: bool = False
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def ask(self) -> Ask:
+        return self.claim.ask
+
+    def turn(self, state: State) -> Turn:
+        said = (Message("assistant", self.said, id=self.ask.response_id),) if self.said else ()
+        return Turn(self.claim.number, self.ask.response_id, state, self.ask.prompt, self.claim.started, said)
+
+    def wake(self) -> None:
+        self.changed.set()
+        self.changed = asyncio.Event()
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A thread with its turns; ``attempts`` tells who wrote each of them."""
+
+    title: str
+    created: float
+    updated: float
+    turns: list[Turn] = field(default_factory=list)
+    attempts: list[str] = field(default_factory=list)
+    run: Run | None = None
+
+    def find(self, response_id: str) -> Turn | None:
+        return next((turn for turn in self.turns if turn.response_id == response_id), None)
+
+    def alive(self, now: float) -> Run | None:
+        """The run, if its lease is not over."""
+        return self.run if self.run and now < self.run.lease_until else None
+
+    def end(self, run: Run, turn: Turn) -> None:
+        """The run is over and left this turn: in place of an earlier attempt, or after the newest."""
+        self.turns[turn.number - 1 :] = [turn]
+        self.attempts[turn.number - 1 :] = [run.claim.attempt]
+        self.run = None
+        run.changed.set()
+
+    @property
+    def asked(self) -> set[str]:
+        """The responseIds that were used here."""
+        running = {self.run.ask.response_id} if self.run else set()
+        return {turn.response_id for turn in self.turns} | running
+
+    def shown(self, thread_id: str, now: float) -> Thread:
+        return Thread(thread_id, self.title, self.created, self.updated, self.alive(now) is not None)
+
+
+@dataclass(slots=True)
+class Slot:
+    """A turn that may still run. ``reserve``: the tokens of what the model was asked."""
+
+    until: float
+    reserve: int
+
+
+@dataclass(slots=True)
+class Used:
+    """What an owner used on one day, and the turns that may still run."""
+
+    day: int = 0
+    turns: int = 0
+    tokens: int = 0
+    slots: dict[str, Slot] = field(default_factory=dict)
+
+    def begin_day(self, now: float) -> None:
+        if self.day != int(now // DAY):
+            self.day, self.turns, self.tokens = int(now // DAY), 0, 0
+
+    def settle(self, now: float) -> None:
+        """Turns whose lease is over died without telling: their reserves count."""
+        for attempt in [attempt for attempt, slot in self.slots.items() if slot.until <= now]:
+            self.tokens += self.slots.pop(attempt).reserve
+
+
+@dataclass(slots=True)
+class Memory:
+    """Everything that a store holds. ``deleted``: when a thread went, and the responseIds it knew."""
+
+    clock: Callable[[], float]
+    quota: Quota
+    threads: dict[tuple[str, str], Conversation] = field(default_factory=dict)
+    deleted: dict[tuple[str, str], tuple[float, set[str]]] = field(default_factory=dict)
+    used: dict[str, Used] = field(default_factory=dict)
+
+    def begin(self, owner: str, thread_id: str, title: str) -> Conversation:
+        """The thread, made if it is missing."""
+        now = self.clock()
+        return self.threads.setdefault((owner, thread_id), Conversation(title, now, now))
+
+    def find(self, owner: str, thread_id: str) -> Conversation | None:
+        return self.threads.get((owner, thread_id))
+
+    def get(self, owner: str, thread_id: str) -> Conversation:
+        thread = self.find(owner, thread_id)
+        if thread is None:
+            raise NotFound("There is no such conversation.")
+        return thread
+
+    def delete(self, owner: str, thread_id: str) -> None:
+        thread = self.get(owner, thread_id)
+        del self.threads[owner, thread_id]
+        self.deleted = {key: gone for key, gone in self.deleted.items() if gone[0] > self.clock() - DAY}
+        self.deleted[owner, thread_id] = self.clock(), thread.asked
+        if thread.run:
+            thread.end(thread.run, thread.run.turn(State.INTERRUPTED))
+
+    def was_asked(self, ask: Ask) -> bool:
+        """Whether this is a late retry of what was asked before its thread was deleted."""
+        when, asked = self.deleted.get((ask.owner, ask.thread_id), (0.0, set()))
+        return when > self.clock() - DAY and ask.response_id in asked
+
+    def count(self, claim: Claim) -> None:
+        """:raises OverQuota: the owner may not begin another turn."""
+        now, used = self.clock(), self.used.setdefault(claim.ask.owner, Used())
+        used.begin_day(now)
+        used.settle(now)
+        refusal = self.quota.refusal(turns=used.turns, tokens=used.tokens, running=len(used.slots), now=now)
+        if refusal:
+            raise refusal
+        used.turns += 1
+        asked = [*for_model(claim.history), claim.ask.prompt]
+        used.slots[claim.attempt] = Slot(now + LEASE, estimated_tokens(asked))
+
+    def extend(self, claim: Claim, until: float) -> None:
+        slot = self.used[claim.ask.owner].slots.get(claim.attempt)
+        if slot:
+            slot.until = until
+
+    def settle(self, claim: Claim, tokens: int) -> None:
+        """The turn is over, and took so much."""
+        used = self.used[claim.ask.owner]
+        if used.slots.pop(claim.attempt, None):
+            used.begin_day(self.clock())
+            used.tokens += tokens

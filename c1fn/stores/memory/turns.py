@@ -1,0 +1,122 @@
+"""A turn in memory: opened, renewed, committed; followed and stopped. Followers sleep until it changes."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from c1fn.errors import Busy, LeaseLost, Mismatch, NotFound
+from c1fn.stores import LEASE, Claim, Opened, Replay, Running
+from c1fn.stores.memory.state import Conversation, Memory, Run
+from c1fn.turn import Ask, State, Turn, title_of
+
+_ANSWERED = {State.DONE, State.STOPPED}
+
+
+class MemoryTurns:
+    """``Turns`` in memory."""
+
+    def __init__(
+        self, memory: Memory, sleep: Callable[[float], Awaitable[None]], token: Callable[[], str]
+    ) -> None:
+        self._memory = memory
+        self._sleep = sleep
+        self._token = token
+
+    async def open(self, ask: Ask, *, history: int) -> Opened:
+        thread, now = self._memory.find(ask.owner, ask.thread_id), self._memory.clock()
+        if thread is None:
+            if self._memory.was_asked(ask):
+                raise NotFound("This conversation was deleted.")
+            return self._claim(ask, None, history)
+        known = thread.find(ask.response_id)
+        own = thread.run if thread.run and thread.run.ask.response_id == ask.response_id else None
+        asked = own.ask.prompt if own else known.prompt if known else ask.prompt
+        if (asked.role, asked.content) != (ask.prompt.role, ask.prompt.content):
+            raise Mismatch
+        if own and thread.alive(now):
+            return Running(own.claim.number)
+        if known and known.state in _ANSWERED:
+            return Replay(known)
+        if thread.run and not thread.alive(now):
+            thread.end(thread.run, thread.run.turn(State.INTERRUPTED))
+        known = thread.find(ask.response_id)
+        if known and (thread.run or known.number < len(thread.turns)):
+            return Replay(known)
+        if thread.run:
+            raise Busy
+        return self._claim(ask, thread, history, again=known)
+
+    def _claim(self, ask: Ask, thread: Conversation | None, history: int, again: Turn | None = None) -> Claim:
+        """:raises OverQuota: its owner may not begin a turn; then there is no new thread either."""
+        now, turns = self._memory.clock(), thread.turns if thread else []
+        number = again.number if again else len(turns) + 1
+        before = tuple(turns[max(0, number - 1 - history) : number - 1])
+        replaces = thread.attempts[number - 1] if thread and again else None
+        claim = Claim(ask, number, self._token(), now, before, replaces)
+        self._memory.count(claim)
+        thread = thread or self._memory.begin(ask.owner, ask.thread_id, title_of(ask.prompt))
+        thread.run = Run(claim, now + LEASE)
+        thread.updated = now
+        return claim
+
+    async def renew(self, claim: Claim, said: str) -> bool:
+        _, run = self._mine(claim)
+        run.lease_until = self._memory.clock() + LEASE
+        self._memory.extend(claim, run.lease_until)
+        if said != run.said:
+            run.said = said
+            run.wake()
+        return run.stop
+
+    async def commit(self, claim: Claim, turn: Turn) -> None:
+        self._memory.settle(claim, turn.usage.tokens)
+        thread, run = self._mine(claim)
+        thread.end(run, turn)
+        thread.updated = self._memory.clock()
+
+    async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
+        thread = self._memory.get(owner, thread_id)
+        sent = ""
+        run = thread.run if thread.run and thread.run.ask.response_id == response_id else None
+        if run:
+            while thread.run is run and self._memory.clock() < run.lease_until:
+                if len(run.said) > len(sent):
+                    piece, sent = run.said[len(sent) :], run.said
+                    yield piece
+                else:
+                    await self._change(run)
+        if self._memory.find(owner, thread_id) is not thread:
+            raise NotFound("This conversation was deleted.")
+        turn = run.turn(State.INTERRUPTED) if run and thread.run is run else thread.find(response_id)
+        if turn is None:
+            raise NotFound("There is no such turn.")
+        if turn.answer.startswith(sent) and turn.answer != sent:
+            yield turn.answer[len(sent) :]
+        yield turn
+
+    async def _change(self, run: Run) -> None:
+        """Wait for something new of this run, or for the end of its lease."""
+        waits = [
+            asyncio.ensure_future(run.changed.wait()),
+            asyncio.ensure_future(self._sleep(run.lease_until - self._memory.clock())),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+
+    async def stop(self, owner: str, thread_id: str, response_id: str | None) -> bool:
+        thread = self._memory.find(owner, thread_id)
+        run = thread.alive(self._memory.clock()) if thread else None
+        if not run or response_id not in (None, run.ask.response_id):
+            return False
+        run.stop = True
+        return True
+
+    def _mine(self, claim: Claim) -> tuple[Conversation, Run]:
+        """The thread and the run of a claim that still holds, also past its lease if nobody looked."""
+        thread = self._memory.find(claim.ask.owner, claim.ask.thread_id)
+        if not thread or not thread.run or thread.run.claim.attempt != claim.attempt:
+            raise LeaseLost
+        return thread, thread.run
