@@ -16,7 +16,7 @@ from c1fn.chat.tools import Tools
 from c1fn.identity import callers, iam
 from c1fn.models import Model, Unusable
 from c1fn.settings import API_KEY, Settings, SettingsError, variable
-from c1fn.startup import log_levels
+from c1fn.startup import is_plain, log_levels
 from c1fn.startup.authorities import AuthoritiesUnusable
 from c1fn.startup.deferred_models import deferred
 from c1fn.startup.lazy_imports import lazy
@@ -40,7 +40,7 @@ KEY_LENGTH = 16
 OFFLINE_PACE = 0.02
 """Seconds between two deltas of the offline model: about as fast as a quick model writes."""
 
-LATE = ("anyio", "botocore.docs", "dateutil", "fastapi.security", "jmespath")
+LAZY = ("anyio", "botocore.docs", "dateutil", "fastapi.security", "jmespath")
 """Packages of which a turn uses little or nothing."""
 
 _ALOUD = Lines()
@@ -70,7 +70,7 @@ def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
 
 
 def _with_secret(settings: Settings) -> Settings:
-    with lazy(*LATE):
+    with lazy(*LAZY):
         from c1fn.identity.secret import SecretError, read
 
     try:
@@ -185,8 +185,9 @@ def web_app(
 
     :param awaited: a turn follows at once.
     """
+    awaited = awaited and not is_plain()
     renew = renewal(settings)
-    with deferred(), lazy(*LATE):
+    with deferred(), lazy(*LAZY):
         from c1fn.api.app import build_app
 
         return build_app(
@@ -291,7 +292,7 @@ def store(settings: Settings) -> Store:
         from c1fn.stores.memory import MemoryStore
 
         return MemoryStore(quota=quota)
-    with lazy(*LATE):
+    with lazy(*LAZY):
         from c1fn.stores.dynamodb import DynamoStore, connect
 
     try:

@@ -148,6 +148,10 @@ class Settings(BaseModel):
         description="The prefix of every path that a custom domain or a load balancer leaves in it: `/chat`.",
     )
 
+    plain_start: bool = Field(
+        False, description="Start without what shortens a cold start, to see whether it is to blame."
+    )
+
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
         """:raises SettingsError: a setting is unknown or has a value it cannot have."""

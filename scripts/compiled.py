@@ -25,7 +25,6 @@ SETTINGS = {
     "AWS_SECRET_ACCESS_KEY": "none",
     "C1FN_AUTH": "none",
     "C1FN_STORE": "dynamodb",
-    "PYDANTIC_DISABLE_PLUGINS": "__all__",
     "THESYS_API_KEY": "none",
 }
 

@@ -49,6 +49,7 @@ LIBRARIES: dict[str, set[str]] = {
     "openai": {"models.c1"},
     "httpx2": {"models.c1", "models.responses", "models.net", "identity.oidc", "local.terminal"},
     "httpcore2": {"models.net"},
+    "boto3": {"startup.aws"},
     "botocore": {"startup.aws", "stores.dynamodb", "identity.secret", "local.terminal"},
     "urllib3": {"startup.aws"},
     "jwt": {"identity.oidc"},

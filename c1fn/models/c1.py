@@ -13,7 +13,6 @@ https://docs.thesys.dev · https://platform.openai.com/docs/api-reference/chat/c
 
 import asyncio
 import logging
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -108,9 +107,6 @@ class C1Model:
         # Whom the environment's OPENAI_* belong to nobody knows here: the provider gets none of them.
         self._client.organization = self._client.project = None
         self._client._custom_headers = headers  # noqa: SLF001 - as an argument, OPENAI_CUSTOM_HEADERS would join
-        if sys.platform == "linux":
-            # What the package tells of the machine. It finds the same by searching the interpreter's file.
-            self._client._platform = "Linux"  # noqa: SLF001 - it takes it from nowhere else
 
     async def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()

@@ -1,25 +1,25 @@
 """``python -m c1fn.runtime``: what the exec wrapper starts on Lambda."""
 
-import gc
+import sys
 
-# Importing makes next to no garbage, and looking for it takes a third of the cold start.
-gc.disable()
+from c1fn.startup import compiled, garbage, layers
 
-from c1fn.startup import compiled, layers  # noqa: E402
 
-compiled.install()  # before anything is imported that compiles texts
-layers.add()  # before anything is imported that a layer may hold
+def main() -> int:
+    """Serve until terminated; returns the exit code."""
+    garbage.pause()
+    compiled.install()  # before anything is imported that compiles texts
+    layers.add()  # before anything is imported that a layer may hold
 
-import asyncio  # noqa: E402
-import os  # noqa: E402
-import sys  # noqa: E402
+    import asyncio
+    import os
 
-# pydantic would read every package's metadata in search of plugins; none is shipped.
-os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    from c1fn.runtime import records
+    from c1fn.runtime.start import run
 
-from c1fn.runtime import records  # noqa: E402
-from c1fn.runtime.start import run  # noqa: E402
+    records.install()
+    return asyncio.run(run(os.environ))
+
 
 if __name__ == "__main__":
-    records.install()
-    sys.exit(asyncio.run(run(os.environ)))
+    sys.exit(main())

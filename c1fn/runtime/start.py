@@ -7,7 +7,6 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-init
 https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html
 """
 
-import gc
 import logging
 import random
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from c1fn.runtime.link import Fatal, Platform
 from c1fn.runtime.loop import serve
 from c1fn.runtime.messages import Restored
 from c1fn.runtime.protocol import Address, Connection
+from c1fn.startup import garbage
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +56,7 @@ async def run(environ: Mapping[str, str]) -> int:
 
 
 async def _serve(address: Address, handler: Handler, lifespan: Lifespan, concurrency: int) -> int:
-    gc.freeze()  # what was imported stays: the collector need not walk it
-    gc.enable()
+    garbage.resume()
     try:
         await serve(address, handler, lifespan, concurrency=concurrency)
     except Fatal as error:

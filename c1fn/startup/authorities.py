@@ -1,9 +1,10 @@
 """Who vouches for the servers that are called: the authorities that the package brings in a folder.
 
-A list of authorities in one file is read whole for each client of a new process: 18 to 27 ms of CPU. In the
-folder OpenSSL reads the one that it needs, when it needs it. The folder is made with the package, of the list
-that botocore brings (scripts/authorities.py); where there is none, each library does as ever. So it does
-where an operator names a list: SSL_CERT_FILE and SSL_CERT_DIR for the model, AWS_CA_BUNDLE for AWS.
+A list of authorities in one file is read whole for each client of a new process: 21 ms of CPU (OpenSSL 3.0),
+twice in a start, so without the folder it takes 9 % more. In the folder OpenSSL reads the one that it needs,
+when it needs it. The folder is made with the package, of the list that botocore brings
+(scripts/authorities.py); where there is none, or with C1FN_PLAIN_START=1, each library does as ever. So it
+does where an operator names a list: SSL_CERT_FILE and SSL_CERT_DIR for the model, AWS_CA_BUNDLE for AWS.
 
 https://docs.openssl.org/3.0/man3/SSL_CTX_load_verify_locations/
 """
@@ -12,6 +13,8 @@ import os
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
+
+from c1fn.startup import is_plain
 
 FOLDER = Path(__file__).with_name("trusted")
 
@@ -27,7 +30,7 @@ class AuthoritiesUnusable(ValueError):
 
 def folder() -> Path | None:
     """The package's authorities, by their hashed names."""
-    return FOLDER if FOLDER.is_dir() else None
+    return FOLDER if FOLDER.is_dir() and not is_plain() else None
 
 
 def context(environ: Mapping[str, str]) -> ssl.SSLContext | None:

@@ -130,7 +130,7 @@ def test_what_a_start_compiles_from_text_is_in_it_compiled(
     name = "c1fn/startup/compiled.bin"
     assert (build(other, tmp_path)[0] / name).read_bytes() == (unpacked / name).read_bytes()
     code = (
-        "import asyncio, sys; from c1fn.runtime import compiled; print(compiled.install()); seen = []\n"
+        "import asyncio, sys; from c1fn.startup import compiled; print(compiled.install()); seen = []\n"
         "sys.addaudithook(lambda what, told: seen.append(told) if what == 'compile' and told[0] else None)\n"
         "import handler; asyncio.run(handler.app.startup()); print(len(seen))"
     )

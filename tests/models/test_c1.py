@@ -13,7 +13,6 @@ from typing import Any
 import httpx2
 import openai
 import pytest
-from openai._base_client import get_platform
 
 from c1fn.errors import (
     AnswerCut,
@@ -637,12 +636,3 @@ def test_every_exception_of_the_package_is_translated_as_told(kind: type[Excepti
 @pytest.mark.parametrize("kind", of_the_package(httpx2.RequestError, "httpx2"))
 def test_every_exception_of_the_transport_is_translated_as_told(kind: type[Exception]) -> None:
     assert type(translate(raised(kind))) is BROKEN[kind.__name__]
-
-
-async def test_the_package_tells_of_the_machine_what_it_would_find_itself(upstream: Upstream) -> None:
-    """Without searching for it, which costs a first answer 6 ms of CPU."""
-    upstream.queue(say("yes"))
-    model = C1Model(api_key=KEY, base_url=upstream.url, model="m")
-    await heard(model, user("hi"))
-    assert upstream.requests[0].headers["x-stainless-os"] == str(get_platform())
-    await model.aclose()
