@@ -13,7 +13,8 @@ from pathlib import Path
 
 from c1fn import __version__, compose
 from c1fn.errors import C1fnError
-from c1fn.local import support
+from c1fn.local import environment, support
+from c1fn.local.environment import CHAT_KEY, CHAT_TOKEN
 from c1fn.settings import API_KEY, Settings, SettingsError
 from c1fn.stores import Store
 
@@ -27,10 +28,6 @@ PROCESSES = 10
 """At once, otherwise: each takes one invocation, as on Lambda."""
 
 MAX_PORT = 65_535
-
-CHAT_KEY = "C1FN_CHAT_KEY"
-CHAT_TOKEN = "C1FN_CHAT_TOKEN"
-"""What `c1fn chat` sends: a caller's, not settings of the service."""
 
 _ACTIONS = {
     "list": "each thread's id and times",
@@ -64,7 +61,7 @@ def serve(options: argparse.Namespace) -> int:
     from c1fn.local.page_build import Beside
     from c1fn.local.server import Server
 
-    settings = compose.settle(Settings.read(_environ()), {})
+    settings = compose.settle(_settings(options), {})
     listener = _listen(options.port)
     if listener is None:
         return _taken(options.port, "serve")
@@ -84,12 +81,12 @@ def chat(options: argparse.Namespace) -> int:
     from c1fn.local.terminal.local import serving
     from c1fn.telemetry import log
 
-    environ = _everything()
-    key, token = options.key or environ.get(CHAT_KEY), options.token or environ.get(CHAT_TOKEN)
+    told = _everything(options)
+    key, token = options.key or told.get(CHAT_KEY), options.token or told.get(CHAT_TOKEN)
     aloud = sys.stdin.isatty() and sys.stdout.isatty() and not options.json
     with contextlib.ExitStack() as stack:
         if options.url is None:
-            settings = compose.settle(Settings.read(_environ()), {})
+            settings = compose.settle(_settings(options), {})
             what = _summary(settings)
             url = stack.enter_context(serving(compose.web_app(settings, log=log.to_nobody)))
         else:
@@ -107,9 +104,9 @@ def chat(options: argparse.Namespace) -> int:
 
 def emulate(options: argparse.Namespace) -> int:
     """The same endpoint through the Lambda emulator."""
-    settings = compose.settle(Settings.read(_environ()), {})
+    settings = compose.settle(_settings(options), {})
     try:
-        asyncio.run(_emulated(settings, options.port))
+        asyncio.run(_emulated(settings, _environ(options), options.port))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -117,10 +114,10 @@ def emulate(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _emulated(settings: Settings, port: int) -> None:
+async def _emulated(settings: Settings, environ: Mapping[str, str], port: int) -> None:
     from c1fn.runtime.emulator import Emulator
 
-    own = {name: value for name, value in _environ().items() if name.startswith(_FOR_THE_FUNCTION)}
+    own = {name: value for name, value in environ.items() if name.startswith(_FOR_THE_FUNCTION)}
     alone = settings.store == "memory"  # processes share no memory: then one takes all invocations
     async with Emulator(
         task_root=ROOT,
@@ -138,7 +135,7 @@ def table(options: argparse.Namespace) -> int:
     from c1fn.stores.dynamodb import connect
     from c1fn.stores.dynamodb import table as tables
 
-    settings = Settings.read(_environ())
+    settings = _settings(options)
     client, name = connect(settings.dynamodb_endpoint), settings.table
     match options.action:
         case "create":
@@ -163,7 +160,7 @@ def table(options: argparse.Namespace) -> int:
 
 def thread(options: argparse.Namespace) -> int:
     """An owner's threads, for support and for who asks to be forgotten."""
-    settings = Settings.read(_environ())
+    settings = _settings(options)
     if settings.store == "memory":
         raise SettingsError(
             "C1FN_STORE is memory, which keeps threads in the server alone. Set it to dynamodb."
@@ -208,16 +205,17 @@ _THREAD: Mapping[str, Callable[[Store, argparse.Namespace], Coroutine[None, None
 }
 
 
-def _environ() -> Mapping[str, str]:
-    """The environment over `.env.local` over `.env`, both in the working directory."""
-    return {name: value for name, value in _everything().items() if name not in (CHAT_KEY, CHAT_TOKEN)}
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings.read(_environ(options))
 
 
-def _everything() -> Mapping[str, str]:
-    from dotenv import dotenv_values
+def _environ(options: argparse.Namespace) -> Mapping[str, str]:
+    """What the service is set up by."""
+    return {name: value for name, value in _everything(options).items() if name not in (CHAT_KEY, CHAT_TOKEN)}
 
-    files = {**dotenv_values(Path(".env")), **dotenv_values(Path(".env.local"))}
-    return {name: value for name, value in files.items() if value is not None} | os.environ
+
+def _everything(options: argparse.Namespace) -> Mapping[str, str]:
+    return environment.read(os.environ, Path(), trusted=options.trust_dotenv)
 
 
 def _tell(line: str) -> None:
@@ -252,20 +250,24 @@ def _port(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
+    files = argparse.ArgumentParser(add_help=False)
+    files.add_argument(
+        environment.TRUSTED, action="store_true", help="let .env and .env.local send keys and files anywhere"
+    )
     parser = argparse.ArgumentParser("c1fn", description="A chat backend for generative UI.")
     parser.add_argument("--version", action="version", version=f"c1fn {__version__}")
     commands = parser.add_subparsers(title="commands", required=True)
 
-    command = commands.add_parser("serve", help="serve on this machine")
+    command = commands.add_parser("serve", parents=[files], help="serve on this machine")
     command.add_argument("--port", type=_port, default=8000, help="0 lets the system choose (default: 8000)")
     command.add_argument("--page", action="store_true", help="build the official client's page, with Node")
     command.set_defaults(run=serve)
 
-    command = commands.add_parser("lambda", help="serve through an emulated Lambda function")
+    command = commands.add_parser("lambda", parents=[files], help="serve through an emulated Lambda function")
     command.add_argument("--port", type=_port, default=9000, help="of the function URL (default: 9000)")
     command.set_defaults(run=emulate)
 
-    command = commands.add_parser("table", help="the DynamoDB table that C1FN_TABLE names")
+    command = commands.add_parser("table", parents=[files], help="the DynamoDB table that C1FN_TABLE names")
     command.add_argument("action", choices=["create", "describe", "delete"])
     command.add_argument("--yes", action="store_true", help="delete without asking")
     command.set_defaults(run=table)
@@ -273,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("thread", help="an owner's threads, for whoever operates the service")
     actions = command.add_subparsers(title="actions", dest="action", required=True)
     for name, what in _ACTIONS.items():
-        action = actions.add_parser(name, help=what)
+        action = actions.add_parser(name, parents=[files], help=what)
         action.add_argument("--owner", required=True, help="as callers are known: key:<name>, iam:<arn>")
         action.set_defaults(run=thread)
     show, delete = actions.choices["show"], actions.choices["delete"]
@@ -285,7 +287,9 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--all", action="store_true", help="all threads of the owner")
     delete.add_argument("--yes", action="store_true", help="without asking")
 
-    command = commands.add_parser("chat", help="talk in the terminal, or answer what is piped in")
+    command = commands.add_parser(
+        "chat", parents=[files], help="talk in the terminal, or answer what is piped in"
+    )
     command.add_argument("--url", help="of a service; without it, one of its own is started")
     command.add_argument("--key", help=f"the caller's key (or set {CHAT_KEY})")
     command.add_argument("--token", help=f"the caller's token, of an OpenID issuer (or set {CHAT_TOKEN})")

@@ -20,19 +20,20 @@ ROOMS: dict[str, set[str]] = {
     "handler": {"compose", "runtime", "settings", "telemetry"},
     "__main__": {"compose", "local", "api", "runtime", "stores", "telemetry", "settings"} | NOUNS,
     "compose": {"api", "chat", "models", "stores", "identity", "telemetry", "startup", "settings", "toolbox"},
-    "local": {"api", "stores", "telemetry"} | NOUNS,
-    "api": {"chat", "stores", "wires", "identity", "telemetry"} | NOUNS,
+    "local": {"api", "stores", "telemetry", "settings", "same_origin"} | NOUNS,
+    "api": {"chat", "stores", "wires", "identity", "telemetry", "same_origin"} | NOUNS,
     "chat": {"models", "stores", "telemetry", "wakeup"} | NOUNS,
     "models": {"startup", "wakeup"} | NOUNS,
     "stores": {"startup"} | NOUNS,
     "wires": NOUNS,
     "identity": {"startup"} | NOUNS,
     "telemetry": NOUNS,
-    "runtime": {"startup"},
+    "runtime": {"startup", "same_origin"},
     "startup": set(),
     "settings": set(),
     "toolbox": set(),
     "wakeup": set(),
+    "same_origin": set(),
     "events": {"turn", "errors"},
     "errors": set(),
     "turn": set(),
@@ -41,7 +42,7 @@ ROOMS: dict[str, set[str]] = {
 
 LIBRARIES: dict[str, set[str]] = {
     "mangum": {"runtime.answers"},
-    "dotenv": {"__main__"},
+    "dotenv": {"local.environment"},
     "fastapi": {"api", "local", "compose"},  # compose returns the application, local serves it
     "starlette": {"api", "local"},
     "pydantic": {"api", "chat.tools", "settings", "startup.deferred_models", "compose"},
@@ -57,7 +58,7 @@ LIBRARIES: dict[str, set[str]] = {
     "uvicorn": {"local.server"},
     "rich": {"local.terminal"},
     "prompt_toolkit": {"local.terminal"},
-    "h11": {"runtime.emulator"},
+    "h11": {"runtime.emulator", "local.server"},
 }
 """One library, one room: where a library has more than one, each reads other parts of it."""
 

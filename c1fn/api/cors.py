@@ -2,11 +2,10 @@
 
 CORS lets the pages of the allowed origins read answers. It does not keep a page of any other site from
 *sending* (a form's POST needs no preflight), and where nobody is asked who they are, as on a developer's own
-machine, that page could spend the model's money and write into threads. Browsers say where a request comes
-from in a header that no page can set, so a change that another site's page asks for is refused.
+machine, that page could spend the model's money and write into threads. So a change that another site's page
+asks for is refused: `same_origin` tells which those are.
 
 https://fetch.spec.whatwg.org/#http-cors-protocol
-https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
 """
 
 from collections.abc import Callable, Sequence
@@ -17,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from c1fn import same_origin
 from c1fn.errors import C1fnError, ForeignPage
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
@@ -31,11 +31,13 @@ TOLD = ("c1fn-error", "retry-after")
 REMEMBERED = 7200
 """Seconds for which a browser keeps a preflight's answer; Chromium keeps none for longer."""
 
-ELSEWHERE = ("cross-site", "same-site")
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 """No browser takes an answer for anything but what it is said to be."""
+
+NO_STORE = (b"cache-control", b"no-store")
+"""No cache keeps an answer: what is said here is one person's. Pages and their files say their own."""
 
 Refuse = Callable[[Request, C1fnError], Response]
 
@@ -53,20 +55,21 @@ class Origins:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
 
-        async def unsniffed(message: Message) -> None:
+        async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message["headers"], NOSNIFF]}
+                told = message["headers"]
+                kept = [] if any(name.lower() == NO_STORE[0] for name, _ in told) else [NO_STORE]
+                message = {**message, "headers": [*told, NOSNIFF, *kept]}
             await send(message)
 
         if self._is_foreign(scope):
-            return await self._refuse(Request(scope), ForeignPage())(scope, receive, unsniffed)
-        return await self._app(scope, receive, unsniffed)
+            return await self._refuse(Request(scope), ForeignPage())(scope, receive, guarded)
+        return await self._app(scope, receive, guarded)
 
     def _is_foreign(self, scope: Scope) -> bool:
         if scope["method"] in SAFE or "*" in self._allowed:
             return False
-        headers = Headers(scope=scope)
-        return headers.get("sec-fetch-site") in ELSEWHERE and headers.get("origin") not in self._allowed
+        return same_origin.is_foreign(Headers(scope=scope), self._allowed)
 
 
 def guarded(app: ASGIApp, allowed: Sequence[str], refuse: Refuse) -> ASGIApp:

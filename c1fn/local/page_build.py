@@ -39,6 +39,13 @@ PATIENCE = 900.0
 TAIL = 20
 """Lines of a failed command's output that are shown: npm and Vite say what was wrong at the end."""
 
+PASSED_ON = re.compile(
+    r"PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|XDG_\w+|CI|NODE_(ENV|OPTIONS|EXTRA_CA_CERTS)|npm_config_\w+"
+    r"|SSL_CERT_(FILE|DIR)|(HTTPS?|NO|ALL)_PROXY",
+    re.IGNORECASE,
+)
+"""What npm and Node get of the environment: they run the code of hundreds of packages, which need no key."""
+
 NOT_ASKED = (
     f"This is the plain page: where Node.js {NODE} or later is installed, "
     "`make run` builds the page of the official client."
@@ -169,8 +176,9 @@ async def _run(folder: Path, environ: Mapping[str, str], name: str, *arguments: 
     :raises _CommandFailed: it failed, or took too long.
     """
     command = shutil.which(name, path=environ.get("PATH")) or name
+    passed = {name: value for name, value in environ.items() if PASSED_ON.fullmatch(name)}
     process = await asyncio.create_subprocess_exec(
-        command, *arguments, cwd=folder, env=environ, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT,
+        command, *arguments, cwd=folder, env=passed, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT,
         start_new_session=True,
     )  # fmt: skip
     try:

@@ -12,12 +12,19 @@ https://www.uvicorn.org/settings/
 
 import asyncio
 import socket
+from functools import partial
 from types import FrameType
+from typing import Any
 
+import h11
 import uvicorn
 from fastapi import FastAPI
-from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from c1fn import same_origin
 
 READING = 2
 """Seconds for slow readers of their last bytes, once the turns have ended. Then their connections are cut."""
@@ -25,8 +32,48 @@ READING = 2
 GRACEFUL = READING + 1
 """Seconds for all responses. One that a cut connection did not end would be cancelled, with a traceback."""
 
+PATIENCE = 30.0
+"""Seconds for a whole request: a browser sends one at once, and the largest body crosses this machine in
+less than one. uvicorn itself waits for ever for the rest of what has begun."""
 
-NAMES = ("127.0.0.1", "localhost")
+
+class Requests(H11Protocol):
+    """uvicorn's connection, which ends when a request does not.
+
+    :param patience: seconds for a request, from the connection or the last answer on.
+    """
+
+    def __init__(self, *options: Any, patience: float, **named: Any) -> None:
+        super().__init__(*options, **named)
+        self._patience = patience
+        self._late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._expect()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._expect()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._forget()
+
+    def _expect(self) -> None:
+        if self.conn.their_state not in (h11.IDLE, h11.SEND_BODY):
+            self._forget()  # the request is whole: the answer takes its time
+        elif self._late is None:
+            self._late = self.loop.call_later(self._patience, self.transport.abort)
+
+    def _forget(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class Server(uvicorn.Server):
@@ -34,12 +81,12 @@ class Server(uvicorn.Server):
 
     failure: Exception | None = None
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, *, patience: float = PATIENCE) -> None:
         self._app = app
-        self._named = TrustedHostMiddleware(app, NAMES, www_redirect=False)
         super().__init__(
             uvicorn.Config(
                 self._watched,
+                http=partial(Requests, patience=patience),  # type: ignore[arg-type]  # it is called, not looked at
                 interface="asgi3",  # uvicorn cannot tell from a method
                 log_level="warning",
                 lifespan="on",
@@ -76,7 +123,8 @@ class Server(uvicorn.Server):
     async def _watched(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The application; why its startup fails is kept for whoever started us, and not printed here."""
         if scope["type"] != "lifespan":
-            return await self._named(scope, receive, send)
+            named = same_origin.is_local(Headers(scope=scope).get("host", ""))
+            return await (self._app if named else _NOT_HERE)(scope, receive, send)
 
         async def without_traceback(message: Message) -> None:
             await send({"type": message["type"]})
@@ -86,3 +134,6 @@ class Server(uvicorn.Server):
         except Exception as error:
             self.failure = error
             raise
+
+
+_NOT_HERE = PlainTextResponse("This server answers to 127.0.0.1 and localhost alone.\n", 400)

@@ -20,9 +20,10 @@ KEEP_ALIVE = b"<!-- -->"
 
 HEADERS = {
     "content-type": "text/event-stream",
-    "cache-control": "no-cache, no-transform",
+    "cache-control": "no-cache, no-transform, no-store",
 }
-"""What the C1 quickstart sends; `Connection` is for the server that owns the connection."""
+"""What the C1 quickstart sends, and that no cache keeps it; `Connection` is for the server that owns the
+connection."""
 
 
 class Wire:

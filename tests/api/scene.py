@@ -9,7 +9,7 @@ from c1fn.telemetry.log import Line
 from tests.asgi import Client, Exchange
 from tests.scripted import ScriptedModel
 
-BROWSER = {"sec-fetch-mode": "cors", "origin": "http://127.0.0.1", "accept": "*/*"}
+BROWSER = {"sec-fetch-mode": "cors", "origin": "http://127.0.0.1", "host": "127.0.0.1", "accept": "*/*"}
 PROBLEM = "application/problem+json"
 
 

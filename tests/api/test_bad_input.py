@@ -26,7 +26,7 @@ from tests.asgi import Client, Exchange, client_of
 from tests.upstream import Upstream, call, say
 
 DEFAULT = Settings.read({})
-BROWSER = {"sec-fetch-mode": "cors", "origin": "http://127.0.0.1", "accept": "*/*"}
+BROWSER = {"sec-fetch-mode": "cors", "origin": "http://127.0.0.1", "host": "127.0.0.1", "accept": "*/*"}
 hung = threading.Event()
 
 

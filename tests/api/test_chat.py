@@ -17,8 +17,8 @@ from tests.scripted import says
 async def test_the_deltas_leave_unframed_with_the_quickstarts_headers(stage: Stage) -> None:
     answer = await (await stage(says("<content>", "größe"))).ask()
     assert (answer.status, answer.body.decode()) == (200, "<content>größe")
-    quickstarts = {"content-type": "text/event-stream", "cache-control": "no-cache, no-transform"}
-    assert answer.headers == {**quickstarts, "x-content-type-options": "nosniff"}
+    quickstarts = {"content-type": "text/event-stream", "cache-control": "no-cache, no-transform, no-store"}
+    assert answer.headers == {**quickstarts, "x-content-type-options": "nosniff"}  # no-store is ours
 
 
 async def test_the_first_delta_leaves_while_the_model_is_held(stage: Stage) -> None:

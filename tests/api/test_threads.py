@@ -236,7 +236,7 @@ async def test_a_browsers_card_comes_below_a_prefix_too(stage: Stage, root: str,
     scene = await stage([AnswerCut()])
     message = {"id": "p", "role": "user", "content": "hi"}
     turn = {"prompt": message, "threadId": "t", "responseId": "r1"}
-    path, browser = f"{root}/api/chat{slash}", {"origin": "https://a.example"}
+    path, browser = f"{root}/api/chat{slash}", {"origin": "https://a.example", "host": "a.example"}
     said = await scene.client.post(path, turn, headers=browser, root_path=root)
     assert (said.status, said.headers["c1fn-error"]) == (200, "answer_cut")
 

@@ -34,7 +34,7 @@ class Machine:
 
     @property
     def environ(self) -> Mapping[str, str]:
-        return {"PATH": f"{self.root / 'bin'}:{os.defpath}", "LOG": str(self.root / "log")}
+        return {"PATH": f"{self.root / 'bin'}:{os.defpath}", "XDG_LOG": str(self.root / "log")}
 
     @property
     def ran(self) -> list[str]:
@@ -66,7 +66,7 @@ def machine(tmp_path: Path) -> Machine:
         (tmp_path / "web" / name).write_text("{}")
     machine = Machine(tmp_path)
     machine.install("node", "echo v18.19.0\n")
-    machine.install("npm", f'echo "npm $1" >> "$LOG"\n{BUILD}')
+    machine.install("npm", f'echo "npm $1" >> "$XDG_LOG"\n{BUILD}')
     return machine
 
 
@@ -75,6 +75,17 @@ async def test_the_page_is_built_and_shown(machine: Machine) -> None:
     assert machine.ran == ["npm ci", "npm run"]
     assert await machine.page() == "built\n"
     assert machine.said[-1] == "page: ready"
+
+
+async def test_the_programs_of_others_are_given_no_key(machine: Machine) -> None:
+    """`npm run build` runs the code of some hundred packages."""
+    machine.install("npm", f'env > "$XDG_LOG.env"\n{BUILD}')
+    private = {"THESYS_API_KEY": "planted", "C1FN_KEYS": "planted", "AWS_SESSION_TOKEN": "planted"}
+    given = {**machine.environ, **private, "GITHUB_TOKEN": "planted", "HTTPS_PROXY": "http://proxy:8"}
+    assert await make(machine.site, machine.said.append, web=machine.web, environ=given)
+    told = (machine.root / "log.env").read_text()
+    assert "planted" not in told
+    assert "HTTPS_PROXY=http://proxy:8" in told
 
 
 async def test_the_same_sources_are_built_once(machine: Machine) -> None:

@@ -48,6 +48,36 @@ async def test_a_request_becomes_an_event_and_an_answer(door: str) -> None:
     assert seen["request_id"] == got.headers["x-amzn-requestid"]
 
 
+@pytest.mark.parametrize("door", ["url", "rest_url", "invoke_url"])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:9000", "127.0.0.1.evil.example"])
+async def test_a_name_that_was_made_to_lead_here_is_not_answered_to(door: str, host: str) -> None:
+    """Its page would be of the same origin as this port, and could read every answer."""
+    async with emulated() as lab:
+        path = "/2015-03-31/functions/function/invocations" if door == "invoke_url" else "/echo"
+        url = getattr(lab.emulator, door) + path
+        got = await lab.client.post(url, headers={"host": host}, json={})
+        assert (got.status_code, "localhost alone" in got.text) == (400, True)
+        assert lab.emulator.function.processes == []  # nothing was even started
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec-fetch-site": "cross-site", "origin": "https://evil.example"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example"},
+        {"origin": "null"},
+    ],
+)
+async def test_no_page_invokes_the_function_directly(headers: dict[str, str]) -> None:
+    """A form's POST needs no preflight, and its text is an event."""
+    async with emulated() as lab:
+        url = f"{lab.emulator.invoke_url}/2015-03-31/functions/function/invocations"
+        got = await lab.client.post(url, headers={**headers, "content-type": "text/plain"}, content="{}")
+        assert (got.status_code, got.headers["x-amzn-errortype"]) == (403, "AccessDeniedException")
+        assert lab.emulator.function.processes == []
+
+
 @DOOR
 async def test_the_first_piece_reaches_the_client_while_the_app_is_held_at_its_gate(door: str) -> None:
     async with emulated() as lab, Gate() as gate:

@@ -2,7 +2,8 @@
 
 Strategy: the function runs as it would on Lambda, as processes started through the exec wrapper, each with
 a Runtime API of its own; three doors stand before it: a function URL, a REST API and the Invoke API. Only
-127.0.0.1 is listened to. What is not emulated: IAM, quotas over accounts, the file system, the CPU's share.
+127.0.0.1 is listened to, under its own names alone; and no web page gets through to the Invoke API, for AWS
+asks for a signature there. What is not emulated: IAM, quotas over accounts, the file system, the CPU's share.
 
     async with Emulator(task_root=Path.cwd(), environ={"C1FN_MODEL": "offline"}) as emulator:
         print(emulator.url)
@@ -15,7 +16,7 @@ from typing import Self
 
 from c1fn.runtime.emulator import front
 from c1fn.runtime.emulator.function import Function
-from c1fn.runtime.emulator.http import Handle, Server
+from c1fn.runtime.emulator.http import Handle, Server, named
 from c1fn.runtime.emulator.invoke import InvokeApi
 from c1fn.runtime.emulator.options import Options
 
@@ -57,6 +58,6 @@ class Emulator(Options):
 
 
 async def _open(stack: AsyncExitStack, handle: Handle, port: int) -> str:
-    server = await Server.listen(handle, port)
+    server = await Server.listen(named(handle), port)
     stack.push_async_callback(server.close)
     return f"http://127.0.0.1:{server.port}"

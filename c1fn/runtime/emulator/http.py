@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import h11
 
+from c1fn import same_origin
+
 READ = 64 * 1024
 """Bytes read at once; asyncio's own limit for its buffer is twice that."""
 
@@ -97,6 +99,19 @@ class Exchange:
 
 
 Handle = Callable[[Exchange], Awaitable[None]]
+
+
+def named(handle: Handle) -> Handle:
+    """The same for requests to this machine's own names: a site's name may have been made to lead here."""
+
+    async def handle_if_local(exchange: Exchange) -> None:
+        if same_origin.is_local(exchange.headers.get("host", "")):
+            await handle(exchange)
+        else:
+            told = b"This server answers to 127.0.0.1 and localhost alone.\n"
+            await exchange.respond(400, [("content-type", "text/plain")], told)
+
+    return handle_if_local
 
 
 class Server:

@@ -9,6 +9,7 @@ import json
 import re
 from urllib.parse import unquote
 
+from c1fn import same_origin
 from c1fn.runtime.emulator import eventstream
 from c1fn.runtime.emulator.call import Begun, Call, Ended
 from c1fn.runtime.emulator.function import Function, Throttled
@@ -42,6 +43,8 @@ class InvokeApi:
             await exchange.respond(error.status, headers, body)
 
     async def _invoke(self, exchange: Exchange) -> None:
+        if same_origin.is_foreign(exchange.headers):
+            raise Refusal(403, "AccessDeniedException", "a page of another site may not invoke the function")
         path = _PATHS.fullmatch(exchange.path)
         name = self._function.options.name
         if path is None or exchange.method != "POST":

@@ -1,0 +1,82 @@
+"""The environment of a command on a developer's machine, with `.env` and `.env.local` of the working
+directory.
+
+A `.env` may come with a repository that somebody else wrote, and a person who starts a command in it has read
+no file. So a file sets c1fn's own settings alone, a value in it is what stands there (no ``${…}`` of the
+environment), and what it may not do unless the person says so is: have a key that is not its own sent to
+another machine, or have a file of this machine sent to a model.
+
+https://nvd.nist.gov/vuln/detail/CVE-2026-21852 is the same in another command.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from c1fn.settings import API_KEY, PREFIX, SettingsError
+
+FILES = (".env", ".env.local")
+"""The later one wins, and the environment over both."""
+
+TRUSTED = "--trust-dotenv"
+
+CHAT_KEY, CHAT_TOKEN = f"{PREFIX}CHAT_KEY", f"{PREFIX}CHAT_TOKEN"
+"""What `c1fn chat` sends: a caller's, not settings of the service."""
+
+ADDRESSES = (f"{PREFIX}BASE_URL", f"{PREFIX}DYNAMODB_ENDPOINT")
+SECRET = f"{PREFIX}SECRET"
+PROMPT_FILE = f"{PREFIX}SYSTEM_PROMPT_FILE"
+
+_HERE = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/.*)?")
+
+
+def read(environ: Mapping[str, str], folder: Path, *, trusted: bool) -> dict[str, str]:
+    """The environment over the files in this folder.
+
+    :param trusted: the person has said that the files may do anything.
+    :raises SettingsError: a file would send something away that is not its own.
+    """
+    told, sources = dict(environ), dict.fromkeys(environ, "")
+    for name in reversed(FILES):
+        for variable, value in _settings(folder / name):
+            if variable not in told:
+                told[variable], sources[variable] = value, name
+    if not trusted:
+        for variable in ADDRESSES:
+            _check_address(variable, told, sources)
+        _check_prompt(told, sources, folder)
+    return told
+
+
+def _settings(path: Path) -> Iterator[tuple[str, str]]:
+    from dotenv import dotenv_values
+
+    for variable, value in dotenv_values(path, interpolate=False).items():
+        if value is not None and (variable.startswith(PREFIX) or variable == API_KEY):
+            yield variable, value
+
+
+def _check_address(variable: str, told: Mapping[str, str], sources: Mapping[str, str]) -> None:
+    source = sources.get(variable)
+    if not source or not told[variable] or _HERE.fullmatch(told[variable]) or sources.get(API_KEY) == source:
+        return
+    if variable == ADDRESSES[0] and not (told.get(API_KEY) or told.get(SECRET)):
+        return  # there is no key, and the offline model answers
+    raise SettingsError(
+        f"{variable} is set in {source}, and the keys it would be used with are not. Nothing was sent. Set "
+        f"it where the keys are, or start with {TRUSTED} if you know what that file says."
+    )
+
+
+def _check_prompt(told: Mapping[str, str], sources: Mapping[str, str], folder: Path) -> None:
+    source = sources.get(PROMPT_FILE)
+    if not source or not told[PROMPT_FILE]:
+        return
+    path, within = (folder / told[PROMPT_FILE]).resolve(), folder.resolve()
+    inside = path.relative_to(within).parts if path.is_relative_to(within) else (".",)
+    if not any(part.startswith(".") for part in inside):
+        return
+    raise SettingsError(
+        f"{PROMPT_FILE} in {source} names a file outside of this folder, or a hidden one. It was not read. "
+        f"Name it in the environment, or start with {TRUSTED} if you know what that file says."
+    )
