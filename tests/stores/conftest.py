@@ -1,9 +1,13 @@
 """A real DynamoDB server for the tests of the store, a process of its own, and credentials for it."""
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import AsyncGenerator, Iterator
 
 import pytest
 
+from c1fn.stores.dynamodb import connect, table
+from tests.stores.clockwork import Clockwork
+from tests.stores.machines import Machine
 from tests.stores.servers import SERVER
 
 pytest.register_assert_rewrite("tests.stores.contract")
@@ -25,3 +29,32 @@ def dynamodb(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     """A running server's URL."""
     with SERVER(tmp_path_factory.mktemp("dynamodb")) as server:
         yield server.url
+
+
+@pytest.fixture
+def endpoint(dynamodb: str) -> Iterator[tuple[str, str]]:
+    client = connect(dynamodb)
+    name = f"c1fn-{uuid.uuid4()}"
+    table.create(client, name)
+    yield dynamodb, name
+    client.delete_table(TableName=name)
+    client.close()
+
+
+@pytest.fixture
+def time() -> Clockwork:
+    return Clockwork()
+
+
+@pytest.fixture
+async def one(endpoint: tuple[str, str], time: Clockwork) -> AsyncGenerator[Machine, None]:
+    machine = Machine(endpoint, time)
+    yield machine
+    await machine.close()
+
+
+@pytest.fixture
+async def other(endpoint: tuple[str, str], time: Clockwork) -> AsyncGenerator[Machine, None]:
+    machine = Machine(endpoint, time)
+    yield machine
+    await machine.close()

@@ -4,14 +4,13 @@ import asyncio
 import socket
 import threading
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import ClientError, ConnectionClosedError, ParamValidationError, ReadTimeoutError
-from botocore.httpsession import URLLib3Session
+from botocore.exceptions import ClientError, ParamValidationError
 
 from c1fn.errors import (
     Busy,
@@ -25,115 +24,12 @@ from c1fn.errors import (
 from c1fn.stores import DAY, LEASE, Claim, Quota, Replay, Running
 from c1fn.stores.dynamodb import DynamoStore, connect, table
 from c1fn.stores.dynamodb.calls import ATTEMPTS, Calls
-from c1fn.stores.dynamodb.rows import ThreadKey, ThreadRow, turn_sk, usage_key
+from c1fn.stores.dynamodb.rows import turn_sk, usage_key
 from c1fn.stores.dynamodb.usage import UsageRow
 from c1fn.turn import State, Turn, Usage, for_model
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed, told
-from tests.stores.faults import trouble
-
-Fault = Callable[[AWSPreparedRequest], AWSResponse | None]
-
-
-class Sky:
-    """Faults at chosen calls: ``sky.at("UpdateItem", fault)`` strikes the next call of that operation."""
-
-    def __init__(self, client: Any) -> None:
-        self.seen: list[str] = []
-        self._session = URLLib3Session()
-        self._lock = threading.Lock()
-        self._faults: list[tuple[str, Fault]] = []
-        client.meta.events.register("before-send.dynamodb", self._send)
-
-    def at(self, operation: str, *faults: Fault) -> None:
-        self._faults += [(operation, fault) for fault in faults]
-
-    def clear(self) -> None:
-        """No more faults."""
-        with self._lock:
-            self._faults.clear()
-
-    def lost(self, request: AWSPreparedRequest) -> AWSResponse | None:
-        """It is done, and the reply does not come."""
-        self._session.send(request)
-        raise ReadTimeoutError(endpoint_url=request.url)
-
-    def unsent(self, request: AWSPreparedRequest) -> AWSResponse | None:
-        raise ConnectionClosedError(endpoint_url=request.url)
-
-    def close(self) -> None:
-        self._session.close()
-
-    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-        operation = request.headers["X-Amz-Target"].rpartition(b".")[2].decode()
-        self.seen.append(operation)
-        with self._lock:
-            due = next((fault for fault in self._faults if fault[0] == operation), None)
-            if due:
-                self._faults.remove(due)
-        return due[1](request) if due else None
-
-
-def says(status: int, code: str) -> Fault:
-    return lambda request: trouble(request, status, code)
-
-
-async def at_once(_: float) -> None:
-    """A sleep that is over."""
-
-
-@pytest.fixture
-def endpoint(dynamodb: str) -> Iterator[tuple[str, str]]:
-    client = connect(dynamodb)
-    name = f"c1fn-{uuid.uuid4()}"
-    table.create(client, name)
-    yield dynamodb, name
-    client.delete_table(TableName=name)
-    client.close()
-
-
-class Machine:
-    """A store with a client of its own, and the sky over it."""
-
-    def __init__(self, endpoint: tuple[str, str], time: Clockwork, **options: Any) -> None:
-        self.client = connect(endpoint[0])
-        self.sky = Sky(self.client)
-        self.store = DynamoStore(
-            self.client, endpoint[1], clock=time.clock, sleep=at_once, jitter=lambda: 0.5, **options
-        )
-
-    async def close(self) -> None:
-        await self.store.aclose()
-        self.sky.close()
-
-
-def one_pk(machine: Machine, thread: str = "t") -> str:
-    """Where the turns of a thread of ann's are."""
-    key = ThreadKey("ann", thread)
-    item = machine.client.get_item(TableName=machine.store._calls.table, Key=key.row, ConsistentRead=True)[
-        "Item"
-    ]
-    return key.of(ThreadRow.read(item)).pk
-
-
-@pytest.fixture
-def time() -> Clockwork:
-    return Clockwork()
-
-
-@pytest.fixture
-async def one(endpoint: tuple[str, str], time: Clockwork) -> AsyncGenerator[Machine, None]:
-    machine = Machine(endpoint, time)
-    yield machine
-    await machine.close()
-
-
-@pytest.fixture
-async def other(endpoint: tuple[str, str], time: Clockwork) -> AsyncGenerator[Machine, None]:
-    machine = Machine(endpoint, time)
-    yield machine
-    await machine.close()
-
+from tests.stores.machines import Machine, at_once, meanwhile, one_pk, passed, says
 
 # ---- round trips
 
@@ -405,15 +301,6 @@ async def test_the_last_lock_comes_twice(one: Machine) -> None:
 
 
 # ---- two machines, one step in the midst of another's
-
-
-def meanwhile(do: Callable[[], Any]) -> Fault:
-    """At this call, before it is sent: something else happens, whole."""
-
-    def fault(_: AWSPreparedRequest) -> None:
-        asyncio.run(do())
-
-    return fault
 
 
 async def test_zombie_commits_while_it_is_buried(
@@ -772,10 +659,6 @@ async def test_counted_beside_the_reads(two: Two) -> None:
     await one.store.settle()
     assert sorted(one.sky.seen) == ["PutItem", "UpdateItem", "UpdateItem"]
     assert used(one).slots == {}
-
-
-def passed(_: AWSPreparedRequest) -> None:
-    """Nothing happens at this call: it is the lock of a thread, and the count comes after it."""
 
 
 @pytest.mark.parametrize("fault", ["lost", "unsent"])

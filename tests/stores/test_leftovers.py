@@ -1,0 +1,174 @@
+"""What may stay in the table, and for how long: nothing that no row leads to."""
+
+import pytest
+
+from c1fn.errors import NotFound, StoreUnavailable, TooManyAtOnce
+from c1fn.stores import DAY, LEASE, Quota
+from c1fn.stores.dynamodb import connect
+from c1fn.stores.dynamodb.calls import ATTEMPTS
+from c1fn.stores.dynamodb.rows import ThreadKey
+from tests.stores.clockwork import Clockwork
+from tests.stores.contract import answered, ask, claimed
+from tests.stores.machines import Machine, everything, meanwhile, passed
+
+LONG = "".join(f"{i * 104_729:08x}" for i in range(60_000))
+
+
+async def keys_left(machine: Machine, endpoint: tuple[str, str], *, but: str = "U#") -> list[str]:
+    """The rows that do not expire by themselves, without those of threads."""
+    items = everything(machine.client, endpoint[1])
+    return [
+        item["sk"]["S"] for item in items if "expires_at" not in item and not item["pk"]["S"].startswith(but)
+    ]
+
+
+async def test_a_long_prompt_leaves_nothing(one: Machine, endpoint: tuple[str, str]) -> None:
+    """Its parts go when the turn is committed, in each generation of the thread."""
+    text = LONG[:20_000]  # more than the lock holds, less than a turn's row does
+    for life in range(2):
+        claim = claimed(await one.store.turns.open(ask(f"r{life}", text), history=20))
+        assert [sk[:2] for sk in await keys_left(one, endpoint)] == ["P#"]
+        (running,) = await one.store.threads.load("ann", "t")
+        assert running.prompt.content == text
+        await one.store.turns.commit(claim, answered(claim, "hi"))
+        await one.store.settle()
+        assert [sk[:2] for sk in await keys_left(one, endpoint)] == ["T#"]
+        await one.store.threads.delete("ann", "t")
+        assert await keys_left(one, endpoint) == []
+
+
+async def test_a_machine_that_died_leaves_no_parts(one: Machine, other: Machine, time: Clockwork) -> None:
+    """What it had written of its answer goes when its turn is taken over."""
+    claim = claimed(await one.store.turns.open(ask("r1", LONG), history=20))
+    one.sky.at("PutItem", passed, passed, *[one.sky.unsent] * ATTEMPTS * 200)
+    with pytest.raises(StoreUnavailable):
+        await one.store.turns.commit(claim, answered(claim, f"{LONG}{LONG[::-1]}"))
+    one.sky.clear()
+    time.advance(LEASE)
+    claimed(await other.store.turns.open(ask("r2"), history=20))
+    name = one.store._calls.table
+    items = everything(one.client, name)
+    assert [item["sk"]["S"] for item in items if item["sk"]["S"].startswith(f"P#{claim.attempt}.")] == []
+
+
+async def test_parts_of_a_form_that_was_never_saved_expire(one: Machine, endpoint: tuple[str, str]) -> None:
+    """What is written before a row names it goes by itself, and stays once a row does."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    one.sky.at("UpdateItem", *[one.sky.unsent] * ATTEMPTS)
+    with pytest.raises(StoreUnavailable):
+        await one.store.threads.revise("ann", "t", "r1", LONG)
+    assert [sk for sk in await keys_left(one, endpoint) if sk.startswith("P#")] == []
+    (turn,) = await one.store.threads.load("ann", "t")
+    assert turn.visible == "hi"
+    await one.store.threads.revise("ann", "t", "r1", LONG)
+    assert len([sk for sk in await keys_left(one, endpoint) if sk.startswith("P#")]) == 1
+
+
+async def test_the_list_goes_on_with_a_deletion_that_broke_off(
+    one: Machine, other: Machine, endpoint: tuple[str, str]
+) -> None:
+    """Whoever looks at the list finishes it; until then the thread's row leads to what is left."""
+    for response in ("r1", "r2"):
+        claim = claimed(await one.store.turns.open(ask(response), history=20))
+        await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    one.sky.at("BatchWriteItem", *[one.sky.unsent] * ATTEMPTS)
+    with pytest.raises(StoreUnavailable):
+        await one.store.threads.delete("ann", "t")
+    row = one.client.get_item(TableName=endpoint[1], Key=ThreadKey("ann", "t").row)["Item"]
+    assert "expires_at" not in row
+    assert (await other.store.threads.page("ann", cursor=None, limit=3)).threads == ()
+    await other.store.settle()
+    assert await keys_left(one, endpoint, but="-") == []
+
+
+async def test_a_generation_is_never_used_again(one: Machine, endpoint: tuple[str, str]) -> None:
+    """If a thread's row goes before its turns, a new thread of its id shows nothing of them."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    one.client.delete_item(TableName=endpoint[1], Key=ThreadKey("ann", "t").row)
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    assert (claim.number, claim.history) == (1, ())
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 30), (90, 30), (30, 0), (30, 90)])
+async def test_a_threads_row_outlives_its_turns(
+    endpoint: tuple[str, str], time: Clockwork, before: int, after: int
+) -> None:
+    """However the retention changes: no row of a thread expires later than the row that leads to it."""
+    for days in (before, after, after):
+        machine = Machine(endpoint, time, retention_days=days)
+        claim = claimed(await machine.store.turns.open(ask(f"r{time.now}", LONG), history=20))
+        await machine.store.turns.commit(claim, answered(claim, f"{LONG} too"))
+        await machine.store.threads.revise("ann", "t", claim.ask.response_id, LONG)
+        time.advance(DAY)
+        await machine.close()
+    client = connect(endpoint[0])
+    items = everything(client, endpoint[1])
+    client.close()
+    (thread,) = [item for item in items if item["pk"]["S"].startswith("U#")]
+    kept = float(thread["expires_at"]["N"]) if "expires_at" in thread else float("inf")
+    others = [item for item in items if item is not thread]
+    assert len(others) >= 6
+    assert max(float(item.get("expires_at", {"N": "inf"})["N"]) for item in others) <= kept
+
+
+async def test_a_retention_that_was_switched_on_hides_what_is_too_old(
+    endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """Also rows that were written when there was none; the id then begins anew."""
+    machine = Machine(endpoint, time)
+    claim = claimed(await machine.store.turns.open(ask("r1"), history=20))
+    await machine.store.turns.commit(claim, answered(claim, "hi"))
+    await machine.close()
+    time.advance(31 * DAY)
+    machine = Machine(endpoint, time, retention_days=30)
+    assert (await machine.store.threads.page("ann", cursor=None, limit=3)).threads == ()
+    with pytest.raises(NotFound):
+        await machine.store.threads.load("ann", "t")
+    claim = claimed(await machine.store.turns.open(ask("r1"), history=20))
+    assert (claim.number, claim.history) == (1, ())
+    await machine.close()
+
+
+async def test_a_thread_that_was_created_outlives_a_refused_prompt(
+    endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """A refused first prompt takes its thread with it, but not one that was acknowledged meanwhile."""
+    machine = Machine(endpoint, time, quota=Quota(at_once=1))
+    claimed(await machine.store.turns.open(ask("r1", thread="busy"), history=20))
+
+    async def created() -> None:
+        another = Machine(endpoint, time)
+        assert (await another.store.threads.create("ann", "t", "Plans")).id == "t"
+        await another.close()
+
+    machine.sky.at("UpdateItem", passed, meanwhile(created))
+    with pytest.raises(TooManyAtOnce):
+        await machine.store.turns.open(ask("r2"), history=20)
+    await machine.store.settle()
+    assert await machine.store.threads.load("ann", "t") == ()
+    with pytest.raises(TooManyAtOnce):
+        await machine.store.turns.open(ask("r3", thread="u"), history=20)
+    await machine.store.settle()
+    page = await machine.store.threads.page("ann", cursor=None, limit=5)
+    assert sorted(thread.id for thread in page.threads) == ["busy", "t"]
+    await machine.close()
+
+
+async def test_a_refused_prompt_leaves_no_thread_through_a_lost_reply(
+    endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """Not even where the reply of the lock that made it was lost."""
+    machine = Machine(endpoint, time, quota=Quota(at_once=1))
+    claimed(await machine.store.turns.open(ask("r1", thread="busy"), history=20))
+    machine.sky.at("UpdateItem", machine.sky.lost)
+    with pytest.raises(TooManyAtOnce):
+        await machine.store.turns.open(ask("r2"), history=20)
+    await machine.store.settle()
+    page = await machine.store.threads.page("ann", cursor=None, limit=5)
+    assert [thread.id for thread in page.threads] == ["busy"]
+    await machine.close()

@@ -1,0 +1,76 @@
+"""Two machines, one step in the midst of another's: nobody asks twice, and no reader sees half."""
+
+import asyncio
+import threading
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+from c1fn.stores import Replay
+from tests.stores.clockwork import Clockwork
+from tests.stores.contract import answered, ask, claimed
+from tests.stores.faults import reply
+from tests.stores.machines import Machine, meanwhile, passed
+
+LONG = "".join(f"{i * 104_729:08x}" for i in range(60_000))
+
+
+async def test_a_turn_that_ends_between_look_up_and_lock(one: Machine, other: Machine) -> None:
+    """The model is not asked twice, whatever is committed while a retry is on its way to the lock."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    turn, loop = answered(claim, "hi"), asyncio.get_running_loop()
+    looked, committed = threading.Event(), threading.Event()
+
+    async def commit() -> None:
+        await one.store.turns.commit(claim, turn)
+        await one.store.settle()
+
+    def lock(_: AWSPreparedRequest) -> None:
+        looked.wait(0.05)  # a design that looks before it locks has looked by now
+        asyncio.run_coroutine_threadsafe(commit(), loop).result(20)
+        committed.set()
+
+    def query(request: AWSPreparedRequest) -> AWSResponse | None:
+        if b"by_response" not in request.body:
+            committed.wait(20)
+            return None
+        answer = other.sky._session.send(request)
+        looked.set()
+        return reply(request, answer.status_code, answer.content)
+
+    other.sky.at("UpdateItem", lock)
+    other.sky.at("Query", query, query)
+    assert await other.store.turns.open(ask("r1"), history=20) == Replay(turn)
+
+
+async def test_a_form_is_saved_while_its_thread_is_loaded(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """A reader between a row and its parts does not call the turn damaged."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.threads.revise("ann", "t", "r1", LONG)
+
+    async def saved_again() -> None:
+        another = Machine(endpoint, time)
+        await another.store.threads.revise("ann", "t", "r1", f"again {LONG}")
+        await another.close()
+
+    one.sky.at("GetItem", passed, meanwhile(saved_again))
+    (turn,) = await one.store.threads.load("ann", "t")
+    assert turn.visible == f"again {LONG}"
+
+
+async def test_a_long_prompt_ends_while_its_thread_is_loaded(one: Machine, other: Machine) -> None:
+    """The same for the prompt of a turn that is committed meanwhile."""
+    claim = claimed(await one.store.turns.open(ask("r1", LONG), history=20))
+    turn, loop = answered(claim, "hi"), asyncio.get_running_loop()
+
+    async def commit() -> None:
+        await one.store.turns.commit(claim, turn)
+        await one.store.settle()
+
+    def commits(_: AWSPreparedRequest) -> None:
+        asyncio.run_coroutine_threadsafe(commit(), loop).result(20)
+
+    other.sky.at("GetItem", passed, commits)
+    assert await other.store.threads.load("ann", "t") == (turn,)
