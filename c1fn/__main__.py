@@ -66,7 +66,7 @@ def serve(options: argparse.Namespace) -> int:
     if listener is None:
         return _taken(options.port, "serve")
     print(f"{_summary(settings)} · http://{HOST}:{listener.getsockname()[1]}/", flush=True)
-    site = Site()
+    site = Site(compose.image_hosts(settings))
     app = compose.web_app(settings, site)
     app.add_middleware(Beside, site=site, say=_tell, build=options.page)
     with listener:

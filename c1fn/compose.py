@@ -5,7 +5,7 @@ because what is not imported costs no cold start.
 import json
 import logging
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -189,6 +189,7 @@ def web_app(
     renew = renewal(settings)
     with deferred(), lazy(*LAZY):
         from c1fn.api.app import build_app
+        from c1fn.api.pages import Site
 
         return build_app(
             lambda: chat(settings, log, renew, awaited=awaited),
@@ -196,8 +197,13 @@ def web_app(
             max_answer=settings.max_answer,
             identify=identify(settings, renew),
             origins=_names(settings.allowed_origins),
-            site=site,
+            site=site or Site(image_hosts(settings)),
         )
+
+
+def image_hosts(settings: Settings) -> Sequence[str]:
+    """Whose pictures a page may show."""
+    return _names(settings.image_hosts)
 
 
 def chat(settings: Settings, log: Log, renew: Renew | None = None, *, awaited: bool = False) -> Chat:

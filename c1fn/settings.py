@@ -22,6 +22,7 @@ SECRETS = frozenset({API_KEY, f"{PREFIX}KEYS"})
 BASE_PATH = r"^(/[A-Za-z0-9._~-]+)+$"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ORIGINS = r"^(\*|https?://[^\s/:,*]+(:\d{1,5})?(\s*,\s*https?://[^\s/:,*]+(:\d{1,5})?)*)$"
+HOSTS = r"^(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?(\s*,\s*(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?)*$"
 DOORS = r"^(function-url|rest-api|http-api)(\s*,\s*(function-url|rest-api|http-api))*$"
 
 
@@ -93,6 +94,9 @@ class Settings(BaseModel):
         None, description="Address of the issuer's keys, where it has no discovery."
     )
 
+    image_hosts: str | None = Field(
+        None, pattern=HOSTS, description="Hosts whose pictures the page may show, comma-separated."
+    )
     allowed_origins: str | None = Field(
         None,
         pattern=ORIGINS,

@@ -5,16 +5,18 @@ for ever, and asks only for the index each time. The files are listed when the b
 listed name is ever opened. A server answers before its page is built (``vite.py``), so the site is told
 where a build lies while it serves.
 
-A page may load its own files and speak to its own server, and be part of no other page. Pictures are the one
-exception: an answer shows some from anywhere.
+A page may load its own files and speak to its own server, and be part of no other page. That holds for
+pictures too, but for hosts that the deployment names: a browser asks for a picture at once, and an address
+may carry what was said to whoever wrote it, which a text that the model believed can bring about.
 
 https://www.rfc-editor.org/rfc/rfc8246 (immutable)
-https://www.w3.org/TR/CSP3/
+https://www.w3.org/TR/CSP3/ · https://genai.owasp.org/llmrisk/llm01-prompt-injection/
 """
 
 import importlib.resources
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -35,33 +37,43 @@ _HEAD = re.compile(r'<head[^>]*>|<meta charset="utf-8">')
 _SCRIPTS = re.findall(r"<script>(.*?)</script>", _PLAIN_PAGE, re.DOTALL)
 _HASHES = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in _SCRIPTS)
 
-POLICY = "; ".join(
-    (
-        "default-src 'none'",
-        f"script-src 'self' {_HASHES}",
-        "style-src 'self' 'unsafe-inline'",  # the official client styles its elements in place
-        "img-src 'self' https: data: blob:",
-        "font-src 'self' data:",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
+
+def policy(images: Sequence[str] = (), base: str = "'none'") -> str:
+    """What a page may load.
+
+    :param images: hosts of pictures, beside its own.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' {_HASHES}",
+            "style-src 'self' 'unsafe-inline'",  # the official client styles its elements in place
+            " ".join(("img-src 'self' data:", *(f"https://{host}" for host in images))),
+            "font-src 'self' data:",
+            "connect-src 'self'",
+            f"base-uri {base}",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
     )
-)
+
 
 PAGE = {
     "cache-control": ASK_AGAIN,
-    "content-security-policy": POLICY,
     "cross-origin-opener-policy": "same-origin",
     "referrer-policy": "no-referrer",
 }
 
 
 class Site:
-    """What a browser gets. ``note`` is a sentence for the plain page: how to get the other one."""
+    """What a browser gets. ``note`` is a sentence for the plain page: how to get the other one.
 
-    def __init__(self) -> None:
+    :param images: hosts whose pictures a page may show.
+    """
+
+    def __init__(self, images: Sequence[str] = ()) -> None:
         self.note = ""
+        self._images = images
         self._index: Path | None = None
         self._text = ""
         self._assets: dict[str, Path] = {}
@@ -85,11 +97,12 @@ class Site:
 
     async def page(self, root: str = "") -> Response:
         """`/`, which the browser sees below ``root``."""
+        headers = PAGE | {"content-security-policy": policy(self._images, "'self'" if root else "'none'")}
         if self._index and not root:
-            return FileResponse(self._index, headers=PAGE)
+            return FileResponse(self._index, headers=headers)
         note = f'<p id="note">{escape(self.note)}</p>' if self.note else ""
         text = self._text if self._index else _PLAIN_PAGE.replace(_NOTE, note)
-        return _below(root, text) if root else HTMLResponse(text, headers=PAGE)
+        return HTMLResponse(_below(root, text) if root else text, headers=headers)
 
     async def asset(self, name: str) -> Response:
         """`/assets/{name}`."""
@@ -98,11 +111,9 @@ class Site:
         return FileResponse(self._assets[name], headers={"cache-control": FOR_EVER})
 
 
-def _below(root: str, text: str) -> Response:
+def _below(root: str, text: str) -> str:
     """The page for a browser that has it at ``root``, with or without a slash at the end: its links are
     relative, and only the second of these would be their base.
     """
     base = f'<base href="{escape(root)}/">'
-    policy = POLICY.replace("base-uri 'none'", "base-uri 'self'")
-    text = _HEAD.sub(lambda found: found[0] + base, text, count=1)
-    return HTMLResponse(text, headers=PAGE | {"content-security-policy": policy})
+    return _HEAD.sub(lambda found: found[0] + base, text, count=1)

@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 from fastapi import FastAPI
 
+from c1fn import compose
 from c1fn.api.app import build_app
 from c1fn.api.pages import ASK_AGAIN, FOR_EVER, Site
 from c1fn.chat.converse import Chat
 from c1fn.chat.tools import Tools
+from c1fn.settings import Settings, SettingsError
 from c1fn.stores.memory import MemoryStore
 from tests.asgi import client_of
 from tests.scripted import LIMITS, ScriptedModel
@@ -137,3 +139,37 @@ async def test_a_prefix_is_written_into_the_page_as_text(site: Site) -> None:
         page = await client.get("/%22%3E%3Cb", root_path='/"><b')
         assert b"<b>" not in page.body
         assert b'<base href="/%22%3E%3Cb/">' in page.body
+
+
+@pytest.mark.parametrize(
+    ("images", "allowed"),
+    [
+        ((), "'self' data:"),
+        (("a.example", "*.b.example"), "'self' data: https://a.example https://*.b.example"),
+    ],
+)
+async def test_a_page_asks_no_host_for_a_picture_that_nobody_named(
+    images: tuple[str, ...], allowed: str
+) -> None:
+    """The browser asks at once, and an address may carry out what was said: CVE-2025-32711 did."""
+    async with client_of(app(Site(images))) as client:
+        for root in ("", "/prod"):
+            page = await client.get(f"{root}/", root_path=root)
+            told = page.headers["content-security-policy"]
+            assert f"img-src {allowed};" in told
+            assert "https:" not in told.replace(f"img-src {allowed};", "")
+
+
+async def test_the_hosts_of_pictures_are_a_setting() -> None:
+    settings = Settings.read({"C1FN_IMAGE_HOSTS": "a.example, *.b.example:8443"})
+    async with client_of(compose.web_app(compose.settle(settings, {}))) as client:
+        told = (await client.get("/")).headers["content-security-policy"]
+        assert "img-src 'self' data: https://a.example https://*.b.example:8443;" in told
+
+
+@pytest.mark.parametrize(
+    "hosts", ["*", "https://a.example", "a.example; script-src *", "a b", "a.example/x", "'self'"]
+)
+def test_a_host_is_a_name_and_nothing_that_changes_the_policy(hosts: str) -> None:
+    with pytest.raises(SettingsError, match="C1FN_IMAGE_HOSTS"):
+        Settings.read({"C1FN_IMAGE_HOSTS": hosts})
