@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, assert_never
 
 from pydantic import SecretStr
 
-from c1fn.chat.converse import Chat, Limits
+from c1fn.chat.converse import Chat
+from c1fn.chat.rounds import Limits
 from c1fn.chat.tools import Tools
 from c1fn.identity import callers, iam
 from c1fn.models import Model, Unusable

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 
-from c1fn.chat.converse import Limits
+from c1fn.chat.rounds import Limits
 from c1fn.events import Delta, Ended, ModelEvent
 from c1fn.models import ToolSpec
 from c1fn.turn import Message, Usage

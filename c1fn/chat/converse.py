@@ -8,49 +8,33 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import assert_never
 
 from c1fn.chat.cancellation import Cancellation, LeaseGone, ShutDown, Stopped, TimeOver, completed
 from c1fn.chat.draft import Draft
-from c1fn.chat.history import Histories
 from c1fn.chat.reply import Reply
+from c1fn.chat.rounds import Limits, Rounds
 from c1fn.chat.tools import Tools
 from c1fn.errors import (
-    AnswerEmpty,
     C1fnError,
-    ContextTooLong,
     Internal,
     Interrupted,
     LeaseLost,
-    ModelError,
     OutOfTime,
     StoreError,
-    TooManyRounds,
     by_code,
 )
-from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, Working
+from c1fn.events import Delta, Event, Failed, Finished
 from c1fn.models import Model
 from c1fn.stores import RENEWAL, Claim, Replay, Running, Store
 from c1fn.telemetry.log import LOCAL, Log, Origin
 from c1fn.telemetry.timings import Watch
 from c1fn.telemetry.tracing import UNTRACED, Tracer
-from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, for_model
+from c1fn.turn import Ask, State, Turn
 
 GRACE = 2.0
 """Seconds that running turns get to finish when the process is asked to end, before they are interrupted:
 who pressed Ctrl-C waits no longer, and a platform that asks at all allows about as much."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one turn may take. See the settings of the same names."""
-
-    history_turns: int
-    history_tokens: int
-    max_answer: int
-    max_seconds: float
-    max_rounds: int
 
 
 class Chat:
@@ -70,9 +54,8 @@ class Chat:
     ) -> None:
         self.store = store
         self.model = model
-        self._tools = tools
+        self._rounds = Rounds(model, tools, limits)
         self._limits = limits
-        self._histories = Histories(limits.history_turns, limits.history_tokens)
         self.log = log
         self._clock = clock
         self._sleep = sleep
@@ -176,7 +159,7 @@ class Chat:
 
     async def _answered(self, draft: Draft, reply: Reply, seconds: float) -> Cancellation | None:
         """The answer, to its end."""
-        answer = asyncio.create_task(self._answer(draft, reply))
+        answer = asyncio.create_task(self._rounds.answer(draft, reply))
         lease = asyncio.create_task(self._hold_lease(draft))
         return await completed(answer, lease, seconds)
 
@@ -209,63 +192,6 @@ class Chat:
                 return LeaseGone(lost)
             except StoreError:
                 continue  # the lease outlives several failed renewals, and the commit has the last word
-
-    async def _answer(self, draft: Draft, reply: Reply) -> None:
-        while calls := await self._fitting_round(draft, reply):
-            if draft.rounds >= self._limits.max_rounds:
-                raise TooManyRounds
-            draft.grow((call.arguments for call in calls), self._limits.max_answer)
-            for call in calls:
-                reply.say(Working(call.name))
-            with draft.watch.working():
-                results = await self._tools.run(calls)
-            draft.grow((result.content for result in results), self._limits.max_answer)
-            draft.close_round(calls, results)
-
-    async def _fitting_round(self, draft: Draft, reply: Reply) -> tuple[ToolCall, ...]:
-        """One round; with less history, by halves, until the model takes it. Only a prompt that is too long
-        alone fails by that.
-        """
-        while True:
-            history = self._histories.of(draft.claim, draft.reply)
-            messages = [*for_model(history), draft.claim.ask.prompt, *draft.reply]
-            try:
-                return await self._round(messages, draft, reply)
-            except ContextTooLong:
-                if not history or draft.text:
-                    raise
-                self._histories.refused(draft.claim, messages)
-
-    async def _round(self, messages: list[Message], draft: Draft, reply: Reply) -> tuple[ToolCall, ...]:
-        calls: tuple[ToolCall, ...] = ()
-        usage, asked, heard = Usage(), True, False
-        try:
-            with draft.watch.asking():
-                async with aclosing(self.model.reply(messages, self._tools.specs)) as events:
-                    async for event in events:
-                        heard = True
-                        match event:
-                            case Delta(text):
-                                draft.hear(text, self._limits.max_answer)
-                                reply.say(event)
-                            case Called():
-                                calls = event.calls
-                            case Ended(_, usage, error, opaque):
-                                draft.keep(opaque, self._limits.max_answer)
-                                if error:
-                                    raise error
-                            case _:
-                                assert_never(event)
-        except ModelError:
-            asked = heard  # a model that did not begin takes nothing
-            raise
-        finally:
-            if asked:
-                draft.usage += usage if usage.tokens else draft.estimate(messages, calls)
-        draft.rounds += 1
-        if not calls and not "".join(draft.text).strip():
-            raise AnswerEmpty
-        return calls
 
 
 def _outcome(cancellation: Cancellation | None) -> tuple[State, C1fnError | None]:

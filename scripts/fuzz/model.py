@@ -15,7 +15,8 @@ from itertools import count
 import httpx2
 import openai
 
-from c1fn.chat.converse import Chat, Limits
+from c1fn.chat.converse import Chat
+from c1fn.chat.rounds import Limits
 from c1fn.chat.tools import Tools
 from c1fn.errors import Internal, ModelError
 from c1fn.events import Called, Delta, Ended, Failed, Finished

@@ -13,7 +13,8 @@ from html import escape, unescape
 import pytest
 
 from c1fn.api.app import build_app
-from c1fn.chat.converse import Chat, Limits
+from c1fn.chat.converse import Chat
+from c1fn.chat.rounds import Limits
 from c1fn.chat.tools import Tools
 from c1fn.errors import TooLarge
 from c1fn.models.c1 import C1Model

@@ -1,12 +1,13 @@
+"""One turn, in order."""
+
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from c1fn.chat.converse import Chat
-from c1fn.chat.reply import Reply
 from c1fn.chat.tools import Tools
 from c1fn.errors import (
     AnswerCut,
@@ -15,7 +16,6 @@ from c1fn.errors import (
     AnswerWithheld,
     Busy,
     C1fnError,
-    ContextTooLong,
     Internal,
     Interrupted,
     LeaseLost,
@@ -24,90 +24,17 @@ from c1fn.errors import (
     ModelRejected,
     OutOfTime,
     StoreUnavailable,
-    TooManyRounds,
 )
-from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, ModelEvent, Working
+from c1fn.events import Called, Delta, Ended, Event, Failed, Finished, ModelEvent
 from c1fn.models import ToolSpec
 from c1fn.stores import Claim, Opened
 from c1fn.stores.memory import MemoryStore
 from c1fn.stores.memory.turns import MemoryTurns
 from c1fn.telemetry.log import Line, Origin, TurnLine, pseudonym
-from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage
+from c1fn.turn import Ask, Message, State, Turn, Usage
 from tests.altered import altered
+from tests.chat.scene import CALLS, Pulse, Stage, add, ask, heard, text
 from tests.scripted import LIMITS, STOP, ScriptedModel, Step, says
-
-
-def ask(prompt: str = "hi", response_id: str = "r1", thread_id: str = "t") -> Ask:
-    return Ask("o", thread_id, response_id, Message("user", prompt, id="client's"))
-
-
-async def add(a: int, b: int) -> int:
-    """Add."""
-    return a + b
-
-
-CALLS = (ToolCall("c1", "add", '{"a":1,"b":2}'), ToolCall("c2", "add", '{"a":3,"b":4}'))
-
-
-@dataclass
-class Pulse:
-    """A sleep that lasts until the test lets it end: one beat at a time."""
-
-    beats: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
-    asleep: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
-
-    async def __call__(self, _seconds: float) -> None:
-        self.asleep.release()
-        await self.beats.acquire()
-
-    def beat(self) -> None:
-        self.beats.release()
-
-
-@dataclass
-class Scene:
-    """A Chat over the memory store, with what it logged."""
-
-    model: ScriptedModel
-    chat: Chat
-    store: MemoryStore
-    lines: list[TurnLine]
-    pulse: Pulse
-
-    async def turn(self, number: int = 1) -> Turn:
-        return (await self.store.threads.load("o", "t"))[number - 1]
-
-
-Stage = Callable[..., Scene]
-
-
-@pytest.fixture
-async def stage() -> AsyncGenerator[Stage, None]:
-    chats: list[Chat] = []
-
-    def make(*rounds: list[Step], store: MemoryStore | None = None, **limits: Any) -> Scene:
-        model, lines, pulse = ScriptedModel(*rounds), [], Pulse()  # type: ignore[var-annotated]  # filled below
-        store = store or MemoryStore()
-        chat = Chat(store, model, Tools([add]), replace(LIMITS, **limits), lines.append, sleep=pulse)
-        chats.append(chat)
-        return Scene(model, chat, store, lines, pulse)
-
-    yield make
-    for chat in chats:
-        await chat.aclose(grace=0)
-
-
-async def heard(reply: Reply) -> list[Event]:
-    events: list[Event] = []
-    while not reply.ended:
-        events += await reply.take(60)
-    await reply.over()
-    return events
-
-
-def text(events: list[Event]) -> str:
-    return "".join(event.text for event in events if isinstance(event, Delta))
-
 
 # --- in order
 
@@ -256,30 +183,6 @@ async def test_a_timeout_that_is_not_ours_is_a_bug(stage: Stage) -> None:
     assert type(told.error) is Internal
     with pytest.raises(TimeoutError):
         await reply.over()
-
-
-async def test_a_context_too_long_is_tried_once_more_with_half(stage: Stage) -> None:
-    scene = stage(*(says(f"a{n}") for n in range(4)), [ContextTooLong()], says("well"))
-    for n in range(4):
-        await heard(await scene.chat.begin(ask(f"p{n}", f"r{n}")))
-    assert text(await heard(await scene.chat.begin(ask("now", "r9")))) == "well"
-    assert [len(messages) for messages in scene.model.asked[-2:]] == [9, 5]
-    assert scene.model.asked[-1][0].content == "p2"
-
-
-async def test_a_context_that_stays_too_long_fails(stage: Stage) -> None:
-    scene = stage(says("a"), [ContextTooLong()])
-    await heard(await scene.chat.begin(ask("p0", "r0")))
-    await heard(await scene.chat.begin(ask("p1", "r1")))
-    assert (await scene.turn(2)).error == "context_too_long"
-    assert len(scene.model.asked) == 3
-
-
-async def test_history_is_cut_at_whole_turns_within_its_budget(stage: Stage) -> None:
-    scene = stage(says("x" * 20), says("y" * 20), says("z"), history_tokens=10)
-    for n in range(3):
-        await heard(await scene.chat.begin(ask(f"p{n}", f"r{n}")))
-    assert [m.content for m in scene.model.asked[2]] == ["p1", "y" * 20, "p2"]
 
 
 # --- ended early
@@ -457,24 +360,6 @@ async def test_a_bug_in_a_renewal_ends_the_turn_and_is_raised(stage: Stage) -> N
     assert (await scene.turn()).state is State.FAILED
 
 
-@pytest.mark.parametrize(
-    ("script", "usage"),
-    [
-        ([Delta("abcdef"), Ended("stop", Usage())], Usage(1, 2)),
-        ([Delta("abcdef"), AnswerCut()], Usage(1, 2)),
-        ([Delta("abcdef"), Ended("stop", Usage(10, 5))], Usage(10, 5)),
-        ([AnswerCut()], Usage()),
-    ],
-)
-async def test_tokens_are_estimated_where_the_model_does_not_tell(
-    stage: Stage, script: list[Step], usage: Usage
-) -> None:
-    """A model that did not even begin takes none."""
-    scene = stage(script)
-    await heard(await scene.chat.begin(ask()))
-    assert (await scene.turn()).usage == usage
-
-
 class Slow(MemoryTurns):
     """Turns in memory, whose commit waits for a gate, or fails as no store should."""
 
@@ -533,68 +418,6 @@ async def test_a_follower_is_told_of_a_bug_and_then_it_is_raised(stage: Stage) -
     assert type(events[-1].error) is Internal
     with pytest.raises(ZeroDivisionError):
         await reply.over()
-
-
-# --- tools
-
-
-async def test_tools_run_between_rounds_and_the_whole_turn_is_stored(stage: Stage) -> None:
-    scene = stage([Called(CALLS), Ended("tool_calls", Usage(1, 1))], says("7"))
-    assert await heard(await scene.chat.begin(ask())) == [
-        Working("add"),
-        Working("add"),
-        Delta("7"),
-        Finished(State.DONE),
-    ]
-    assert scene.model.asked[1][1:] == [
-        Message("assistant", "", tool_calls=CALLS),
-        Message("tool", "3", tool_call_id="c1"),
-        Message("tool", "7", tool_call_id="c2"),
-    ]
-    turn = await scene.turn()
-    assert (*scene.model.asked[1][1:], Message("assistant", "7")) == turn.reply
-    assert turn.usage == Usage(11, 6)
-
-
-async def test_text_before_a_call_is_part_of_the_answer(stage: Stage) -> None:
-    scene = stage([Delta("Let me see. "), Called(CALLS), Ended("tool_calls", Usage())], says("7"))
-    assert text(await heard(await scene.chat.begin(ask()))) == "Let me see. 7"
-    assert text(await heard(await scene.chat.begin(ask()))) == "Let me see. 7"
-
-
-async def test_rounds_are_bounded(stage: Stage) -> None:
-    """No tool runs whose result no model would hear."""
-    scene = stage([Called(CALLS), Ended("tool_calls", Usage())])
-    *working, told = await heard(await scene.chat.begin(ask()))
-    assert isinstance(told, Failed)
-    assert type(told.error) is TooManyRounds
-    assert len(scene.model.asked) == 3
-    assert working == [Working("add")] * 4
-
-
-@pytest.mark.parametrize("most", [50, 54])
-async def test_what_tools_are_asked_and_say_is_part_of_the_turns_size(stage: Stage, most: int) -> None:
-    """26 bytes of arguments and 2 of results in each round, two rounds long."""
-    scene = stage([Called(CALLS), Ended("tool_calls", Usage())], max_answer=most)
-    *working, told = await heard(await scene.chat.begin(ask()))
-    assert isinstance(told, Failed)
-    assert type(told.error) is AnswerTooLong
-    assert len(working) == (2 if most < 54 else 4)
-
-
-@pytest.mark.parametrize("cut", range(1, 6))
-async def test_a_turn_cut_anywhere_leaves_no_call_without_its_result(stage: Stage, cut: int) -> None:
-    """Whatever was stored, the next request to the model holds each call with its results or not at all."""
-    first: list[Step] = [Delta("a"), Called(CALLS), Ended("tool_calls", Usage())]
-    second: list[Step] = [Delta("b"), STOP]
-    script = [*first, *second]
-    script.insert(cut, AnswerCut())
-    scene = stage(script[:4] if cut <= 3 else first, *([script[3:]] if cut > 3 else []), says("well"))
-    await heard(await scene.chat.begin(ask()))
-    await heard(await scene.chat.begin(ask("next", "r2")))
-    for messages in [*scene.model.asked, list((await scene.turn()).reply)]:
-        calls = [call.id for m in messages for call in m.tool_calls]
-        assert calls == [m.tool_call_id for m in messages if m.role == "tool"]
 
 
 # --- the log

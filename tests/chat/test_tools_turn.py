@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from c1fn.api.app import build_app
-from c1fn.chat.converse import Chat, Limits
+from c1fn.chat.converse import Chat
+from c1fn.chat.rounds import Limits
 from c1fn.chat.tools import Tools
 from c1fn.models.c1 import C1Model
 from c1fn.stores.memory import MemoryStore

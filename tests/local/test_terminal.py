@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from c1fn.api.app import build_app
-from c1fn.chat.converse import Chat, Limits
+from c1fn.chat.converse import Chat
+from c1fn.chat.rounds import Limits
 from c1fn.chat.tools import Tools
 from c1fn.errors import AnswerCut, Unauthorized
 from c1fn.events import Delta

@@ -1,0 +1,99 @@
+"""The rounds of one turn: a call of the model, the tools that it asks for, and the next call with results.
+
+What was said is kept in the draft as it comes, so that a turn may be cut anywhere.
+"""
+
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import assert_never
+
+from c1fn.chat.draft import Draft
+from c1fn.chat.history import Histories
+from c1fn.chat.reply import Reply
+from c1fn.chat.tools import Tools
+from c1fn.errors import AnswerEmpty, ContextTooLong, ModelError, TooManyRounds
+from c1fn.events import Called, Delta, Ended, Working
+from c1fn.models import Model
+from c1fn.turn import Message, ToolCall, Usage, for_model
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The settings of the same names: counts, tokens, bytes (`max_answer`), seconds."""
+
+    history_turns: int
+    history_tokens: int
+    max_answer: int
+    max_seconds: float
+    max_rounds: int
+
+
+class Rounds:
+    """How this process answers prompts."""
+
+    def __init__(self, model: Model, tools: Tools, limits: Limits) -> None:
+        self._model = model
+        self._tools = tools
+        self._limits = limits
+        self._histories = Histories(limits.history_turns, limits.history_tokens)
+
+    async def answer(self, draft: Draft, reply: Reply) -> None:
+        """Ask the model until it asks for no more tools. What it says goes to the draft and to the reply.
+
+        :raises ModelError: it fails, says nothing, or says too much.
+        """
+        while calls := await self._fitting_round(draft, reply):
+            if draft.rounds >= self._limits.max_rounds:
+                raise TooManyRounds
+            draft.grow((call.arguments for call in calls), self._limits.max_answer)
+            for call in calls:
+                reply.say(Working(call.name))
+            with draft.watch.working():
+                results = await self._tools.run(calls)
+            draft.grow((result.content for result in results), self._limits.max_answer)
+            draft.close_round(calls, results)
+
+    async def _fitting_round(self, draft: Draft, reply: Reply) -> tuple[ToolCall, ...]:
+        """One round; with less history, by halves, until the model takes it. Only a prompt that is too long
+        alone fails by that.
+        """
+        while True:
+            history = self._histories.of(draft.claim, draft.reply)
+            messages = [*for_model(history), draft.claim.ask.prompt, *draft.reply]
+            try:
+                return await self._round(messages, draft, reply)
+            except ContextTooLong:
+                if not history or draft.text:
+                    raise
+                self._histories.refused(draft.claim, messages)
+
+    async def _round(self, messages: list[Message], draft: Draft, reply: Reply) -> tuple[ToolCall, ...]:
+        calls: tuple[ToolCall, ...] = ()
+        usage, asked, heard = Usage(), True, False
+        try:
+            with draft.watch.asking():
+                async with aclosing(self._model.reply(messages, self._tools.specs)) as events:
+                    async for event in events:
+                        heard = True
+                        match event:
+                            case Delta(text):
+                                draft.hear(text, self._limits.max_answer)
+                                reply.say(event)
+                            case Called():
+                                calls = event.calls
+                            case Ended(_, usage, error, opaque):
+                                draft.keep(opaque, self._limits.max_answer)
+                                if error:
+                                    raise error
+                            case _:
+                                assert_never(event)
+        except ModelError:
+            asked = heard  # a model that did not begin takes nothing
+            raise
+        finally:
+            if asked:
+                draft.usage += usage if usage.tokens else draft.estimate(messages, calls)
+        draft.rounds += 1
+        if not calls and not "".join(draft.text).strip():
+            raise AnswerEmpty
+        return calls

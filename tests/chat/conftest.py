@@ -1,0 +1,29 @@
+"""The stage of the chat's tests."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from c1fn.chat.converse import Chat
+from c1fn.chat.tools import Tools
+from c1fn.stores.memory import MemoryStore
+from tests.chat.scene import Pulse, Scene, Stage, add
+from tests.scripted import LIMITS, ScriptedModel, Step
+
+
+@pytest.fixture
+async def stage() -> AsyncGenerator[Stage, None]:
+    chats: list[Chat] = []
+
+    def make(*rounds: list[Step], store: MemoryStore | None = None, **limits: Any) -> Scene:
+        model, lines, pulse = ScriptedModel(*rounds), [], Pulse()  # type: ignore[var-annotated]  # filled below
+        store = store or MemoryStore()
+        chat = Chat(store, model, Tools([add]), replace(LIMITS, **limits), lines.append, sleep=pulse)
+        chats.append(chat)
+        return Scene(model, chat, store, lines, pulse)
+
+    yield make
+    for chat in chats:
+        await chat.aclose(grace=0)
