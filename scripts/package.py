@@ -28,7 +28,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from scripts import authorities  # noqa: E402 - the path comes first
+from scripts import authorities, own  # noqa: E402 - the path comes first
 
 RUNTIME = (3, 13)
 """Lambda's Python. Bytecode is good for one version alone, so the build runs on the same."""
@@ -53,9 +53,13 @@ TASK_ROOT = "/var/task"
 SERVICES = ("dynamodb", "secretsmanager", "ssm", "sts")
 """The AWS services a function may speak to. botocore describes some 400, in three quarters of its bytes."""
 
-MAX_ZIPPED = 16 * 1024 * 1024
 MAX_UNZIPPED = 250 * 1024 * 1024
-"""Bytes: our budget, since a start downloads the zip, and Lambda's limit."""
+"""Bytes: Lambda's limit. https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"""
+
+MAX_UPLOAD = 50 * 1024 * 1024
+"""Bytes of a zip that Lambda takes as it is; a larger one goes through S3, as with SAM and osls."""
+
+OWN = own.Own.read(ROOT / "pyproject.toml")
 
 DEVELOPMENT = ("c1fn/runtime/emulator",)
 """Parts of c1fn that are Lambda's side of the bargain, not the function's."""
@@ -92,18 +96,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         version = ".".join(map(str, RUNTIME))
         print(f"package.py runs on Lambda's Python: python{version} scripts/package.py", file=sys.stderr)
         return 2
-    lay_out(options.architecture, options.tree)
-    print(f"{options.tree}: {_megabytes(size(options.tree))} unpacked for {options.architecture}")
-    if options.zip is None:
-        return 0
-    pack(options.tree, options.zip)
-    zipped = options.zip.stat().st_size
-    print(f"{options.zip}: {_megabytes(zipped)} zipped, {_megabytes(MAX_ZIPPED)} allowed")
-    return 0 if zipped <= MAX_ZIPPED and size(options.tree) <= MAX_UNZIPPED else 1
+    for name, count in sorted(lay_out(options.architecture, options.tree).items()):
+        print(f"own dependency: {name}, {_megabytes(count)} unpacked")
+    unpacked = size(options.tree)
+    allowed = _megabytes(MAX_UNZIPPED)
+    print(
+        f"{options.tree}: {_megabytes(unpacked)} unpacked for {options.architecture}, Lambda takes {allowed}"
+    )
+    if options.zip is not None:
+        pack(options.tree, options.zip)
+        zipped = options.zip.stat().st_size
+        by_s3 = f", through S3 alone: more than {_megabytes(MAX_UPLOAD)}" if zipped > MAX_UPLOAD else ""
+        print(f"{options.zip}: {_megabytes(zipped)} zipped{by_s3}")
+    if unpacked > MAX_UNZIPPED:
+        print(f"Lambda takes no more than {allowed}: leave out what is not needed", file=sys.stderr)
+        return 1
+    return 0
 
 
-def lay_out(architecture: str, tree: Path) -> None:
-    """Fill ``tree`` with all that the function needs on this architecture.
+def lay_out(architecture: str, tree: Path) -> dict[str, int]:
+    """Fill ``tree`` with all that the function needs on this architecture; returns the sizes of what is the
+    deployment's own.
 
     :raises subprocess.CalledProcessError: pip cannot install the dependencies; it has said why.
     """
@@ -115,26 +128,36 @@ def lay_out(architecture: str, tree: Path) -> None:
     compile_all(tree, beside=True)
     for source in tree.rglob("*.py"):
         source.unlink()
+    added = add_own(architecture, tree)
     copy_own(tree)
     write_compiled(architecture, tree)
     compile_all(tree)
     for path in tree.rglob("*"):
         path.chmod(0o755 if path.is_dir() or path == tree / "c1fn/bootstrap" else 0o644)
+    return added
+
+
+def pip(architecture: str | None) -> list[str]:
+    """The command that lays packages out.
+
+    :param architecture: of the packages; without it they are for this machine.
+    """
+    platforms = [f"--platform={name}" for name in PLATFORMS[architecture]] if architecture else []
+    version = ".".join(map(str, RUNTIME))
+    return [
+        *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"),
+        *("--only-binary=:all:", "--implementation=cp", f"--python-version={version}", *platforms),
+        *("--no-compile", "--no-warn-conflicts", "--root-user-action=ignore"),
+    ]
 
 
 def install(architecture: str | None, tree: Path) -> None:
-    """:param architecture: of the packages; without it they are for this machine."""
-    platforms = [f"--platform={name}" for name in PLATFORMS[architecture]] if architecture else []
-    version = ".".join(map(str, RUNTIME))
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"),
-            *("--require-hashes", "--requirement", str(ROOT / "requirements.txt"), "--target", str(tree)),
-            *("--only-binary=:all:", "--implementation=cp", f"--python-version={version}", *platforms),
-            *("--no-compile", "--no-warn-conflicts", "--root-user-action=ignore"),
-        ],
-        check=True,
-    )
+    pins = ("--require-hashes", "--requirement", str(ROOT / "requirements.txt"))
+    subprocess.run([*pip(architecture), *pins, "--target", str(tree)], check=True)
+
+
+def add_own(architecture: str | None, tree: Path) -> dict[str, int]:
+    return own.add(OWN.dependencies, pip(architecture), ROOT / "requirements.txt", tree)
 
 
 def trim(tree: Path) -> None:
@@ -144,7 +167,7 @@ def trim(tree: Path) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     data = tree / "botocore/data"
     for service in data.iterdir():
-        if service.is_dir() and service.name not in SERVICES:
+        if service.is_dir() and service.name not in (*SERVICES, *OWN.services):
             shutil.rmtree(service)
     for examples in data.glob("*/*/examples-1.json*"):
         examples.unlink()
@@ -156,7 +179,9 @@ def _trim_endpoints(path: Path) -> None:
     known = json.loads(path.read_text("utf-8"))
     for partition in known["partitions"]:
         services = partition["services"]
-        partition["services"] = {name: services[name] for name in SERVICES if name in services}
+        partition["services"] = {
+            name: services[name] for name in (*SERVICES, *OWN.services) if name in services
+        }
     path.write_text(json.dumps(known, separators=(",", ":")), "utf-8")
 
 
@@ -179,6 +204,7 @@ def write_compiled(architecture: str, tree: Path) -> None:
         if not (sys.platform == "linux" and platform.machine() in (architecture, MACHINES[architecture])):
             here = Path(other)
             install(None, here)
+            add_own(None, here)
             copy_own(here)
         subprocess.run(
             # Without this machine's own packages, of which some would be found and recorded.

@@ -64,7 +64,11 @@ def deployed(template: dict[str, Any], given: Mapping[str, str], region: str = "
     conditions = template.get("Conditions", {})
     true = {name for name in conditions if _holds(conditions[name], values, conditions)}
     parameters = {
-        name: {**of, "Default": int(values[name]) if of["Type"] == "Number" else values[name]}
+        name: {
+            "Type": of["Type"],
+            "Default": int(values[name]) if of["Type"] == "Number" else values[name],
+            "NoEcho": of.get("NoEcho", False),
+        }
         for name, of in template["Parameters"].items()
     }
     left = {

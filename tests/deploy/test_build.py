@@ -24,6 +24,9 @@ from tests.test_pins import requirements
 
 pytestmark = pytest.mark.timeout(600)  # seconds: a build compiles some three thousand modules
 
+BUDGET = 16 * 1024 * 1024
+"""Bytes of the zip, ours and not Lambda's: a start downloads it. What a deployment adds is its own affair."""
+
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
 """How an ELF file names its machine: https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html"""
 
@@ -46,7 +49,7 @@ def digests(tree: Path) -> dict[str, str]:
 
 def test_the_zip_is_within_its_budget(built: tuple[Path, Path]) -> None:
     tree, packed = built
-    assert packed.stat().st_size <= package.MAX_ZIPPED
+    assert packed.stat().st_size <= BUDGET
     assert package.size(tree) <= package.MAX_UNZIPPED
 
 
