@@ -15,6 +15,7 @@ from c1fn.chat.draft import Draft
 from c1fn.chat.reply import Reply
 from c1fn.chat.rounds import Limits, Rounds
 from c1fn.chat.tools import Tools
+from c1fn.chat.unsaved import Unsaved
 from c1fn.errors import (
     C1fnError,
     Internal,
@@ -53,6 +54,7 @@ class Chat:
         tracer: Tracer = UNTRACED,
     ) -> None:
         self.store = store
+        self._unsaved = Unsaved(store.turns)
         self.model = model
         self._rounds = Rounds(model, tools, limits)
         self._limits = limits
@@ -77,7 +79,7 @@ class Chat:
         watch = Watch(self._clock, self._tracer.begin("turn", origin.trace))
         try:
             with watch.storing("store.open"):
-                opened = await self.store.turns.open(ask, history=self._limits.history_turns)
+                opened = await self._unsaved.open(ask, history=self._limits.history_turns)
         except C1fnError as error:
             watch.ends("refused", error.code)
             raise
@@ -169,7 +171,7 @@ class Chat:
         """Commit, then say so. Whatever happens here, the reader hears an end."""
         try:
             with draft.watch.storing("store.commit"):
-                await _to_its_end(self.store.turns.commit(draft.claim, draft.turn(state, error)))
+                await _to_its_end(self._unsaved.commit(draft.claim, draft.turn(state, error)))
         except StoreError as failure:
             state, error = State.FAILED, failure
         except Exception as exception:  # noqa: BLE001 - told first, then raised to the platform

@@ -87,6 +87,31 @@ async def test_commit_through_faults(one: Machine) -> None:
     assert await one.store.threads.load("ann", "t") == (turn,)
 
 
+async def test_commit_through_an_outage(one: Machine) -> None:
+    """A store that is away for as long as the lease holds costs no finished answer."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    one.sky.at("PutItem", *[one.sky.unsent] * ATTEMPTS * 25)
+    turn = answered(claim, "hi")
+    await one.store.turns.commit(claim, turn)
+    assert await one.store.threads.load("ann", "t") == (turn,)
+
+
+async def test_patience_with_a_commit_ends(one: Machine) -> None:
+    """It is tried for a lease after the last renewal, however many of these go through for two minutes."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    turn = answered(claim, "hi")
+    for renewals, rounds in ((False, 35), (True, 161)):
+        one.sky.at("PutItem", *[one.sky.unsent] * ATTEMPTS * 200)
+        one.sky.at("UpdateItem", *([] if renewals else [one.sky.unsent] * ATTEMPTS * 200))
+        one.sky.seen.clear()
+        with pytest.raises(StoreUnavailable):
+            await one.store.turns.commit(claim, turn)
+        assert one.sky.seen.count("PutItem") == rounds * ATTEMPTS
+        one.sky.clear()
+    await one.store.turns.commit(claim, turn)
+    assert await one.store.threads.load("ann", "t") == (turn,)
+
+
 async def test_commit_again_through_faults(one: Machine) -> None:
     """The same for a failed turn that was run again."""
     claim = claimed(await one.store.turns.open(ask("r1"), history=20))

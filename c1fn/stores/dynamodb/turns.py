@@ -115,21 +115,21 @@ class DynamoTurns:
 
     async def _put(self, ours: DynamoClaim, row: TurnRow) -> TurnRow:
         """Write the turn, with patience: however late it is, its condition keeps it safe."""
-        clock, waited = asyncio.get_running_loop().time, 0.0
-        began = renewed = clock()
+        clock, waited, passed, held = asyncio.get_running_loop().time, 0.0, 0.0, 0.0
+        began = clock()
         while True:
             try:
                 return await self._access.turns.put(ours.key, row, ours.replaces)
             except StoreUnavailable:
                 passed = max(waited, clock() - began)
-                if passed >= LONGEST or passed - (renewed - began) >= PATIENCE:
+                if passed >= LONGEST or passed - held >= PATIENCE:
                     raise
             pause = PAUSE * (0.5 + self._access.jitter() / 2)
             await self._access.sleep(pause)
             waited += pause
             with suppress(StoreUnavailable):
                 if await self._write_lease(ours):
-                    renewed = clock()
+                    held = passed + pause
 
     async def _release(self, ours: DynamoClaim, tokens: int, ended: float) -> None:
         await self._access.threads.release(ours.key, ours.attempt, ours.number, tokens, ended)
