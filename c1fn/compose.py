@@ -199,6 +199,7 @@ def web_app(
             identify=identify(settings, renew),
             origins=_names(settings.allowed_origins),
             site=site or Site(image_hosts(settings)),
+            plain_text=settings.plain_text,
         )
 
 

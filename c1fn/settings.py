@@ -143,6 +143,10 @@ class Settings(BaseModel):
         5_000_000, ge=0, description="Tokens that one caller may use on a day of UTC; 0 is any number."
     )
 
+    plain_text: Literal["auto", "card", "raw"] = Field(
+        "auto",
+        description="How an answer that is no C1 is sent: as a `card`, `raw`, or `auto`: a card to pages.",
+    )
     rest_api: Literal["streaming", "buffered"] = Field(
         "streaming", description="How a REST API is answered, as its integration is set up: or `buffered`."
     )

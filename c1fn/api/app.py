@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from c1fn import __version__
 from c1fn.api import chat, threads
+from c1fn.api.browsers import PlainText
 from c1fn.api.cors import guarded
 from c1fn.api.head import Heads
 from c1fn.api.pages import Site
@@ -44,6 +45,7 @@ def build_app(
     identify: Identify = anybody,
     origins: Sequence[str] = (),
     site: Site | None = None,
+    plain_text: PlainText = "auto",
 ) -> FastAPI:
     """The application.
 
@@ -53,6 +55,7 @@ def build_app(
     :param identify: who calls; by default nobody is asked.
     :param origins: of other sites' pages that may call; by default none.
     :param site: the pages a browser gets; by default the plain one.
+    :param plain_text: whether an answer that is not in C1's form is sent as a card.
     """
 
     @asynccontextmanager
@@ -74,6 +77,7 @@ def build_app(
     )
     app.origins = origins
     app.state.identify, app.state.max_body, app.state.max_answer = identify, max_body, max_answer
+    app.state.plain_text = plain_text
     app.include_router(chat.routes)
     app.include_router(threads.routes)
     app.include_router((site or Site()).routes())

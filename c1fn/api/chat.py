@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from c1fn import __version__
 from c1fn.api.bodies import read_ask
+from c1fn.api.browsers import streams_cards
 from c1fn.api.dependencies import CurrentCaller, CurrentChat, body_of, origin_of, time_left
 from c1fn.api.refusals import refusal
 from c1fn.api.streaming import SILENCE, StreamedReply
@@ -11,7 +12,7 @@ from c1fn.api.threads import ResponseId, ThreadId
 from c1fn.chat.converse import Chat
 from c1fn.chat.reply import Reply
 from c1fn.events import Failed
-from c1fn.wires.c1 import HEADERS
+from c1fn.wires.c1 import HEADERS, Wire
 
 routes = APIRouter()
 
@@ -45,4 +46,4 @@ async def _streamed(request: Request, chat: Chat, reply: Reply) -> Response:
         request.state.logged = reply.logged
         await reply.over()
         return refusal(request, first[0].error)
-    return StreamedReply(first, reply, HEADERS, chat.settle)
+    return StreamedReply(first, reply, HEADERS, chat.settle, Wire(cards=streams_cards(request)))

@@ -1,7 +1,7 @@
 """What endpoints are given: the process's `Chat`, and who calls, as FastAPI's dependencies; a request's body.
 
 The parts of an application stand in its `state`, where `build_app` puts them: `chat` once it has started,
-`identify`, `max_body` and `max_answer`.
+`identify`, `max_body`, `max_answer` and `plain_text`.
 
 https://fastapi.tiangolo.com/tutorial/dependencies/
 """

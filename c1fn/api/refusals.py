@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 
 from c1fn.api import head
 from c1fn.api.bodies import sentence
+from c1fn.api.browsers import renders_c1
 from c1fn.api.dependencies import origin_of
 from c1fn.chat.converse import Chat
 from c1fn.errors import (
@@ -135,9 +136,8 @@ def _log(chat: Chat, request: Request, error: C1fnError) -> None:
 
 def _shows_cards(request: Request) -> bool:
     """A browser's chat client, which renders C1 and shows no status."""
-    browser = "sec-fetch-mode" in request.headers or "origin" in request.headers
     path = request.scope["path"].removeprefix(request.scope.get("root_path", "")).rstrip("/")
-    return browser and path == "/api/chat" and "json" not in request.headers.get("accept", "")
+    return path == "/api/chat" and renders_c1(request)
 
 
 def _is_for_people(error: C1fnError) -> bool:

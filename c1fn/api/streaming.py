@@ -30,13 +30,17 @@ class StreamedReply(Response):
         reply: Reply,
         headers: Mapping[str, str],
         settle: Callable[[], Awaitable[None]],
+        wire: Wire | None = None,
     ) -> None:
-        """:param settle: what is still to do when the client has everything, before a platform may freeze."""
+        """:param settle: what is still to do when the client has everything, before a platform may freeze.
+        :param wire: encodes the answer for this client; by default as the model wrote it.
+        """
         super().__init__(headers=dict(headers))
         del self.headers["content-length"]
         self._first = first
         self._reply = reply
         self._settle = settle
+        self._wire = wire or Wire()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
         left = asyncio.create_task(_departure(receive))
@@ -53,7 +57,7 @@ class StreamedReply(Response):
 
     async def _stream(self, send: Send, left: "asyncio.Task[None]") -> None:
         """The bytes of the reply, up to its last event or until the client has left; never an empty chunk."""
-        wire, events = Wire(), self._first
+        wire, events = self._wire, self._first
         while True:
             chunk = wire.encode(events) if events else wire.keep_alive()
             if left.done():

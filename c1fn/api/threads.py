@@ -16,10 +16,11 @@ from pydantic import BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from c1fn.api.bodies import AnswerBody, Id, StopBody, ThreadBody, TitleBody, read, read_prompt
+from c1fn.api.browsers import lists_cards
 from c1fn.api.dependencies import CurrentCaller, CurrentStore, body_of
 from c1fn.errors import by_code
 from c1fn.turn import UNTITLED, State, Thread, Turn, title_of
-from c1fn.wires.c1 import error_card
+from c1fn.wires.c1 import whole
 
 PAGE = 50
 """Threads on a page: more than a side bar shows at once."""
@@ -72,9 +73,12 @@ async def create_thread(request: Request, caller: CurrentCaller, store: CurrentS
 
 
 @routes.get("/{threadId}/messages")
-async def load_messages(caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId) -> Response:
+async def load_messages(
+    request: Request, caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId
+) -> Response:
     """The messages that people see, oldest first."""
-    return JSONResponse(visible(await store.threads.load(caller.owner, thread_id)))
+    turns = await store.threads.load(caller.owner, thread_id)
+    return JSONResponse(visible(turns, cards=lists_cards(request)))
 
 
 @routes.put("/{threadId}")
@@ -112,19 +116,22 @@ async def stop_answer(
     return JSONResponse({"stopping": await store.turns.stop(caller.owner, thread_id, response_id)})
 
 
-def visible(turns: Iterable[Turn]) -> list[dict[str, str]]:
+def visible(turns: Iterable[Turn], *, cards: bool = False) -> list[dict[str, str]]:
     """What people see of a thread: prompts and answers, failures as the card they were shown as.
 
     A prompt that is being answered names that answer as ``running``: it can be followed.
+
+    :param cards: an answer in plain text is shown as a card.
     """
     messages = []
     for turn in turns:
         prompt_id = turn.prompt.id or f"{turn.response_id}-prompt"
         running = {"running": turn.response_id} if turn.state is State.RUNNING else {}
         messages.append({"id": prompt_id, "role": "user", "content": turn.prompt.content, **running})
-        # An answer that its reader saved was saved as it was seen, card and all.
-        failed = turn.state in (State.FAILED, State.INTERRUPTED) and turn.revised is None
-        answer = turn.visible + (error_card(by_code(turn.error)) if failed else "")
+        failed = turn.state in (State.FAILED, State.INTERRUPTED)
+        answer = turn.revised  # an answer that its reader saved was saved as it was seen, card and all
+        if answer is None:
+            answer = whole(turn.answer, by_code(turn.error) if failed else None, cards=cards)
         if answer:
             messages.append({"id": turn.response_id, "role": "assistant", "content": answer})
     return messages

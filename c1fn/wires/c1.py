@@ -1,20 +1,26 @@
 """Events → the client's bytes.
 
 The official client reads raw UTF-8 text, the model's deltas as they are, in any chunking. What it does with
-the few additions of ours was observed on four of its versions (docs/client.md):
+the few additions of ours was observed on four of its versions (docs/clients.md):
 
 * a think item before the content shows progress; after the content has begun it would break it;
 * `<!-- -->` before the content changes nothing, so it keeps an idle connection open;
-* a second, complete `<content>` replaces a partial answer, so an error midway becomes visible.
+* a second, complete `<content>` replaces a partial answer, so an error midway becomes visible;
+* text that is not in C1's form is an error to it. So an answer that begins like text is sent as a card
+  that grows: the card's beginning, each delta escaped as JSON and then as HTML, and the card's end. Should
+  C1's form come after it, the card is ended, and what comes takes its place.
 """
 
 import json
+import re
 from collections.abc import Iterable
+from enum import Enum, auto
 from html import escape
 from typing import assert_never
 
 from c1fn.errors import C1fnError
 from c1fn.events import Delta, Event, Failed, Finished, Working
+from c1fn.turn import State
 
 KEEP_ALIVE = b"<!-- -->"
 
@@ -25,33 +31,103 @@ HEADERS = {
 """What the C1 quickstart sends, and that no cache keeps it; `Connection` is for the server that owns the
 connection."""
 
+_TAGS = ("<content", "<thinkitem", "<artifact", "<custommarkdown")
+"""How an answer in C1's form begins."""
+
+_CONTENT = "<content thesys="
+"""What the form has in any case; text that has it is C1's from there on."""
+
+_TAG = re.compile(rf"({'|'.join(_TAGS)})[\s/>]")
+
+
+class Form(Enum):
+    """What an answer is, by its beginning."""
+
+    UNDECIDED = auto()  # it may still begin like one of _TAGS
+    C1 = auto()  # sent as it is
+    TEXT = auto()  # plain text or Markdown: sent as a card
+
 
 class Wire:
-    """One answer's encoder: it knows whether the content has begun."""
+    """One answer's encoder: it knows whether the content has begun.
 
-    def __init__(self) -> None:
+    :param cards: put an answer that is not in C1's form into a card; else every answer is sent as it is.
+    """
+
+    def __init__(self, *, cards: bool = False) -> None:
         self._begun = False
+        self._form = Form.UNDECIDED if cards else Form.C1
+        self._held = ""  # what may be the first part of a tag
 
     def encode(self, events: Iterable[Event]) -> bytes:
         """The bytes of these events, joined: a burst leaves in one piece."""
         return "".join(map(self._text, events)).encode("utf-8", "replace")
 
     def keep_alive(self) -> bytes:
-        """Something to send in a silence; nothing once the content has begun."""
-        return b"" if self._begun else KEEP_ALIVE
+        """Something to send in a silence; nothing within C1's content, where it could cut an entity."""
+        return b"" if self._begun and self._form is not Form.TEXT else KEEP_ALIVE
 
     def _text(self, event: Event) -> str:
         match event:
             case Delta(text):
                 self._begun = True
-                return text
+                return text if self._form is Form.C1 else self._in_form(text)
             case Working(tool):
                 return "" if self._begun else think_item("Working", f"Using {tool}")
             case Failed(error):
-                return error_card(error)
+                return self._end(error)
             case Finished():
-                return ""
+                return self._end(None)
         assert_never(event)
+
+    def _in_form(self, text: str) -> str:
+        said, self._held = self._held + text, ""
+        if self._form is Form.TEXT:
+            return self._in_card(said)
+        start = said.lstrip()
+        blanks = said[: len(said) - len(start)]
+        self._form = form_of(start)
+        match self._form:
+            case Form.UNDECIDED:
+                self._held = start
+                return blanks
+            case Form.C1:
+                return said
+            case Form.TEXT:
+                return blanks + _BEGINS + self._in_card(start)
+
+    def _in_card(self, text: str) -> str:
+        before, tag, after = text.partition(_CONTENT)
+        if tag:  # what C1's models say after some text takes its place
+            self._form = Form.C1
+            return _in_string(before) + _ends(None) + tag + after
+        at = text.rfind("<")
+        if at >= 0 and _CONTENT.startswith(text[at:]):
+            text, self._held = text[:at], text[at:]
+        return _in_string(text)
+
+    def _end(self, error: C1fnError | None) -> str:
+        form, held = self._form, self._held
+        self._held = ""
+        if form is Form.TEXT:
+            return _in_string(held) + _ends(error)
+        if held and error is None:  # all that was said, and no tag after all
+            return _BEGINS + _in_string(held) + _ends(None)
+        return held + (error_card(error) if error else "")
+
+
+def form_of(start: str) -> Form:
+    """:param start: of an answer, from its first character that is no blank."""
+    if _TAG.match(start):
+        return Form.C1
+    return Form.UNDECIDED if any(tag.startswith(start) for tag in _TAGS) else Form.TEXT
+
+
+def whole(answer: str, error: C1fnError | None, *, cards: bool) -> str:
+    """A stored answer in one piece, as it was streamed to a client of this kind."""
+    wire = Wire(cards=cards)
+    said: list[Event] = [Delta(answer), Failed(error) if error else Finished(State.DONE)]
+    return wire.encode(said if answer else said[1:]).decode()
 
 
 def think_item(title: str, content: str) -> str:
@@ -64,13 +140,43 @@ def think_item(title: str, content: str) -> str:
 
 def error_card(error: C1fnError) -> str:
     """A C1 card that tells the error, complete in itself: it replaces whatever came before it."""
-    callout = {"variant": "danger", "title": error.title, "description": str(error)}
-    return content(
-        {"component": "Card", "props": {"children": [{"component": "CalloutV2", "props": callout}]}}
-    )
+    return content(_card(_callout(error)))
 
 
 def content(component: object) -> str:
     """A component as the client's first dialect writes it."""
-    document = json.dumps({"component": component, "error": None}, ensure_ascii=False, separators=(",", ":"))
-    return f'<content thesys="true">{escape(document)}</content>'
+    document = {"component": component, "error": None}
+    return f'<content thesys="true">{escape(_json(document))}</content>'
+
+
+def _card(*children: object) -> object:
+    return {"component": "Card", "props": {"children": children}}
+
+
+def _callout(error: C1fnError) -> object:
+    told = {"variant": "danger", "title": error.title, "description": str(error)}
+    return {"component": "CalloutV2", "props": told}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+# A card with one text, in the pieces in which it is streamed
+
+_BEGINS, _, _ENDS = content(_card({"component": "TextContent", "props": {"textMarkdown": "TEXT"}})).partition(
+    "TEXT"
+)
+_TEXT_ENDS = escape('"}}')
+_CARD_ENDS = _ENDS.removeprefix(_TEXT_ENDS)
+
+
+def _in_string(text: str) -> str:
+    """The text as a part of a JSON string in the content."""
+    return escape(_json(text)[1:-1])
+
+
+def _ends(error: C1fnError | None) -> str:
+    """The end of the text and the card; an error is told below the text."""
+    told = "," + escape(_json(_callout(error))) if error else ""
+    return _TEXT_ENDS + told + _CARD_ENDS

@@ -11,6 +11,7 @@ from c1fn.chat.converse import Chat
 from c1fn.chat.tools import Tools
 from c1fn.stores.memory import MemoryStore
 from c1fn.stores.memory.threads import MemoryThreads
+from c1fn.wires.c1 import whole
 from tests.asgi import Client, Exchange, client_of
 from tests.scripted import LIMITS, ScriptedModel, says
 
@@ -141,7 +142,8 @@ async def test_no_page_of_another_site_can_change_anything(site: str, method: st
 )
 async def test_everyone_else_is_obeyed(headers: dict[str, str]) -> None:
     async with serving(HOME) as client:
-        assert (await client.post("/api/chat", BODY, headers=headers)).body == b"a"
+        answer = (await client.post("/api/chat", BODY, headers=headers)).body.decode()
+        assert answer in {"a", whole("a", None, cards=True)}
 
 
 @pytest.mark.parametrize("origin", [OTHER, "null", "https://app.example.evil.example", "https://"])

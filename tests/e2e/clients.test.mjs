@@ -86,6 +86,40 @@ for (const version of Object.keys(VERSIONS)) {
       await person.sees("You said: Compare with last year");
     });
 
+    test("plain text and Markdown are a card that grows", { timeout: PATIENCE * 3 }, async () => {
+      const ended = gate();
+      model.next("Revenue **ro", "se** by `8.4%`:\n\n", "* in <Q1> & Q2\n* \"not\" in \\Q3", ended, "\n\n| a | b |\n|---|---|\n| one | two |\n");
+      await open(server.url);
+      await ask("How was the year?");
+      await person.sees("Revenue rose by 8.4%:");
+      await person.sees('"not" in \\Q3');
+      assert.equal(await person.page.getByText("two", { exact: true }).count(), 0);
+      ended.open();
+      await person.page.getByRole("cell", { name: "two" }).waitFor();
+      await person.shot(`plain-${version}`);
+      assert.match(await shown(), /^Revenue rose by 8\.4%:\n\nin <Q1> & Q2\n/);
+      assert.equal(await person.page.locator(".crayon-shell-thread-message-assistant strong").innerText(), "rose");
+    });
+
+    test("text that breaks off stays, with the error below it", { timeout: PATIENCE * 3 }, async () => {
+      model.next("Revenue rose", BREAK);
+      await open(server.url);
+      await ask("How was the year?");
+      await person.sees("The answer was cut off");
+      await person.sees("Revenue rose");
+    });
+
+    test("C1's form takes the place of text before it", { timeout: PATIENCE * 3 }, async () => {
+      const said = gate();
+      model.next("Let me look. ", said, ...ANSWER.match(/.{1,7}/gs));
+      await open(server.url);
+      await ask("How was the year?");
+      await person.sees("Let me look.");
+      said.open();
+      await person.sees("Compare with last year");
+      await person.sees_no("Let me look.");
+    });
+
     test("a refusal is shown as a card", { timeout: PATIENCE * 3 }, async () => {
       model.refuseNext(403, "bad key");
       await open(server.url);

@@ -59,6 +59,22 @@ for (const service of [server, emulator]) {
       await person.shot(`${service.command}-answer`);
     });
 
+    test("an answer in plain text is a card, also after a reload, and the model sees the text", async () => {
+      const ended = gate();
+      model.next("Revenue **rose**", ended, " sharply.");
+      await person.send("How was the year in plain text?");
+      await person.sees("Revenue rose");
+      ended.open();
+      await person.sees("Revenue rose sharply.");
+      await person.answered();
+      await person.reload();
+      await person.sees("Revenue rose sharply.");
+      await person.shot(`${service.command}-plain-text`);
+      await person.send("And this year?");
+      await person.sees("You said: And this year?");
+      assert.equal(model.requests[1].messages[1].content, "Revenue **rose** sharply.");
+    });
+
     test("a follow-up chip sends its words", async () => {
       model.next(card(text("Here you are."), CHIPS));
       await person.send("Show revenue");
