@@ -234,7 +234,8 @@ class _ClientLeftError(Exception):
 
 
 class Upstream:
-    """The server; an async context manager. ``url`` is the base URL for an OpenAI client.
+    """The server; an async context manager. ``url`` is the base URL for an OpenAI client, ``fields`` what a
+    message may have beside OpenAI's.
 
     :param key: when given, any other Bearer key is a 403, as C1 answers.
     """
@@ -251,6 +252,7 @@ class Upstream:
         self.requests: list[Request] = []
         self.connections = 0
         self.gate = asyncio.Event()
+        self.fields: frozenset[str] = frozenset()
         self._key = key
         self._address = (host, port)
         self._queue: deque[Answer] = deque()
@@ -342,16 +344,16 @@ class Upstream:
         bearer = request.headers.get("authorization", "")
         if not bearer.startswith("Bearer ") or (self._key and bearer != f"Bearer {self._key}"):
             return refuse(403, message="Invalid API key")
-        wrong = _wrong_messages(request.body.get("messages"))
+        wrong = _wrong_messages(request.body.get("messages"), self.fields)
         return refuse(400, message=wrong) if wrong else None
 
 
-def _wrong_messages(messages: Sequence[Mapping[str, Any]] | None) -> str | None:
+def _wrong_messages(messages: Sequence[Mapping[str, Any]] | None, more: frozenset[str]) -> str | None:
     if not messages:
         return "messages must not be empty"
     waiting: set[str] = set()
     for message in messages:
-        if unknown := set(message) - {"role", "content", "tool_calls", "tool_call_id"}:
+        if unknown := set(message) - {"role", "content", "tool_calls", "tool_call_id"} - more:
             return f"unknown fields {sorted(unknown)}"
         if message["role"] == "tool":
             if message["tool_call_id"] not in waiting:

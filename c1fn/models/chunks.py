@@ -64,7 +64,7 @@ class Round:
             raise Refusal.read(_any_document(event.data)).meaning()
         chunk = _document(event)
         _raise_if_told(chunk.get("error"))
-        if "choices" not in chunk and event.name in ("", "message") and _is_error(chunk):
+        if not chunk.get("choices") and event.name in ("", "message") and _is_error(chunk):
             raise Refusal.read(chunk).meaning()
         self._count(chunk.get("usage"))
         return "".join([self._choice(of(dict, choice)) for choice in of(list, chunk.get("choices"))])

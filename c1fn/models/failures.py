@@ -62,9 +62,11 @@ class Refusal:
         code = next((found for name in ("code", "error_code", "status") if (found := told.get(name))), None)
         if status is None or status < HTTPStatus.BAD_REQUEST:
             status = _as_status(code) or _as_status(told.get("status_code")) or status
-        field = word(told.get("param")) or _place(document)
-        evidence = Evidence(status, word(code), word(told.get("type")), field)
-        return cls(evidence, " ".join(_texts(document)).lower())
+        words = " ".join(_texts(document)).lower()
+        field = word(told.get("param")) or _place(document) or ("tools" if _TOOLS.search(words) else None)
+        kind = word(told.get("type")) or word(told.get("error_type"))
+        evidence = Evidence(status, word(code), kind, field)
+        return cls(evidence, words)
 
     def meaning(self, retry_after: float | None = None) -> ModelError:
         """Our error for it, without its text."""
@@ -91,6 +93,9 @@ class Refusal:
         return ModelUnavailable if status >= HTTPStatus.INTERNAL_SERVER_ERROR else ModelRejected
 
 
+_TOOLS = re.compile(
+    r"not support (tools|function|tool)|tools? (is|are|was) not supported|tool choice requires"
+)
 _DAILY = re.compile(
     r"(?s)resource_exhausted.*(per_?day|limit: 0\b)|(per_?day|limit: 0\b).*resource_exhausted"
 )
