@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from c1fn.api import bodies
 from c1fn.api.bodies import WORD, ChatBody, read_ask
 from c1fn.errors import BadField, BadRequest, NotJson, RoleNotAllowed, UnsupportedPart
 from c1fn.identity.callers import Caller
@@ -112,3 +113,36 @@ def test_the_schema_tells_exactly_which_texts_are_blank() -> None:
     assert [c for c in characters if bool(re.search(WORD, c)) != bool(c.strip())] == []
     text, parts = ChatBody.model_json_schema()["$defs"]["Prompt"]["properties"]["content"]["anyOf"]
     assert text["pattern"] == parts["contains"]["properties"]["text"]["pattern"] == WORD
+
+
+def test_a_prompt_without_an_id_has_none() -> None:
+    assert read(GOOD).prompt.id is None
+
+
+def test_a_saved_answer_has_at_least_one_character() -> None:
+    """An empty one would hide what was said: it is a fault of the client."""
+    assert bodies.read(bodies.AnswerBody, b'{"content": "x"}').content == "x"
+    with pytest.raises(BadField) as caught:
+        bodies.read(bodies.AnswerBody, b'{"content": ""}')
+    assert caught.value.field == "content"
+
+
+@pytest.mark.parametrize(("length", "fits"), [(bodies.ID_LENGTH, True), (bodies.ID_LENGTH + 1, False)])
+def test_an_id_may_be_exactly_as_long_as_the_limit(length: int, fits: bool) -> None:  # noqa: FBT001 - a case
+    body = {**GOOD, "threadId": "a" * length}
+    if fits:
+        assert read(body).thread_id == "a" * length
+    else:
+        assert refusal(body) == (BadField, "threadId")
+
+
+@pytest.mark.parametrize(
+    ("length", "fits"), [(1, True), (bodies.TITLE_LENGTH, True), (bodies.TITLE_LENGTH + 1, False)]
+)
+def test_a_title_may_be_exactly_as_long_as_the_limit(length: int, fits: bool) -> None:  # noqa: FBT001 - a case
+    body = json.dumps({"title": "a" * length}).encode()
+    if fits:
+        assert bodies.read(bodies.TitleBody, body).title == "a" * length
+    else:
+        with pytest.raises(BadField):
+            bodies.read(bodies.TitleBody, body)

@@ -123,3 +123,29 @@ async def test_a_bug_reaches_the_server() -> None:
     reply.comes_from(asyncio.create_task(turn()))
     with pytest.raises(ZeroDivisionError):
         await stream(reply, Delta("a")).whole()
+
+
+async def test_a_send_that_the_server_refuses_waits_for_the_turn() -> None:
+    """Some servers tell of a client that has left by an OSError alone."""
+    reply = Reply()
+    gate = running(reply)
+    exchange = stream(reply, Delta("a"))
+    exchange.refuses = True
+    assert exchange.task
+    done, _ = await asyncio.wait([exchange.task], timeout=0.01)
+    assert not done
+    gate.set()
+    await exchange.task
+
+
+async def test_an_ended_response_no_longer_listens_for_its_client() -> None:
+    reply = Reply()
+    reply.say(Finished(State.DONE))
+    before = asyncio.all_tasks()
+    exchange = stream(reply, Delta("a"))
+    await exchange.whole()
+    await asyncio.wait_for(_are_over(asyncio.all_tasks() - before), 5)
+
+
+async def _are_over(tasks: set["asyncio.Task[object]"]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -481,3 +481,41 @@ async def test_a_failed_turns_line_says_why(stage: Stage) -> None:
     scene = stage([ModelRejected("status 418")])
     await heard(await scene.chat.begin(ask()))
     assert [(line.error, line.detail) for line in scene.lines] == [("model_rejected", "status 418")]
+
+
+class Gated(MemoryTurns):
+    """Turns whose commits wait at a gate."""
+
+    gate: asyncio.Event
+    committed = False
+
+    async def commit(self, claim: Claim, turn: Turn) -> None:
+        await self.gate.wait()
+        await super().commit(claim, turn)
+        self.committed = True
+
+
+class Closing(MemoryStore):
+    """A store that notes whether the turn was committed before it was closed."""
+
+    closed_after_commit: bool | None = None
+
+    async def aclose(self) -> None:
+        assert isinstance(self.turns, Gated)
+        self.closed_after_commit = self.turns.committed
+        await super().aclose()
+
+
+async def test_the_store_is_closed_after_the_last_interrupted_turn_is_stored(stage: Stage) -> None:
+    store = Closing()
+    store.turns = turns = Gated(store.memory, asyncio.sleep, lambda: "attempt")
+    turns.gate = asyncio.Event()
+    scene = stage([Delta("a"), asyncio.Event()], store=store)
+    reply = await scene.chat.begin(ask())
+    assert await reply.take(60) == [Delta("a")]
+    closing = asyncio.create_task(scene.chat.aclose(grace=0))
+    await asyncio.wait([closing], timeout=0.01)
+    assert store.closed_after_commit is None
+    turns.gate.set()
+    await closing
+    assert store.closed_after_commit is True

@@ -434,3 +434,11 @@ def assembled(header: object, claims: object, signature: bytes = b"") -> str:
 def signed(issuer: IssuerServer, payload: bytes) -> str:
     """Any payload, well signed."""
     return jwt.api_jws.encode(payload, issuer.key, "RS256", {"kid": "first"})
+
+
+@pytest.mark.parametrize("subject", ["a", "a b~!", "auth0|507f1f77bcf86cd799439011", "a" * 255])
+async def test_a_subject_of_1_to_255_printable_characters_is_an_owner(
+    client: Client, issuer: IssuerServer, subject: str
+) -> None:
+    token = signed(issuer, json.dumps(issuer.claims(sub=subject)).encode())
+    assert (await call(client, token)).status == 200

@@ -208,3 +208,16 @@ def test_a_refusal_is_no_turn_and_no_error(capsys: pytest.CaptureFixture[str]) -
     Lines("c1fn-chat", clock)(REFUSED)
     line = written(capsys)
     assert metrics(line) == {("c1fn-chat",): {"refusals": 1}, ("c1fn-chat", "unauthorized"): {"refusals": 1}}
+
+
+def test_a_line_is_passed_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function may be frozen after its last byte, and a line in a buffer would come too late."""
+    passed: list[str] = []
+
+    class Buffered(StringIO):
+        def flush(self) -> None:
+            passed.append(self.getvalue())
+
+    monkeypatch.setattr(sys, "stdout", Buffered())
+    Lines(clock=clock)(REFUSED)
+    assert [json.loads(text)["event"] for text in passed] == ["refused"]

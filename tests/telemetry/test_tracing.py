@@ -155,3 +155,22 @@ async def test_the_spans_are_at_the_collector_once_the_turn_is_settled(
     ]
     assert names == ["store.open", "model", "store.commit", "turn"]
     await chat.aclose(grace=0)
+
+
+async def test_the_span_of_a_replayed_turn_ends() -> None:
+    """A span that never ends is never sent: the second request would be missing from its trace."""
+    kept = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    chat = Chat(
+        MemoryStore(), ScriptedModel(says("a")), Tools(), LIMITS, to_nobody, tracer=OpenTelemetry(provider)
+    )
+    await (await chat.begin(ask())).over()
+    kept.clear()
+    await (await chat.begin(ask())).over()
+    spans = kept.get_finished_spans()
+    assert [(span.name, dict(span.attributes or {})) for span in spans] == [
+        ("store.open", {}),
+        ("turn", {"c1fn.outcome": "replayed"}),
+    ]
+    await chat.aclose(grace=0)
