@@ -12,6 +12,7 @@ from httpcore2 import SOCKET_OPTION, AsyncNetworkBackend, AsyncNetworkStream, Co
 
 from c1fn.errors import AnswerGarbled
 from c1fn.models.c1 import C1Model
+from c1fn.models.net import stream
 from c1fn.models.net.ahead import KEPT, Ahead
 from c1fn.models.net.transport import Transport
 from c1fn.turn import Message
@@ -144,7 +145,7 @@ async def test_one_whose_taker_leaves_at_the_moment_it_is_open_is_closed() -> No
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        ahead = Ahead(Backend())
+        ahead = Ahead(stream.Backend())
         ahead.open("127.0.0.1", port, None, 5)
         opening = ahead._opening
         assert opening is not None
@@ -199,14 +200,14 @@ async def test_one_that_the_server_has_closed_is_not_used() -> None:
 
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        ahead = Ahead(Backend())
+        ahead = Ahead(stream.Backend())
         ahead.open("127.0.0.1", port, None, 5)
         await closed.wait()
         closed.clear()
-        stream = await ahead.connect_tcp("127.0.0.1", port)
+        taken = await ahead.connect_tcp("127.0.0.1", port)
         async with asyncio.timeout(5):
             await closed.wait()
-        await stream.aclose()
+        await taken.aclose()
     assert came == ["connected"] * 2
 
 
