@@ -127,6 +127,8 @@ async def _emulated(settings: Settings, environ: Mapping[str, str], port: int) -
         managed=IN_ONE_PROCESS if alone else 1,
     ) as emulator:
         print(f"{_summary(settings)} · {emulator.url}/ · REST API {emulator.rest_url}/", flush=True)
+        print(f"HTTP API {emulator.http_url}/ · load balancer {emulator.alb_url}/", end=" · ", flush=True)
+        print(f"Invoke API {emulator.invoke_url}", flush=True)
         await asyncio.Event().wait()
 
 

@@ -38,7 +38,8 @@ class FunctionFailed(Exception):
 class Function:
     """The function as a ``handler.Handler``."""
 
-    def __init__(self, function: Callable[[Any, Any], Any], doors: Doors) -> None:
+    def __init__(self, function: Callable[[Any, Any], Any], doors: Doors, concurrency: int = 1) -> None:
+        self._concurrency = concurrency
         self._function = function
         self._doors = doors
         self._async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
@@ -89,7 +90,7 @@ class Function:
         await send({"type": "lifespan.shutdown.complete"})
 
     def _executor(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(thread_name_prefix="handler", initializer=self._with_a_loop)
+        return ThreadPoolExecutor(self._concurrency, "handler", self._with_a_loop)
 
     def _with_a_loop(self) -> None:
         """As in AWS's runtime, ``asyncio.get_event_loop()`` gives one before any is running."""

@@ -70,9 +70,10 @@ class NoHandler(Exception):
     """``_HANDLER`` does not name something that can be served."""
 
 
-def load(name: str) -> Handler:
+def load(name: str, concurrency: int = 1) -> Handler:
     """Import what ``_HANDLER`` names, as ``module.attribute`` or ``some/path/module.attribute``.
 
+    :param concurrency: invocations at once that it will get, at most.
     :raises NoHandler: there is no such thing, or it cannot be called as any handler is.
     """
     module, dot, attribute = name.replace("/", ".").rpartition(".")
@@ -86,7 +87,7 @@ def load(name: str) -> Handler:
         case ["environ", "start_response"]:
             raise NoHandler(f"_HANDLER is {name!r}, a WSGI app: name an ASGI app around it, such as a2wsgi's")
         case [_, _]:
-            return Function(found, doors)
+            return Function(found, doors, concurrency)
         case [_, _, _]:
             return Plain(found, doors)
         case _:

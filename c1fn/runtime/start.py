@@ -35,8 +35,8 @@ async def run(environ: Mapping[str, str]) -> int:
     platform = Platform(address)
     report = Connection.init_error
     try:
-        handler = load(environ.get("_HANDLER", ""))
         concurrency = _concurrency(environ)
+        handler = load(environ.get("_HANDLER", ""), concurrency)
         lifespan = await _start(handler)
         if environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
             await _before_snapshot(handler, lifespan)

@@ -48,7 +48,7 @@ async def test_a_request_becomes_an_event_and_an_answer(door: str) -> None:
     assert seen["request_id"] == got.headers["x-amzn-requestid"]
 
 
-@pytest.mark.parametrize("door", ["url", "rest_url", "invoke_url"])
+@pytest.mark.parametrize("door", ["url", "rest_url", "http_url", "alb_url", "invoke_url"])
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:9000", "127.0.0.1.evil.example"])
 async def test_a_name_that_was_made_to_lead_here_is_not_answered_to(door: str, host: str) -> None:
     """Its page would be of the same origin as this port, and could read every answer."""
@@ -291,3 +291,13 @@ async def test_a_port_that_is_taken_is_told() -> None:
         with pytest.raises(OSError, match="address already in use"):
             async with emulated(port=port):
                 pass
+
+
+async def test_the_runtime_api_answers_to_this_machines_names_too() -> None:
+    async with emulated() as lab:
+        await lab.get("/echo")
+        api = lab.emulator.function._sandboxes[0]._api._server
+        assert api
+        url = f"http://127.0.0.1:{api.port}/2018-06-01/runtime/invocation/x/response"
+        assert (await lab.client.post(url, headers={"host": "evil.example"})).status_code == 400
+        assert (await lab.client.post(url)).status_code == 410

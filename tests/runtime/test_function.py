@@ -12,7 +12,7 @@ from c1fn.runtime.asgi import AppError
 from c1fn.runtime.doors import Doors
 from c1fn.runtime.emulator.call import Begun
 from c1fn.runtime.emulator.runtime_api import RuntimeApi
-from c1fn.runtime.function import Function, response
+from c1fn.runtime.function import Function, FunctionFailed, response
 from tests.runtime.bench import answer, event, submit, working
 from tests.runtime.functions import events
 
@@ -86,10 +86,12 @@ async def test_an_error_is_told_as_aws_tells_it_and_the_process_lives_on(name: s
 
 
 async def test_the_body_of_an_error_report_names_the_class_as_aws_does() -> None:
-    made = Function(events.handler, Doors())
-    with pytest.raises(Exception, match="KeyError") as caught:
-        await made.buffered({"do": "raise"}, None)
-    assert json.loads(caught.value.fault.body())["errorType"] == "KeyError"  # type: ignore[attr-defined] # pytest's type is the base
+    async def failing(_: Any, __: Any) -> None:
+        raise KeyError("x")
+
+    with pytest.raises(FunctionFailed) as caught:
+        await Function(failing, Doors()).buffered({}, None)
+    assert json.loads(caught.value.fault.body())["errorType"] == "KeyError"
 
 
 async def test_a_function_may_run_a_loop_of_its_own_and_keeps_its_thread() -> None:
@@ -113,7 +115,7 @@ async def test_a_function_that_blocks_does_not_hold_up_another_invocation() -> N
             gate.set()
         return "done"
 
-    made = Function(blocking, Doors())
+    made = Function(blocking, Doors(), concurrency=2)
     async with working(made, workers=2) as (api, _):
         first = submit(api, plain(wait=True))
         second = submit(api, plain(wait=False))

@@ -1,9 +1,10 @@
 """Lambda's side of the bargain, on this machine: to develop against, and to test with.
 
 Strategy: the function runs as it would on Lambda, as processes started through the exec wrapper, each with
-a Runtime API of its own; three doors stand before it: a function URL, a REST API and the Invoke API. Only
-127.0.0.1 is listened to, under its own names alone; and no web page gets through to the Invoke API, for AWS
-asks for a signature there. What is not emulated: IAM, quotas over accounts, the file system, the CPU's share.
+a Runtime API of its own; before it stand a function URL, a REST API, an HTTP API, a load balancer and the
+Invoke API. Only 127.0.0.1 is listened to, under its own names alone; and no web page gets through to the
+Invoke API, for AWS asks for a signature there. What is not emulated: IAM, quotas over accounts, the file
+system, the CPU's share.
 
     async with Emulator(task_root=Path.cwd(), environ={"C1FN_MODEL": "offline"}) as emulator:
         print(emulator.url)
@@ -14,7 +15,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from c1fn.runtime.emulator import front
+from c1fn.runtime.emulator import doors
+from c1fn.runtime.emulator.front import Door, Front
 from c1fn.runtime.emulator.function import Function
 from c1fn.runtime.emulator.http import Handle, Server, named
 from c1fn.runtime.emulator.invoke import InvokeApi
@@ -27,15 +29,19 @@ __all__ = ["Emulator", "Options"]
 class Emulator(Options):
     """An emulated function, open while the context is. The URLs are known inside it and end without a slash.
 
-    ``port``, ``rest_port`` and ``invoke_port`` are those of the doors; 0 lets the system choose.
+    Each door has a port; 0 lets the system choose.
     :raises OSError: on entry, when a port is taken.
     """
 
     port: int = 0
     rest_port: int = 0
+    http_port: int = 0
+    alb_port: int = 0
     invoke_port: int = 0
     url: str = field(default="", init=False)
     rest_url: str = field(default="", init=False)
+    http_url: str = field(default="", init=False)
+    alb_url: str = field(default="", init=False)
     invoke_url: str = field(default="", init=False)
     function: Function = field(init=False, repr=False)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack, init=False, repr=False)
@@ -44,9 +50,11 @@ class Emulator(Options):
         self.function = Function(self)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self.function.close)
-            self.url = await _open(stack, front.function_url(self.function).handle, self.port)
-            rest = await _open(stack, front.rest_api(self.function).handle, self.rest_port)
-            self.rest_url = f"{rest}/{front.STAGE}"
+            below = doors.prefix(self)
+            self.url = await self._door(stack, doors.function_url(self), self.port)
+            self.rest_url = await self._door(stack, doors.rest_api(self), self.rest_port) + below
+            self.http_url = await self._door(stack, doors.http_api(self), self.http_port) + below
+            self.alb_url = await self._door(stack, doors.load_balancer(self), self.alb_port)
             self.invoke_url = await _open(stack, InvokeApi(self.function).handle, self.invoke_port)
             self._stack = stack.pop_all()
         return self
@@ -55,6 +63,9 @@ class Emulator(Options):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._stack.aclose()
+
+    async def _door(self, stack: AsyncExitStack, door: Door, port: int) -> str:
+        return await _open(stack, Front(self.function, door).handle, port)
 
 
 async def _open(stack: AsyncExitStack, handle: Handle, port: int) -> str:

@@ -1,17 +1,17 @@
-"""The HTTP front doors: a function URL and a REST API, streaming or buffered.
+"""An HTTP front door: a request in, an event to the function, its reply out, streaming or whole.
 
 Strategy: a streamed reply is passed on piece by piece; a fault midway breaks the connection, as Lambda does,
-so that no client takes half an answer for a whole one. When a client leaves, the invocation runs on.
+so that no client takes half an answer for a whole one. When a client leaves, the invocation runs on. What one
+kind of door does and another does not is said by a ``Door`` (doors.py).
 """
 
 import asyncio
 import json
-import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
-from c1fn.runtime.emulator import events
 from c1fn.runtime.emulator.call import Begun, Call, Ended
 from c1fn.runtime.emulator.events import HttpRequest
 from c1fn.runtime.emulator.function import Function, Throttled
@@ -20,32 +20,60 @@ from c1fn.runtime.emulator.options import MAX_BUFFERED, Mode
 from c1fn.runtime.emulator.prelude import Metadata, NoPrelude, Prelude, whole
 from c1fn.runtime.protocol import OCTETS
 
-JSON = ("content-type", "application/json")
-STAGE = "prod"
+Read = Callable[[bytes], tuple[Metadata, bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """What is peculiar to a door. Sizes are in bytes and times in seconds; None is no limit.
+
+    ``event`` gives None for a path that the door does not have. ``read`` reads a whole answer; ``streams`` is
+    whether the door understands a streamed one, be it that it buffers it. ``idle`` is how long a streamed
+    answer may be silent, ``patience`` how long a whole one may take, and ``late`` what is said then. A door
+    whose own words are a ``page`` says them in HTML.
+    """
+
+    event: Callable[[HttpRequest, str], dict[str, Any] | None]
+    mode: Mode = "buffer"
+    read: Read = whole
+    streams: bool = False
+    idle: float | None = None
+    patience: float | None = None
+    late: tuple[int, str] = (504, "Endpoint request timed out")
+    max_request: int = MAX_BUFFERED
+    max_headers: int | None = None
+    max_answer: int = MAX_BUFFERED
+    page: bool = False
+
+
+class Unanswered(Exception):
+    """The function failed before it answered."""
 
 
 class Front:
-    """What both doors share. ``idle`` is how long a streamed reply may be silent, in seconds."""
+    """A door that is open."""
 
-    def __init__(self, function: Function, mode: Mode, idle: float | None, event: "_Event") -> None:
+    def __init__(self, function: Function, door: Door) -> None:
         self._function = function
-        self._mode = mode
-        self._idle = idle
-        self._event = event
+        self._door = door
 
     async def handle(self, exchange: Exchange) -> None:
+        limit = self._door.max_headers
+        if limit is not None and sum(len(name) + len(value) for name, value in exchange.fields) > limit:
+            await self._say(exchange, 431, "Request Header Fields Too Large")
+            return
         try:
-            body = await exchange.body(MAX_BUFFERED)
+            body = await exchange.body(self._door.max_request)
         except TooLarge:
-            await _say(exchange, 413, "Request Entity Too Large")
+            await self._say(exchange, 413, "Request Entity Too Large")
             return
         request = HttpRequest(
             exchange.method, exchange.path, exchange.query, exchange.fields, body, exchange.peer
         )
         call = Call(b"")
-        event = self._event(request, call.request_id)
+        event = self._door.event(request, call.request_id)
         if event is None:
-            await _say(exchange, 403, "Missing Authentication Token")
+            await self._say(exchange, 403, "Missing Authentication Token")
             return
         call.event = json.dumps(event).encode()
         await self._deliver(exchange, call)
@@ -54,23 +82,18 @@ class Front:
         try:
             self._function.call(call)
         except Throttled:
-            await _say(exchange, 429, "Rate Exceeded.")
+            await self._say(exchange, 429, "Rate Exceeded.")
             return
         try:
-            if self._mode == "stream":
-                await self._stream(exchange, call)
-            else:
-                await self._buffer(exchange, call)
+            await (self._stream if self._door.mode == "stream" else self._buffer)(exchange, call)
+        except (Unanswered, NoPrelude) as error:
+            self._function.options.log(f"502 for RequestId: {call.request_id}: {error}")
+            await self._say(exchange, 502, "Internal Server Error")
         finally:
             self._function.abandon(call)  # nothing is left of it, unless the client left
 
     async def _stream(self, exchange: Exchange, call: Call) -> None:
-        try:
-            metadata, body = await _head(call)
-        except (Unanswered, NoPrelude) as error:
-            self._function.options.log(f"502 for RequestId: {call.request_id}: {error}")
-            await _say(exchange, 502, "Internal Server Error")
-            return
+        metadata, body = await _head(call)
         await exchange.begin(metadata.status, [("x-amzn-requestid", call.request_id), *metadata.headers])
         await exchange.write(body)
         if await self._pour(exchange, call):
@@ -82,7 +105,7 @@ class Front:
         """Pass the body on as it comes; False when it did not come to a good end."""
         try:
             while True:
-                async with asyncio.timeout(self._idle):
+                async with asyncio.timeout(self._door.idle):
                     piece = await call.take()
                 if isinstance(piece, Ended):
                     return piece.fault is None
@@ -93,50 +116,41 @@ class Front:
 
     async def _buffer(self, exchange: Exchange, call: Call) -> None:
         try:
-            metadata, body = await _whole(call)
-        except (Unanswered, NoPrelude) as error:
-            self._function.options.log(f"502 for RequestId: {call.request_id}: {error}")
-            await _say(exchange, 502, "Internal Server Error")
+            async with asyncio.timeout(self._door.patience):
+                metadata, body = await answer(call, self._door)
+        except TimeoutError:
+            await self._say(exchange, *self._door.late)
             return
         headers = [pair for pair in metadata.headers if pair[0] != "content-length"]
         await exchange.respond(metadata.status, [("x-amzn-requestid", call.request_id), *headers], body)
 
-
-_Event = Callable[[HttpRequest, str], dict[str, Any] | None]
-
-
-class Unanswered(Exception):
-    """The function failed before it answered."""
-
-
-def function_url(function: Function) -> Front:
-    url_id, options = secrets.token_hex(16), function.options
-
-    def event(request: HttpRequest, request_id: str) -> dict[str, Any]:
-        return events.function_url(
-            request, url_id=url_id, region=options.region, request_id=request_id, now=events.utc_now()
-        )
-
-    return Front(function, options.url_mode, None, event)
+    async def _say(self, exchange: Exchange, status: int, message: str) -> None:
+        """What the door itself answers."""
+        kind, body = "application/json", json.dumps({"message": message})
+        if self._door.page:
+            title = f"{status} {HTTPStatus(status).phrase}"
+            kind, body = "text/html", f"<html><head><title>{title}</title></head><body>{title}</body></html>"
+        await exchange.respond(status, [("content-type", kind)], body.encode())
 
 
-def rest_api(function: Function) -> Front:
-    api_id, options = secrets.token_hex(5), function.options
+async def answer(call: Call, door: Door) -> tuple[Metadata, bytes]:
+    """A whole reply, be it streamed or not.
 
-    def event(request: HttpRequest, request_id: str) -> dict[str, Any] | None:
-        stage, path = f"/{STAGE}", request.path
-        if path != stage and not path.startswith(stage + "/"):
-            return None
-        return events.rest_api(
-            replace(request, path=path.removeprefix(stage) or "/"),
-            stage=STAGE,
-            api_id=api_id,
-            region=options.region,
-            request_id=request_id,
-            now=events.utc_now(),
-        )
-
-    return Front(function, options.rest_mode, options.rest_idle, event)
+    :raises Unanswered: there is none. :raises NoPrelude: it is not of a form that the door reads.
+    """
+    begun, body = await call.take(), bytearray()
+    while not isinstance(begun, Ended) and not isinstance(piece := await call.take(), Ended):
+        body += piece if isinstance(piece, bytes) else b""
+        if len(body) > door.max_answer:
+            raise Unanswered("the response is too large to be buffered")
+    if call.fault is not None:
+        raise Unanswered(_why(Ended(call.fault)))
+    if not (door.streams and isinstance(begun, Begun) and begun.integrated):
+        return door.read(bytes(body))
+    found = Prelude().feed(bytes(body))
+    if found is None:
+        raise NoPrelude("the response has no delimiter")
+    return found
 
 
 async def _head(call: Call) -> tuple[Metadata, bytes]:
@@ -154,27 +168,5 @@ async def _head(call: Call) -> tuple[Metadata, bytes]:
     raise Unanswered(_why(piece))
 
 
-async def _whole(call: Call) -> tuple[Metadata, bytes]:
-    """A whole reply, be it streamed or not."""
-    begun, body = await call.take(), bytearray()
-    while not isinstance(begun, Ended) and not isinstance(piece := await call.take(), Ended):
-        body += piece if isinstance(piece, bytes) else b""
-        if len(body) > MAX_BUFFERED:
-            raise Unanswered("the response is too large to be buffered")
-    if call.fault is not None:
-        raise Unanswered(_why(Ended(call.fault)))
-    if not isinstance(begun, Begun) or not begun.integrated:
-        return whole(bytes(body))
-    found = Prelude().feed(bytes(body))
-    if found is None:
-        raise NoPrelude("the response has no delimiter")
-    return found
-
-
 def _why(ended: Ended) -> str:
     return "the reply ended early" if ended.fault is None else ended.fault.type
-
-
-async def _say(exchange: Exchange, status: int, message: str) -> None:
-    """What the door itself answers."""
-    await exchange.respond(status, [JSON], json.dumps({"message": message}).encode())

@@ -1,4 +1,5 @@
-"""Lambda's own API, as far as it invokes: buffered, streaming, and asynchronous.
+"""Lambda's own API, as far as it invokes: buffered, streaming, and asynchronous; and API Gateway's, as far as
+it tests a method.
 
 https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 https://docs.aws.amazon.com/lambda/latest/api/API_InvokeWithResponseStream.html
@@ -10,7 +11,7 @@ import re
 from urllib.parse import unquote
 
 from c1fn import same_origin
-from c1fn.runtime.emulator import eventstream
+from c1fn.runtime.emulator import console, doors, eventstream
 from c1fn.runtime.emulator.call import Begun, Call, Ended
 from c1fn.runtime.emulator.function import Function, Throttled
 from c1fn.runtime.emulator.http import Exchange, TooLarge
@@ -45,6 +46,9 @@ class InvokeApi:
     async def _invoke(self, exchange: Exchange) -> None:
         if same_origin.is_foreign(exchange.headers):
             raise Refusal(403, "AccessDeniedException", "a page of another site may not invoke the function")
+        if exchange.method == "POST" and (test := console.PATH.fullmatch(exchange.path)):
+            await self._test(exchange, test[1])
+            return
         path = _PATHS.fullmatch(exchange.path)
         name = self._function.options.name
         if path is None or exchange.method != "POST":
@@ -63,6 +67,13 @@ class InvokeApi:
             await self._answer(exchange, call, streaming=path["streaming"] is not None)
         finally:
             self._function.abandon(call)  # nothing is left of it, unless the client left
+
+    async def _test(self, exchange: Exchange, method: str) -> None:
+        door = doors.console(self._function.options)
+        try:
+            await console.test_invoke(exchange, self._function, door, method)
+        except (TooLarge, ValueError, TypeError):
+            raise Refusal(400, "BadRequestException", "the request is no test of a method") from None
 
     async def _answer(self, exchange: Exchange, call: Call, *, streaming: bool) -> None:
         if streaming:

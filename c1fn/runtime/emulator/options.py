@@ -34,7 +34,9 @@ class Options:
     developer's is passed on. ``python`` runs it, through ``bootstrap`` or, when that is None, as
     ``command``, for instance with Amazon's own runtime client. ``concurrency`` is how many processes may
     live at once; ``managed`` above 1 makes each of them take that many invocations at once (Lambda Managed
-    Instances). ``freeze`` stops a process between invocations. ``snapstart`` starts it through a snapshot.
+    Instances). ``stage`` is that of the two APIs; with a ``custom_domain`` their clients see the
+    ``base_path`` instead. ``multi_value_headers`` is the load balancer's. ``freeze`` stops a process between
+    invocations. ``snapstart`` starts it through a snapshot.
     """
 
     task_root: Path
@@ -51,6 +53,10 @@ class Options:
     url_mode: Mode = "stream"
     rest_mode: Mode = "stream"
     rest_idle: float = 300.0
+    stage: str = "prod"
+    custom_domain: str = ""
+    base_path: str = ""
+    multi_value_headers: bool = False
     init_timeout: float = 10.0
     burst: int = 6 * 1024 * 1024
     rate: float = 2 * 1024 * 1024

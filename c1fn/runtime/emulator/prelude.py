@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custo
 import base64
 import binascii
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from c1fn.runtime.messages import DELIMITER, MAX_PRELUDE
@@ -56,6 +56,20 @@ class Prelude:
         except ValueError:
             raise NoPrelude("the response's metadata is not JSON") from None
         return Metadata.of(told), bytes(self._seen[at + len(DELIMITER) :])
+
+
+def whole_for_a_load_balancer(payload: bytes, *, several: bool) -> tuple[Metadata, bytes]:
+    """A buffered response as a load balancer reads it: with a status, and with headers in one form alone.
+
+    :param several: multi-value headers are on.
+    :raises NoPrelude: it is not of the form.
+    """
+    metadata, body = whole(payload)
+    told = json.loads(payload)
+    if not isinstance(told, dict) or "statusCode" not in told:
+        raise NoPrelude("the response has no statusCode")
+    form = "multiValueHeaders" if several else "headers"
+    return replace(metadata, headers=Metadata.of({form: told.get(form)}).headers), body
 
 
 def whole(payload: bytes) -> tuple[Metadata, bytes]:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from c1fn.runtime.emulator.call import Begun, Call
-from c1fn.runtime.emulator.http import Exchange, Gone, Server, TooLarge
+from c1fn.runtime.emulator.http import Exchange, Gone, Server, TooLarge, named
 from c1fn.runtime.emulator.options import MAX_BUFFERED, MAX_STREAMED, Options
 from c1fn.runtime.emulator.throttle import Throttle
 from c1fn.runtime.fault import Fault
@@ -55,7 +55,7 @@ class RuntimeApi:
 
     async def listen(self) -> str:
         """Begin to serve; returns the value for AWS_LAMBDA_RUNTIME_API."""
-        self._server = await Server.listen(self._handle)
+        self._server = await Server.listen(named(self._handle))
         return f"127.0.0.1:{self._server.port}{self._options.prefix}"
 
     async def close(self) -> None:

@@ -99,9 +99,8 @@ async def test_a_whole_response_of_more_than_6_megabytes_is_413() -> None:
 async def speak(port: int, call: Call, body: bytes) -> asyncio.StreamWriter:
     """Begin a streamed response by hand."""
     _, writer = await asyncio.open_connection("127.0.0.1", port)
-    head = (
-        b"POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: h\r\n" % call.request_id.encode()
-    )
+    head = b"POST /2018-06-01/runtime/invocation/%b/response HTTP/1.1\r\n" % call.request_id.encode()
+    head += b"Host: 127.0.0.1\r\n"
     head += b"".join(b"%s: %s\r\n" % (k.encode(), v.encode()) for k, v in STREAMING.items())
     writer.write(head + b"Transfer-Encoding: chunked\r\n\r\n" + body)
     await writer.drain()
@@ -138,7 +137,7 @@ async def test_a_response_that_breaks_off_is_cut() -> None:
 async def test_a_worker_that_leaves_while_it_waits_loses_no_call() -> None:
     async with runtime_api() as (api, address, notes), httpx2.AsyncClient() as client:
         reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
-        writer.write(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: h\r\n\r\n")
+        writer.write(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         writer.write_eof()
         with suppress(ConnectionResetError):
             assert await reader.read() == b"", "the platform hangs up, too"
