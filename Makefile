@@ -7,7 +7,7 @@ VENV_SH := sh scripts/venv.sh
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
-  bench-venvs store-growth web e2e e2e-clients npm fix pins clean package function-tree deploy-check sam-local
+  bench-venvs store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree deploy-check sam-local
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' Makefile
@@ -102,6 +102,9 @@ e2e: web tests/e2e/node_modules/ready ## drive the page in Chromium; screenshots
 	@command -v chromium >/dev/null || { echo "chromium is missing. Debian: apt-get install -y chromium"; exit 1; }
 	npm --prefix web run check
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/page.test.mjs
+
+model-servers: $(VENV)/ready npm ## whole conversations through LiteLLM's proxy too; 0.7 GB, the first time
+	C1FN_MODEL_SERVERS=litellm $(BIN)/pytest tests/models/test_servers.py --timeout 1800
 
 e2e-clients: $(VENV)/ready tests/e2e/node_modules/ready ## the same endpoint with four versions of the official client
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/clients.test.mjs

