@@ -19,26 +19,28 @@ For example, with ``openai/types/__init__.py`` holding ``from .model import Mode
     openai.types.KINDS          # the package's own name: now its code runs, and it is loaded
 
 Which names a package takes from which module is read from its bytecode, since a deployed package has no
-sources, and by ``dis``, which knows the bytecode of each version. So nothing is missing and nothing is
-replaced: what is used is loaded as ever, only later. Plain modules, and packages that were imported before,
-are left alone.
+sources. So nothing is missing and nothing is replaced: what is used is loaded as ever, only later. Plain
+modules, and packages that were imported before, are left alone.
+
+Bytecode is another for each version of Python. What is read of it is tried on a known text first
+(``reads_bytecode``): where it is not understood, or ``importlib`` has no such locks (``TOUCHED``), or with
+C1FN_PLAIN_START=1, imports are as ever.
 
 Without it a start takes 61 % more CPU (least of 10 interleaved starts on a busy machine: 489 → 790 ms).
-Without ``importlib``'s module locks, or with C1FN_PLAIN_START=1, imports are as ever.
 
 https://docs.python.org/3/reference/import.html#the-meta-path (`importlib.util.LazyLoader` does not fit: there
 the import of a submodule already loads its package.)
 """
 
-import dis
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from importlib import import_module
 from importlib.abc import InspectLoader, Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
+from opcode import opmap
 from threading import local
 from types import CodeType, ModuleType
 from typing import Any
@@ -50,8 +52,6 @@ _BOOTSTRAP: Any = import_module("importlib._bootstrap")
 
 TOUCHED = ("_get_module_lock", "_DeadlockError")
 """Names of ``_BOOTSTRAP`` that are used here."""
-
-USABLE = all(hasattr(_BOOTSTRAP, name) for name in TOUCHED)
 
 _WAITING: dict[str, "_Loader"] = {}  # by the name of a module that has not run yet
 _BESIDE = ""
@@ -154,6 +154,11 @@ class _Module(ModuleType):
         return not name.startswith("__") and value is not sys.modules.get(f"{self.__name__}.{name}")
 
 
+_CONST, _IMPORT, _FROM, _STORE, _MORE = (
+    opmap.get(name, -1) for name in ("LOAD_CONST", "IMPORT_NAME", "IMPORT_FROM", "STORE_NAME", "EXTENDED_ARG")
+)
+
+
 def names(code: CodeType) -> dict[str, str | None]:
     """Where a package's code has its names from.
 
@@ -161,23 +166,46 @@ def names(code: CodeType) -> dict[str, str | None]:
         None for what only running the code tells.
     """
     found: dict[str, str | None] = {}
-    module: str | None = None
-    taken: str | None = None
-    level = names_taken = None  # what was pushed last: an import takes its level and its list of names
-    for step in dis.get_instructions(code):
-        match step.opname:
-            case "IMPORT_NAME":
-                module = step.argval if level == 1 and names_taken else None
-            case "IMPORT_FROM":
-                taken = step.argval
-            case "STORE_NAME":
-                source = module if taken == step.argval else None
-                found[step.argval] = source if found.get(step.argval, source) == source else None
-                taken = None
-            case "EXTENDED_ARG":
-                continue
-        level, names_taken = names_taken, step.argval
+    module = taken = None
+    level = listed = (_CONST, 0)  # what was pushed last: an import takes its level and its list of names
+    for operation, argument in _operations(code.co_code):
+        if operation == _IMPORT:
+            # Some versions push a constant's number, some the level itself.
+            above = code.co_consts[level[1]] if level[0] == _CONST else level[1]
+            module = code.co_names[argument] if above == 1 else None
+        elif operation == _FROM:
+            taken = code.co_names[argument]
+        elif operation == _STORE:
+            name = code.co_names[argument]
+            source = module if taken == name else None
+            found[name] = source if found.get(name, source) == source else None
+            taken = None
+        level, listed = listed, (operation, argument)
     return found
+
+
+def _operations(code: bytes) -> Iterator[tuple[int, int]]:
+    """https://docs.python.org/3/library/dis.html#opcode-EXTENDED_ARG"""
+    more = 0
+    for operation, argument in zip(code[::2], code[1::2], strict=True):
+        whole = more << 8 | argument
+        if operation == _MORE:
+            more = whole
+        else:
+            more = 0
+            yield operation, whole
+
+
+_KNOWN = "import a\nfrom .b import c, d as e\nfrom . import f\nfrom ..g import h\nfrom i import j\nk = 1\n"
+_READ = {"a": None, "c": "b", "e": None, "f": _BESIDE, "h": None, "j": None, "k": None}
+
+
+def reads_bytecode() -> bool:
+    """``names`` understands what this Python makes of a text."""
+    return names(compile(_KNOWN, "<string>", "exec")) == _READ
+
+
+USABLE = all(hasattr(_BOOTSTRAP, name) for name in TOUCHED) and reads_bytecode()
 
 
 class _Loader(Loader):

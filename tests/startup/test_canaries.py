@@ -30,6 +30,10 @@ def test_importlib_has_what_lazy_imports_touches(name: str) -> None:
     assert hasattr(lazy_imports._BOOTSTRAP, name)
 
 
+def test_lazy_imports_reads_this_pythons_bytecode() -> None:
+    assert lazy_imports.reads_bytecode()
+
+
 def test_pydantic_has_what_deferred_models_touches() -> None:
     assert hasattr(BaseModel, deferred_models.TOUCHED)
 
