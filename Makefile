@@ -7,7 +7,8 @@ VENV_SH := sh scripts/venv.sh
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
-  bench-venvs store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree deploy-check sam-local
+  bench-venvs store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree frameworks \
+  deploy-check sam-local
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' Makefile
@@ -122,7 +123,7 @@ fix: $(VENV)/ready ## format, and mend what can be mended by machine
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes \
   --custom-compile-command "make pins"
 
-PINNED := requirements $(addprefix requirements-,dev ministack bench peers check deploy)
+PINNED := requirements $(addprefix requirements-,dev ministack bench peers check deploy frameworks)
 
 pins: $(VENV)/ready ## pin requirements*.in with hashes, for every supported Python; RENEW=--upgrade takes the newest
 	for name in $(PINNED); do $(COMPILE) $(RENEW) $$name.in -o $$name.txt || exit 1; done
@@ -138,6 +139,12 @@ SAM := $(DEPLOY)/bin/sam
 
 deploy-check: $(VENV)/ready $(DEPLOY)/ready scripts/osls/node_modules/ready ## lint and package with SAM and osls; needs PYTHON=python3.13 and npm
 	DEPLOY_TOOLS="$(abspath $(DEPLOY))" $(BIN)/pytest tests/deploy
+
+FRAMEWORKS := .cache/frameworks
+
+frameworks: $(VENV)/ready ## apps of six ASGI frameworks under the runtime, streamed; in an environment of their own
+	@$(VENV_SH) $(FRAMEWORKS) "$(PYTHON)" requirements-frameworks.txt
+	FRAMEWORKS_PYTHON="$(abspath $(FRAMEWORKS)/bin/python)" $(BIN)/pytest tests/frameworks
 
 sam-local: $(DEPLOY)/ready ## every sample event through `sam local invoke`; needs a container engine
 	$(SAM) build --parameter-overrides Architecture=$(ARCH)

@@ -103,10 +103,18 @@ def chat(options: argparse.Namespace) -> int:
 
 
 def emulate(options: argparse.Namespace) -> int:
-    """The same endpoint through the Lambda emulator."""
-    settings = compose.settle(_settings(options), {})
+    """The same endpoint, or any ASGI app, through the Lambda emulator."""
+    from c1fn.local import any_app
+
     try:
-        asyncio.run(_emulated(settings, _environ(options), options.port))
+        if options.app:
+            asyncio.run(any_app.serve(options.app, options.port, os.environ))
+        else:
+            settings = compose.settle(_settings(options), {})
+            asyncio.run(_emulated(settings, _environ(options), options.port))
+    except any_app.NoApp as error:
+        print(f"c1fn: {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -267,6 +275,7 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("lambda", parents=[files], help="serve through an emulated Lambda function")
     command.add_argument("--port", type=_port, default=9000, help="of the function URL (default: 9000)")
+    command.add_argument("--app", metavar="MODULE:NAME", help="another ASGI app than c1fn: main:app")
     command.set_defaults(run=emulate)
 
     command = commands.add_parser("table", parents=[files], help="the DynamoDB table that C1FN_TABLE names")

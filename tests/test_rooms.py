@@ -20,7 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "handler": {"compose", "runtime", "settings", "telemetry"},
     "__main__": {"compose", "local", "api", "runtime", "stores", "telemetry", "settings"} | NOUNS,
     "compose": {"api", "chat", "models", "stores", "identity", "telemetry", "startup", "settings", "toolbox"},
-    "local": {"api", "stores", "telemetry", "settings", "same_origin"} | NOUNS,
+    "local": {"api", "stores", "telemetry", "runtime", "settings", "same_origin"} | NOUNS,
     "api": {"chat", "stores", "wires", "identity", "telemetry", "same_origin"} | NOUNS,
     "chat": {"models", "stores", "telemetry", "wakeup"} | NOUNS,
     "models": {"startup", "wakeup"} | NOUNS,

@@ -105,6 +105,9 @@ def foreign(event: Any) -> ForeignEvent:
     """The failure that an event which is no request ends in."""
     if not isinstance(event, dict):
         return ForeignEvent(f"the event is no HTTP request: it is no object but a {type(event).__name__}")
+    context = event.get("requestContext")
+    if isinstance(context, dict) and "connectionId" in context:
+        return ForeignEvent("the event is of a WebSocket API, and the function is served over HTTP alone")
     named = [name if _NAME.fullmatch(name) else "…" for name in list(event)[:_NAMES]]
     more = "" if len(event) <= _NAMES else f" and {len(event) - _NAMES} more"
     return ForeignEvent(f"the event is no HTTP request; its keys are: {', '.join(named) or 'none'}{more}")

@@ -11,6 +11,7 @@ from c1fn.runtime.asgi import App, Scope
 from c1fn.runtime.doors import PONG, Doors, Mode, door_of, foreign, is_ping
 from c1fn.runtime.function import Function
 from c1fn.runtime.lifespan import Lifespan
+from c1fn.runtime.websockets import refusing
 
 
 class Handler(Protocol):
@@ -49,7 +50,7 @@ class Plain:
     """An ASGI app as a handler: HTTP events are answered as their doors take it, a ping at once."""
 
     def __init__(self, app: App, doors: Doors | None = None) -> None:
-        self.app = Lifespan(app)
+        self.app = Lifespan(refusing(app))
         self._doors = doors or Doors()
 
     def mode(self, event: Any) -> Mode:

@@ -30,10 +30,10 @@ class Lab:
 
 
 @asynccontextmanager
-async def emulated(handler: str = PLAIN, **options: Any) -> AsyncGenerator[Lab, None]:
+async def emulated(handler: str = PLAIN, root: Path = ROOT, **options: Any) -> AsyncGenerator[Lab, None]:
     lines: list[str] = []
     async with (
-        Emulator(task_root=ROOT, handler=handler, log=lines.append, **options) as emulator,
+        Emulator(task_root=root, handler=handler, log=lines.append, **options) as emulator,
         httpx2.AsyncClient(timeout=20) as client,
     ):
         yield Lab(emulator, client, lines)

@@ -95,3 +95,8 @@ def test_a_rest_api_streams_unless_it_is_said_to_buffer() -> None:
     assert Doors(rest_streams=False).mode(sample("rest-api")) == "buffer"
     assert Doors(rest_streams=False).mode(sample("function-url")) == "stream"
     assert Doors(sam_local=True).mode(sample("function-url")) == "buffer"
+
+
+def test_an_event_of_a_websocket_api_is_named_as_that() -> None:
+    context = {"routeKey": "$connect", "eventType": "CONNECT", "connectionId": "L0SM9cOFvHcCIhw="}
+    assert "WebSocket API" in str(foreign({"headers": {}, "requestContext": context}))
