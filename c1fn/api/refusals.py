@@ -66,7 +66,7 @@ async def no_route(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException) or error.status_code == NotFound.status:
         return refusal(request, NotFound("There is nothing at this path."))
     problem = {"type": "about:blank", "title": error.detail, "status": error.status_code}
-    headers = {**(error.headers or {})}
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         headers["allow"] = head.allowed(request.app.routes, request.scope)
     return Problem(_json(problem), error.status_code, headers=headers)

@@ -66,6 +66,8 @@ async def test_an_unknown_path_and_a_wrong_method_are_told_in_the_same_form(stag
     nowhere, wrong = await scene.client.get("/nowhere"), await scene.client.get("/api/chat")
     assert (nowhere.status, nowhere.headers["content-type"]) == (404, PROBLEM)
     assert (wrong.status, wrong.headers["content-type"], wrong.headers["allow"]) == (405, PROBLEM, "POST")
+    assert wrong.start
+    assert [name.lower() for name, _ in wrong.start["headers"]].count(b"allow") == 1
 
 
 async def test_a_wait_without_measure_is_cut_to_a_day(stage: Stage) -> None:
