@@ -1,6 +1,9 @@
 """The chat endpoints: a prompt is answered, an answer is followed; and whether the process serves."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.background import BackgroundTask
 
 from c1fn import __version__
 from c1fn.api.bodies import read_ask
@@ -11,10 +14,15 @@ from c1fn.api.streaming import SILENCE, StreamedReply
 from c1fn.api.threads import ResponseId, ThreadId
 from c1fn.chat.converse import Chat
 from c1fn.chat.reply import Reply
-from c1fn.events import Failed
+from c1fn.events import Event, Failed, Finished
 from c1fn.wires.c1 import HEADERS, Wire
 
 routes = APIRouter()
+
+LONGEST = 2**31 - 1
+"""Bytes that a client may say it has: far above the longest answer."""
+
+After = Annotated[int, Query(ge=0, le=LONGEST, description="Bytes of the answer that the client has.")]
 
 
 @routes.get("/healthz", tags=["service"])
@@ -32,11 +40,32 @@ async def chat(request: Request, caller: CurrentCaller, chat: CurrentChat) -> Re
 
 
 @routes.get("/api/threads/{threadId}/turns/{responseId}", tags=["chat"], response_class=Response)
-async def turn(
-    request: Request, caller: CurrentCaller, chat: CurrentChat, thread_id: ThreadId, response_id: ResponseId
+async def turn(  # noqa: PLR0917 - FastAPI passes them by name
+    request: Request,
+    caller: CurrentCaller,
+    chat: CurrentChat,
+    thread_id: ThreadId,
+    response_id: ResponseId,
+    after: After = 0,
 ) -> Response:
-    """An answer from its beginning, followed to its end if it is still being written."""
-    return await _streamed(request, chat, await chat.follow(caller.owner, thread_id, response_id))
+    """An answer, followed while it is being written, for a minute at most: then `after` asks for the rest,
+    until there is none (204).
+    """
+    reply = await chat.follow(caller.owner, thread_id, response_id, seconds=time_left(request))
+    if not after:
+        return await _streamed(request, chat, reply)
+    first: list[Event] = []
+    size = 0
+    while events := await reply.take(SILENCE):
+        first += events
+        size = len(Wire(cards=streams_cards(request)).encode(first))
+        if size > after or isinstance(first[-1], Finished | Failed):
+            break
+    if size <= after and first and isinstance(first[-1], Finished | Failed):
+        await reply.over()
+        return Response(status_code=204, background=BackgroundTask(chat.settle))
+    wire = Wire(cards=streams_cards(request))
+    return StreamedReply(first, reply, HEADERS, chat.settle, wire, after=after)
 
 
 async def _streamed(request: Request, chat: Chat, reply: Reply) -> Response:

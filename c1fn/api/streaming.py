@@ -31,10 +31,14 @@ class StreamedReply(Response):
         headers: Mapping[str, str],
         settle: Callable[[], Awaitable[None]],
         wire: Wire | None = None,
+        *,
+        after: int = 0,
     ) -> None:
         """:param settle: what is still to do when the client has everything, before a platform may freeze.
         :param wire: encodes the answer for this client; by default as the model wrote it.
+        :param after: bytes of the answer that the client has.
         """
+        self._after = self._skip = after
         super().__init__(headers=dict(headers))
         del self.headers["content-length"]
         self._first = first
@@ -44,22 +48,28 @@ class StreamedReply(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
         left = asyncio.create_task(_departure(receive))
+        left.add_done_callback(self._gone)
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await self._stream(send, left)
             await self._reply.over()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except OSError:  # the server's word for a client that has left, in ASGI 2.4
+            self._reply.leave()
             await self._reply.over()
         finally:
             left.cancel()
             await self._settle()
 
+    def _gone(self, left: "asyncio.Task[None]") -> None:
+        if not left.cancelled():
+            self._reply.leave()
+
     async def _stream(self, send: Send, left: "asyncio.Task[None]") -> None:
         """The bytes of the reply, up to its last event or until the client has left; never an empty chunk."""
         wire, events = self._wire, self._first
         while True:
-            chunk = wire.encode(events) if events else wire.keep_alive()
+            chunk = self._rest(wire.encode(events)) if events else b"" if self._after else wire.keep_alive()
             if left.done():
                 return
             if chunk:
@@ -67,6 +77,12 @@ class StreamedReply(Response):
             if self._reply.ended or (events and isinstance(events[-1], Failed | Finished)):
                 return
             events = await self._reply.take(SILENCE)
+
+    def _rest(self, chunk: bytes) -> bytes:
+        """What of it the client has not."""
+        skipped = min(self._skip, len(chunk))
+        self._skip -= skipped
+        return chunk[skipped:]
 
 
 async def _departure(receive: Receive) -> None:

@@ -7,9 +7,9 @@ What can end a turn early is told by ``cancellation``; a delta costs no timer an
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import aclosing
 from typing import assert_never
 
+from c1fn.chat import following
 from c1fn.chat.cancellation import Cancellation, LeaseGone, ShutDown, Stopped, TimeOver, completed
 from c1fn.chat.draft import Draft
 from c1fn.chat.reply import Reply
@@ -23,15 +23,14 @@ from c1fn.errors import (
     LeaseLost,
     OutOfTime,
     StoreError,
-    by_code,
 )
-from c1fn.events import Delta, Event, Failed, Finished
+from c1fn.events import Failed, Finished
 from c1fn.models import Model
-from c1fn.stores import RENEWAL, Claim, Replay, Running, Store
+from c1fn.stores import FOLLOWED, RENEWAL, Claim, Replay, Running, Store
 from c1fn.telemetry.log import LOCAL, Log, Origin
 from c1fn.telemetry.timings import Watch
 from c1fn.telemetry.tracing import UNTRACED, Tracer
-from c1fn.turn import Ask, State, Turn
+from c1fn.turn import Ask, State
 
 GRACE = 2.0
 """Seconds that running turns get to finish when the process is asked to end, before they are interrupted:
@@ -52,7 +51,10 @@ class Chat:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         tracer: Tracer = UNTRACED,
+        followed: float = FOLLOWED,
     ) -> None:
+        """:param followed: seconds for which an answer is followed at a stretch."""
+        self._followed = followed
         self.store = store
         self._unsaved = Unsaved(store.turns)
         self.model = model
@@ -83,14 +85,15 @@ class Chat:
         except C1fnError as error:
             watch.ends("refused", error.code)
             raise
-        reply = Reply()
+        reply = Reply(ends_with_reader=isinstance(opened, Running))
         match opened:
             case Replay(turn):
                 watch.ends("replayed")
-                _retell(turn, reply)
+                following.retell(turn, reply)
             case Running():
                 watch.ends("followed")
-                self._start(self._follow(ask.owner, ask.thread_id, ask.response_id, reply), reply)
+                story = self.store.turns.follow(ask.owner, ask.thread_id, ask.response_id)
+                self._start(following.tell(story, reply, self._stretch(seconds)), reply)
             case Claim():
                 limit = min(self._limits.max_seconds, seconds or self._limits.max_seconds)
                 self._start(self._run(Draft(opened, origin, watch), reply, limit), reply)
@@ -98,11 +101,22 @@ class Chat:
                 assert_never(opened)
         return reply
 
-    async def follow(self, owner: str, thread_id: str, response_id: str) -> Reply:
-        """The answer of a turn from its beginning to its end, wherever it runs. Unknown: it says NotFound."""
-        reply = Reply()
-        self._start(self._follow(owner, thread_id, response_id, reply), reply)
+    async def follow(
+        self, owner: str, thread_id: str, response_id: str, *, seconds: float | None = None
+    ) -> Reply:
+        """The answer of a turn, wherever it runs, to its end or as far as it has come when the time is over:
+        its client then asks for the rest. Unknown: it says NotFound.
+
+        :param seconds: how long the platform lets this request live.
+        """
+        reply = Reply(ends_with_reader=True)
+        story = self.store.turns.follow(owner, thread_id, response_id)
+        self._start(following.tell(story, reply, self._stretch(seconds)), reply)
         return reply
+
+    def _stretch(self, seconds: float | None) -> float:
+        """For how long an answer is followed, where the platform lets the request live so long."""
+        return min(self._followed, seconds or self._followed)
 
     async def drain(self, grace: float = GRACE) -> None:
         """Begin no more turns, let those that run finish for a while, and interrupt the rest visibly."""
@@ -130,22 +144,6 @@ class Chat:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         reply.comes_from(task)
-
-    async def _follow(self, owner: str, thread_id: str, response_id: str, reply: Reply) -> None:
-        try:
-            async with aclosing(self.store.turns.follow(owner, thread_id, response_id)) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Turn):
-                        reply.say(_ending(piece))
-                    else:
-                        reply.say(Delta(piece))
-        except C1fnError as error:
-            reply.say(Failed(error))
-        except asyncio.CancelledError:
-            reply.say(Failed(Interrupted()))
-        except Exception:
-            reply.say(Failed(Internal()))
-            raise
 
     async def _run(self, draft: Draft, reply: Reply, seconds: float) -> None:
         state, error, bug = State.DONE, None, None
@@ -221,16 +219,3 @@ async def _to_its_end(commit: Coroutine[None, None, None]) -> None:
         await asyncio.shield(storing)
     except asyncio.CancelledError:
         await storing
-
-
-def _retell(turn: Turn, reply: Reply) -> None:
-    """Say a stored turn again: the same bytes as the first time."""
-    if turn.answer:
-        reply.say(Delta(turn.answer))
-    reply.say(_ending(turn))
-
-
-def _ending(turn: Turn) -> Event:
-    if turn.state in (State.DONE, State.STOPPED):
-        return Finished(turn.state)
-    return Failed(by_code(turn.error))

@@ -13,11 +13,15 @@ from c1fn.wakeup import WakeUp
 
 
 class Reply:
-    """What a turn says, for one reader. ``logged``: its end is in the log, whoever hears of it."""
+    """What a turn says, for one reader. ``logged``: its end is in the log, whoever hears of it.
+
+    :param ends_with_reader: what tells it is there for its reader alone: a follower, and no turn.
+    """
 
     logged = False
 
-    def __init__(self) -> None:
+    def __init__(self, *, ends_with_reader: bool = False) -> None:
+        self._ends_with_reader = ends_with_reader
         self._events: list[Event] = []
         self._said = WakeUp()
         self._turn: asyncio.Task[None] | None = None
@@ -54,7 +58,14 @@ class Reply:
         :raises Exception: the bug that ended it, for the platform's error report.
         """
         if self._turn is not None:
-            await asyncio.shield(self._turn)
+            await asyncio.wait({self._turn})
+            if not self._turn.cancelled():
+                self._turn.result()
+
+    def leave(self) -> None:
+        """Its reader has gone. A turn goes on."""
+        if self._ends_with_reader and self._turn is not None:
+            self._turn.cancel()
 
     def _over(self) -> None:
         self._said.close()

@@ -29,6 +29,10 @@ LEASE = 25.0
 """Seconds after its last renewal at which a running turn counts as dead: so that a follower has noticed, and
 the answer has begun anew, within 30 seconds of a machine's death."""
 
+FOLLOWED = 60.0
+"""Seconds for which an answer is followed at a stretch: each follower holds a connection, and on Lambda a
+function. Its client then comes back for the rest."""
+
 RENEWAL = 1.0
 """Seconds between two calls of ``renew``; a stop is heard within this time and one round trip."""
 
@@ -71,7 +75,8 @@ class Quota:
     """What one owner may take; 0 is any number. A day is one of UTC.
 
     A turn begins if fewer than ``at_once`` others run, if fewer than ``turns`` began today, and if the turns
-    that are over used fewer than ``tokens`` today: so those that run together may pass that one limit.
+    that are over used fewer than ``tokens`` today: so those that run together may pass that one limit. Of
+    followers, who wait for a turn that runs, there are as many at once.
     """
 
     at_once: int = 0
@@ -127,9 +132,11 @@ class Turns(Protocol):
     def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
         """The answer of a turn from its beginning, in pieces as it grows, then the whole turn, once.
 
-        A turn whose claim ran out ends as an INTERRUPTED turn.
+        A turn whose claim ran out ends as an INTERRUPTED turn. While the turn runs its follower has a place,
+        which it gives back when the generator is closed, or loses some time after ``FOLLOWED``.
 
         :raises NotFound: no such turn, or not any more: its thread was deleted.
+        :raises TooManyAtOnce: its owner follows as many as he may.
         """
         ...
 

@@ -17,10 +17,13 @@ from tests.scripted import LIMITS, ScriptedModel, Step
 async def stage() -> AsyncGenerator[Stage, None]:
     chats: list[Chat] = []
 
-    def make(*rounds: list[Step], store: MemoryStore | None = None, **limits: Any) -> Scene:
+    def make(
+        *rounds: list[Step], store: MemoryStore | None = None, followed: float = 60, **limits: Any
+    ) -> Scene:
         model, lines, pulse = ScriptedModel(*rounds), [], Pulse()  # type: ignore[var-annotated]  # filled below
         store = store or MemoryStore()
-        chat = Chat(store, model, Tools([add]), replace(LIMITS, **limits), lines.append, sleep=pulse)
+        all_limits = replace(LIMITS, **limits)
+        chat = Chat(store, model, Tools([add]), all_limits, lines.append, sleep=pulse, followed=followed)
         chats.append(chat)
         return Scene(model, chat, store, lines, pulse)
 

@@ -3,8 +3,8 @@
 import asyncio
 import heapq
 import itertools
-from collections.abc import Awaitable
-from typing import TypeVar
+from collections.abc import Awaitable, Coroutine
+from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
@@ -41,6 +41,16 @@ class Clockwork:
     async def asleep(self) -> None:
         """Wait until somebody sleeps."""
         await self._asleep.wait()
+
+    async def one_more(self, work: Coroutine[Any, Any, _T]) -> "asyncio.Task[_T]":
+        """Begin the work, and wait until it sleeps beside those who do already, or is over."""
+        before, task = self._count(), asyncio.create_task(work)
+        while self._count() <= before and not task.done():  # noqa: ASYNC110 - only the alarms tell
+            await asyncio.sleep(0)
+        return task
+
+    def _count(self) -> int:
+        return sum(1 for _, _, alarm in self._sleepers if not alarm.done())
 
     async def run(self, work: Awaitable[_T]) -> _T:
         """Let the work run to its end, moving the time on whenever it sleeps."""

@@ -20,7 +20,7 @@ from c1fn.errors import (
     TooManyAtOnce,
     TurnsUsedUp,
 )
-from c1fn.stores import DAY, LEASE, Claim, Opened, Quota, Replay, Running, Store
+from c1fn.stores import DAY, FOLLOWED, LEASE, Claim, Opened, Quota, Replay, Running, Store
 from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, for_model
 from tests.stores.clockwork import Clockwork
 
@@ -498,6 +498,55 @@ class Contract:
         story.cancel()
         await asyncio.gather(story, return_exceptions=True)
         await store.turns.commit(claim, answered(claim, "hi"))
+
+    async def test_followers_at_once(self, make: Callable[[Quota], Store], time: Clockwork) -> None:
+        """As many followers of one owner wait at once as he may run turns; one that leaves makes room."""
+        store = make(Quota(at_once=2))
+        claim = await self.begin(store, "r1", "a")
+        other = await self.begin(store, "r1", "a", owner="bob")
+        waiting = [await self.waits(store, time) for _ in range(2)]
+        with pytest.raises(TooManyAtOnce):
+            await told(store.turns.follow("ann", "a", "r1"))
+        bobs = await self.waits(store, time, "bob")
+        leaving = waiting.pop()
+        leaving.cancel()
+        await asyncio.wait({leaving})
+        await store.settle()
+        waiting.append(await self.waits(store, time))
+        await self.begin(store, "r2", "b")  # followers take no place of a turn's
+        turn = answered(claim, "hi")
+        await store.turns.commit(claim, turn)
+        for story in waiting:
+            assert await time.run(story) == ("hi", turn)
+        await store.settle()
+        assert await told(store.turns.follow("ann", "a", "r1")) == ("hi", turn)  # none waits for what is over
+        await store.turns.commit(other, answered(other, "ho"))
+        assert (await time.run(bobs))[0] == "ho"
+
+    async def waits(
+        self, store: Store, time: Clockwork, owner: str = "ann"
+    ) -> "asyncio.Task[tuple[str, Turn]]":
+        """A follower who has begun to wait."""
+        return await time.one_more(told(store.turns.follow(owner, "a", "r1")))
+
+    async def test_a_dead_follower_keeps_no_place(
+        self, make: Callable[[Quota], Store], time: Clockwork
+    ) -> None:
+        """A machine that died while it served one."""
+        if not self.shared:
+            return  # it died with all that it held
+        store, quota = make(Quota(at_once=1)), Quota(at_once=1)
+        claim = await self.begin(store, "r1", "a")
+        dead = await self.waits(make(quota), time)
+        with pytest.raises(TooManyAtOnce):
+            await told(store.turns.follow("ann", "a", "r1"))
+        time.now += FOLLOWED + LEASE  # it sleeps on
+        again = await self.begin(store, "r2", "a")
+        story = await time.one_more(told(store.turns.follow("ann", "a", "r2")))
+        await store.turns.commit(again, answered(again, "hi"))
+        assert (await time.run(story))[0] == "hi"
+        assert claim.number == again.number - 1
+        await asyncio.gather(time.run(dead), return_exceptions=True)
 
     async def test_stop(self, store: Store, time: Clockwork) -> None:
         """A stop is heard by the turn within two seconds."""

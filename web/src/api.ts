@@ -79,14 +79,38 @@ export function ask(threadId: string, responseId: string, prompt: Message, signa
   return answer(() => fetch("api/chat", { method: "POST", headers, body, signal }), signal);
 }
 
-/** An answer that is being written already, from its beginning. */
+/** An answer that is being written already, from its beginning. The server tells it for a minute at a stretch. */
 export function follow(threadId: string, responseId: string, signal: AbortSignal): Response {
   const url = `api/threads/${at(threadId).slice(1)}/turns/${encodeURIComponent(responseId)}`;
-  return answer(() => fetch(url, { signal }), signal);
+  return answered(followed((after) => fetch(`${url}?after=${after}`, { signal }), signal));
 }
 
+/** Asks for what comes after the bytes that it has until there is nothing, also where a connection breaks. */
+async function* followed(send: (after: number) => Promise<Response>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  let after = 0;
+  let more = true;
+  const stretch = async (): Promise<Response> => {
+    more = false;
+    const response = await send(after);
+    more = response.status === 200;
+    return response;
+  };
+  while (more) {
+    for await (const piece of poured(stretch, signal)) {
+      after += piece.byteLength - (after ? 0 : new TextDecoder().decode(piece).match(KEPT_ALIVE)![0].length);
+      yield piece;
+    }
+  }
+}
+
+/** What the server sends before the first word of an answer: no part of it. */
+const KEPT_ALIVE = /^(<!-- -->)*/;
+
 function answer(send: () => Promise<Response>, signal: AbortSignal): Response {
-  const pieces = poured(send, signal);
+  return answered(poured(send, signal));
+}
+
+function answered(pieces: AsyncGenerator<Uint8Array>): Response {
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
       try {
@@ -113,7 +137,8 @@ async function* poured(send: () => Promise<Response>, signal: AbortSignal): Asyn
         yield encoder.encode(errorCard(refusal.title, refusal.message));
         return;
       }
-      for (const reader = response.body!.getReader(); ; ) {
+      if (!response.body) return; // there is nothing more
+      for (const reader = response.body.getReader(); ; ) {
         const { done, value } = await reader.read();
         if (done) return;
         yield value;

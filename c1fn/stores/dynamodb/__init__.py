@@ -16,6 +16,7 @@ from typing import Any
 from c1fn.stores import DAY, Quota
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.calls import Calls, connect
+from c1fn.stores.dynamodb.followers import Followers
 from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.later import Later
 from c1fn.stores.dynamodb.opening import Opening
@@ -68,6 +69,7 @@ class DynamoStore:
             turns=TurnRows(self._calls, texts, clock, retention),
             texts=texts,
             usage=self._usage,
+            followers=Followers(self._calls, clock, quota.at_once) if quota.at_once else None,
             later=self._later,
             retention=retention,
             clock=clock,

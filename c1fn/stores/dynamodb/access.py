@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from c1fn.stores.dynamodb.followers import Followers
 from c1fn.stores.dynamodb.later import Later
 from c1fn.stores.dynamodb.rows import Retention
 from c1fn.stores.dynamodb.texts import Texts
@@ -13,14 +14,15 @@ from c1fn.stores.dynamodb.usage import Usage
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """``usage``: None where nothing is counted. ``sleep`` waits seconds of ``clock``; ``jitter`` is 0 to 1;
-    ``token`` is a fresh random text at each call.
+    """``usage``, ``followers``: None where nothing is counted. ``sleep`` waits seconds of ``clock``;
+    ``jitter`` is 0 to 1; ``token`` is a fresh random text at each call.
     """
 
     threads: ThreadRows
     turns: TurnRows
     texts: Texts
     usage: Usage | None
+    followers: Followers | None
     later: Later
     retention: Retention
     clock: Callable[[], float]

@@ -4,7 +4,7 @@ A follower looks every second. Its readings are consistent: it is rare, and it m
 """
 
 from collections.abc import AsyncGenerator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from c1fn.errors import DamagedRow, NotFound
@@ -54,8 +54,25 @@ class Following:
         """Pieces of the answer from its beginning, then the turn.
 
         :raises NotFound: no such turn, or not any more.
+        :raises TooManyAtOnce: its owner follows as many turns as he may.
         """
-        sent, sight = "", await self.look(owner, thread_id, response_id)
+        sight = await self.look(owner, thread_id, response_id)
+        waits = sight.lock is not None and sight.alive
+        followers, token = self._access.followers if waits else None, self._access.token()
+        if followers:
+            await followers.begin(owner, token)
+        try:
+            async with aclosing(self._story(sight, owner, thread_id, response_id)) as story:
+                async for part in story:
+                    yield part
+        finally:
+            if followers:
+                self._access.later.do(sight.key, followers.end(owner, token))
+
+    async def _story(
+        self, sight: Sight, owner: str, thread_id: str, response_id: str
+    ) -> AsyncGenerator[str | Turn, None]:
+        sent = ""
         while sight.lock and sight.alive:
             said = await self._access.texts.checkpoints(sight.key, sight.lock.attempt)
             if len(said) > len(sent):

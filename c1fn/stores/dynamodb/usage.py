@@ -50,26 +50,28 @@ class Slot:
 @dataclass(frozen=True, slots=True)
 class UsageRow:
     """``day`` is the number of the day that ``turns`` and ``tokens`` are of, since 1970; None: it cannot be
-    read, or is not there. ``slots`` is None in rows of version 1.
+    read, or is not there. ``slots`` is None in rows of version 1. ``followers``: see followers.py.
     """
 
     day: int | None = None
     turns: int = 0
     tokens: int = 0
     slots: dict[str, Slot] | None = None
+    followers: dict[str, Slot] | None = None
     raw_day: Item | None = None
 
     @classmethod
     def read(cls, item: Item) -> "UsageRow":
         """Never fails: what cannot be read counts from nothing, on a day that is over."""
         day, turns, tokens = (number_of(item, name) for name in ("day", "turns", "tokens"))
-        slots = item.get("running", {}).get("M")
+        slots, followers = (item.get(name, {}).get("M") for name in ("running", "following"))
         whole = day is not None and turns is not None and tokens is not None
         return cls(
             day=int(day) if whole and day is not None else None,
             turns=int(turns or 0),
             tokens=int(tokens or 0),
-            slots=None if slots is None else {attempt: Slot.read(slot) for attempt, slot in slots.items()},
+            slots=_slots(slots),
+            followers=_slots(followers),
             raw_day=item.get("day"),
         )
 
@@ -80,7 +82,7 @@ class UsageRow:
 
 
 @dataclass(slots=True)
-class _Write:
+class Write:
     """An UpdateItem of the row, put together."""
 
     sets: list[str] = field(default_factory=list)
@@ -99,7 +101,7 @@ class _Write:
             "UpdateExpression": update,
             "ConditionExpression": condition,
             "ExpressionAttributeNames": mine | self.names,
-            "ExpressionAttributeValues": self.values,
+            **({"ExpressionAttributeValues": self.values} if self.values else {}),
             "ReturnValues": "ALL_NEW",
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
@@ -162,15 +164,15 @@ class Usage:
 
     # ---- how
 
-    async def _write(self, owner: str, write: _Write) -> UsageRow:
+    async def _write(self, owner: str, write: Write) -> UsageRow:
         answer = await self._calls("update_item", **write.arguments(owner))
         return UsageRow.read(answer["Attributes"])
 
-    def _beginning(self, attempt: str, reserve: int, now: float) -> _Write:
+    def _beginning(self, attempt: str, reserve: int, now: float) -> Write:
         """The write that counts a turn on a row that is as it mostly is: of today, and with room."""
         today, quota = int(now // DAY), self._quota
         slot = {"until": N(now + LEASE), "reserve": N(reserve), "day": N(today)}
-        write = _Write(
+        write = Write(
             sets=["#turns = #turns + :one", "#running.#mine = :slot", "#expires_at = :expires"],
             conditions=[
                 "#day >= :today",
@@ -211,7 +213,7 @@ class Usage:
     async def _begin_day(self, owner: str, row: UsageRow, now: float) -> None:
         """The first turn of an owner, or of a day. Slots stay, for turns run on at midnight."""
         new = row.day is None or row.day < now // DAY
-        write = _Write(values={":none": {"M": {}}})
+        write = Write(values={":none": {"M": {}}})
         write.sets.append("#running = if_not_exists(#running, :none)")
         write.sets.append("#places = if_not_exists(#places, :none)")  # c1fn 0.1.0 may still read the row
         if new:
@@ -237,7 +239,7 @@ class Usage:
         :raises ConditionFailed: one of them was renewed or settled meanwhile. Nothing was changed.
         """
         over = row.over(now)
-        write = _Write(sets=["#tokens = #tokens + :reserves"])
+        write = Write(sets=["#tokens = #tokens + :reserves"])
         write.values[":reserves"] = N(sum(slot.reserve for slot in over.values()))
         for index, (attempt, slot) in enumerate(over.items()):
             write.names[f"#s{index}"] = attempt
@@ -264,5 +266,9 @@ class Usage:
         return self._quota.refusal(turns=row.turns, tokens=row.tokens, running=len(row.slots or {}), now=now)
 
 
-def _slot_write(attempt: str) -> _Write:
-    return _Write(conditions=[_MINE], names={"#mine": attempt})
+def _slots(value: dict[str, Item] | None) -> dict[str, Slot] | None:
+    return None if value is None else {attempt: Slot.read(slot) for attempt, slot in value.items()}
+
+
+def _slot_write(attempt: str) -> Write:
+    return Write(conditions=[_MINE], names={"#mine": attempt})

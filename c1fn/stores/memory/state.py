@@ -5,10 +5,11 @@ over is moved there as INTERRUPTED by the next open that needs its place.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from c1fn.errors import NotFound
+from c1fn.errors import NotFound, TooManyAtOnce
 from c1fn.stores import DAY, LEASE, Claim, Quota
 from c1fn.turn import Ask, Message, State, Thread, Turn, estimated_tokens, for_model
 
@@ -87,6 +88,7 @@ class Used:
     turns: int = 0
     tokens: int = 0
     slots: dict[str, Slot] = field(default_factory=dict)
+    followers: int = 0
 
     def begin_day(self, now: float) -> None:
         if self.day != int(now // DAY):
@@ -146,6 +148,18 @@ class Memory:
         used.turns += 1
         asked = [*for_model(claim.history), claim.ask.prompt]
         used.slots[claim.attempt] = Slot(now + LEASE, estimated_tokens(asked))
+
+    @contextmanager
+    def following(self, owner: str) -> Generator[None, None, None]:
+        """:raises TooManyAtOnce: the owner follows as many turns as he may."""
+        used = self.used.setdefault(owner, Used())
+        if self.quota.at_once and used.followers >= self.quota.at_once:
+            raise TooManyAtOnce
+        used.followers += 1
+        try:
+            yield
+        finally:
+            used.followers -= 1
 
     def extend(self, claim: Claim, until: float) -> None:
         slot = self.used[claim.ask.owner].slots.get(claim.attempt)

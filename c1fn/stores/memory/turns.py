@@ -78,12 +78,13 @@ class MemoryTurns:
         sent = ""
         run = thread.run if thread.run and thread.run.ask.response_id == response_id else None
         if run:
-            while thread.run is run and self._memory.clock() < run.lease_until:
-                if len(run.said) > len(sent):
-                    piece, sent = run.said[len(sent) :], run.said
-                    yield piece
-                else:
-                    await self._change(run)
+            with self._memory.following(owner):
+                while thread.run is run and self._memory.clock() < run.lease_until:
+                    if len(run.said) > len(sent):
+                        piece, sent = run.said[len(sent) :], run.said
+                        yield piece
+                    else:
+                        await self._change(run)
         if self._memory.find(owner, thread_id) is not thread:
             raise NotFound("This conversation was deleted.")
         turn = run.turn(State.INTERRUPTED) if run and thread.run is run else thread.find(response_id)

@@ -1,0 +1,76 @@
+"""Places of an owner's followers, in the row of what he uses: those who wait for the end of a turn that runs.
+
+A follower takes a place when it begins to wait, and gives it back when it ends: two small writes. It is
+served for ``FOLLOWED`` seconds at most, so a place that a machine's death left behind is free soon after.
+"""
+
+import itertools
+from collections.abc import Callable
+from contextlib import suppress
+
+from c1fn.errors import StoreUnavailable, TooManyAtOnce
+from c1fn.stores import FOLLOWED, LEASE
+from c1fn.stores.dynamodb.calls import Calls, ConditionFailed
+from c1fn.stores.dynamodb.rows import N
+from c1fn.stores.dynamodb.usage import ROUNDS, SETTLED, UsageRow, Write
+
+
+class Followers:
+    """Holds an owner's followers to a number.
+
+    :param at_once: of them, at most.
+    """
+
+    def __init__(self, calls: Calls, clock: Callable[[], float], at_once: int) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._at_once = at_once
+
+    async def begin(self, owner: str, token: str) -> None:
+        """:raises TooManyAtOnce: every place is taken."""
+        for _ in range(ROUNDS):
+            now = self._clock()
+            place = {"M": {"until": N(now + FOLLOWED + LEASE)}}
+            write = Write(names={"#mine": token}, values={":place": place, ":at_once": N(self._at_once)})
+            write.sets.append("#following.#mine = :place")
+            write.conditions += ["attribute_exists(#following)", "size(#following) < :at_once"]
+            try:
+                await self._write(owner, write)
+            except ConditionFailed as failed:
+                row = UsageRow.read(failed.item or {})
+                if token not in (row.followers or {}):
+                    await self._make_room(owner, row, now)
+                    continue
+            return
+        raise StoreUnavailable("This owner's followers begin faster than they can be counted.")
+
+    async def end(self, owner: str, token: str) -> None:
+        """Give the place back."""
+        write = Write(removes=["#following.#mine"], names={"#mine": token})
+        write.conditions.append("attribute_exists(#following.#mine)")
+        with suppress(ConditionFailed):  # done before, or it was taken for dead
+            await self._write(owner, write)
+
+    async def _write(self, owner: str, write: Write) -> None:
+        await self._calls("update_item", **write.arguments(owner))
+
+    async def _make_room(self, owner: str, row: UsageRow, now: float) -> None:
+        """Begin the row's map, or take out those whose time is over.
+
+        :raises TooManyAtOnce: neither is the reason.
+        """
+        over = {token: place for token, place in (row.followers or {}).items() if place.until <= now}
+        write = Write()
+        if row.followers is None:
+            write.sets.append("#following = :none")
+            write.values[":none"] = {"M": {}}
+            write.conditions.append("attribute_not_exists(#following)")
+        elif not over:
+            raise TooManyAtOnce
+        for index, token in enumerate(itertools.islice(over, SETTLED)):
+            write.names[f"#s{index}"] = token
+            write.values[f":s{index}"] = N(over[token].until)
+            write.conditions.append(f"#following.#s{index}.#until = :s{index}")
+            write.removes.append(f"#following.#s{index}")
+        with suppress(ConditionFailed):  # somebody else did
+            await self._write(owner, write)
