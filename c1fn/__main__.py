@@ -3,22 +3,19 @@
 import argparse
 import asyncio
 import contextlib
-import errno
 import json
 import os
-import socket
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 
 from c1fn import __version__, compose
 from c1fn.errors import C1fnError
-from c1fn.local import environment, support
+from c1fn.local import environment, ports, support
 from c1fn.local.environment import CHAT_KEY, CHAT_TOKEN
 from c1fn.settings import API_KEY, Settings, SettingsError
 from c1fn.stores import Store
 
-HOST = "127.0.0.1"
 ROOT = Path(__file__).parent.parent
 
 IN_ONE_PROCESS = 16
@@ -27,7 +24,11 @@ IN_ONE_PROCESS = 16
 PROCESSES = 10
 """At once, otherwise: each takes one invocation, as on Lambda."""
 
-MAX_PORT = 65_535
+EXTRAS = {
+    **dict.fromkeys(["dotenv", "prompt_toolkit", "rich", "uvicorn"], "local"),
+    "opentelemetry": "otel",
+}
+"""Which extra of c1fn a package comes with."""
 
 _ACTIONS = {
     "list": "each thread's id and times",
@@ -53,6 +54,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SettingsError, C1fnError) as error:
         print(f"c1fn: {error}", file=sys.stderr)
         return 2
+    except ports.NoPort as error:
+        print(f"c1fn: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        print(f"c1fn: this needs {package}: pip install 'c1fn[{EXTRAS[package]}]'", file=sys.stderr)
+        return 2
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -62,10 +72,8 @@ def serve(options: argparse.Namespace) -> int:
     from c1fn.local.server import Server
 
     settings = compose.settle(_settings(options), {})
-    listener = _listen(options.port)
-    if listener is None:
-        return _taken(options.port, "serve")
-    print(f"{_summary(settings)} · http://{HOST}:{listener.getsockname()[1]}/", flush=True)
+    listener = ports.listen(options.port, ports.elsewhere("serve", options.port, os.environ))
+    print(f"{_summary(settings)} · http://{ports.HOST}:{listener.getsockname()[1]}/", flush=True)
     site = Site(compose.image_hosts(settings))
     app = compose.web_app(settings, site)
     app.add_middleware(Beside, site=site, say=_tell, build=options.page)
@@ -106,6 +114,8 @@ def emulate(options: argparse.Namespace) -> int:
     """The same endpoint, or any ASGI app, through the Lambda emulator."""
     from c1fn.local import any_app
 
+    # Looked at first: from inside the emulator an OSError may have other causes.
+    ports.listen(options.port, ports.elsewhere("lambda", options.port, os.environ)).close()
     try:
         if options.app:
             asyncio.run(any_app.serve(options.app, options.port, os.environ))
@@ -115,10 +125,6 @@ def emulate(options: argparse.Namespace) -> int:
     except any_app.NoApp as error:
         print(f"c1fn: {error}", file=sys.stderr)
         return 2
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise
-        return _taken(options.port, "lambda")
     return 0
 
 
@@ -237,26 +243,10 @@ def _summary(settings: Settings) -> str:
     return f"c1fn {__version__} · model {settings.model}{why} · store {settings.store}"
 
 
-def _taken(port: int, command: str) -> int:
-    print(f"c1fn: port {port} is taken. Try: c1fn {command} --port {port + 1}", file=sys.stderr)
-    return 1
-
-
-def _listen(port: int) -> socket.socket | None:
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    with contextlib.suppress(OSError):
-        listener.bind((HOST, port))
-        listener.listen()  # before the address is told, so that whoever reads it can connect
-        return listener
-    listener.close()
-    return None
-
-
 def _port(text: str) -> int:
-    if text.isdecimal() and int(text) <= MAX_PORT:
+    if text.isdecimal() and int(text) <= ports.MAX_PORT:
         return int(text)
-    raise argparse.ArgumentTypeError(f"a port is a number from 0 to {MAX_PORT}")
+    raise argparse.ArgumentTypeError(f"a port is a number from 0 to {ports.MAX_PORT}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -258,8 +258,10 @@ async def test_a_port_that_cannot_be_is_refused(tmp_path: Path, port: str) -> No
 
 async def test_a_taken_port_is_told_with_a_way_out(server: Command, tmp_path: Path) -> None:
     port = int(server.url.rstrip("/").rpartition(":")[2])
-    told = f"c1fn: port {port} is taken. Try: c1fn serve --port {port + 1}\n"
-    assert await run("serve", "--port", str(port), folder=tmp_path) == (1, "", told)
+    told = f"c1fn: port {port} is taken. Try: {{}} --port {port + 1}\n"
+    for command in ("serve", "lambda"):
+        ended = await run(command, "--port", str(port), folder=tmp_path, MAKELEVEL="")
+        assert ended == (1, "", told.format(f"python -m c1fn {command}"))
 
 
 async def test_a_reader_that_leaves_ends_chat_quietly(tmp_path: Path) -> None:

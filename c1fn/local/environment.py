@@ -49,6 +49,8 @@ def read(environ: Mapping[str, str], folder: Path, *, trusted: bool) -> dict[str
 
 
 def _settings(path: Path) -> Iterator[tuple[str, str]]:
+    if not path.is_file():
+        return
     from dotenv import dotenv_values
 
     for variable, value in dotenv_values(path, interpolate=False).items():

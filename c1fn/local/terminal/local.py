@@ -7,9 +7,8 @@ from contextlib import contextmanager
 
 from fastapi import FastAPI
 
+from c1fn.local import ports
 from c1fn.local.server import Server
-
-HOST = "127.0.0.1"
 
 
 class _Told(Server):
@@ -28,9 +27,10 @@ class _Told(Server):
 def serving(app: FastAPI) -> Iterator[str]:
     """The URL of the application, which is served while the context is open.
 
+    :raises NoPort: no port can be listened on.
     :raises Exception: what the application's startup raised.
     """
-    with socket.create_server((HOST, 0)) as listener:
+    with ports.listen(0, again="c1fn chat") as listener:
         server = _Told(app)
         thread = threading.Thread(target=_run, args=(server, listener), name="server")
         thread.start()
@@ -38,7 +38,7 @@ def serving(app: FastAPI) -> Iterator[str]:
             server.settled.wait()
             if server.failure is not None:
                 raise server.failure
-            yield f"http://{HOST}:{listener.getsockname()[1]}"
+            yield f"http://{ports.HOST}:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()

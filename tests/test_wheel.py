@@ -1,0 +1,83 @@
+"""What `pip install c1fn` lays down, and what the commands say where an extra is missing."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from c1fn.__main__ import EXTRAS
+from tests.processes import ROOT, environment
+
+WITHOUT = """
+import sys
+sys.modules.update(dict.fromkeys(sys.argv[1].split()))  # as if they were not installed
+from c1fn.__main__ import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds what the wheel holds."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as files:
+        files.extractall(folder / "installed")
+    return folder / "installed"
+
+
+def without(
+    packages: str, *arguments: str, installed: Path, folder: Path
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-c", WITHOUT, packages, *arguments]
+    environ = {**environment({}), "PYTHONPATH": str(installed)}
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environ,
+        input="hi\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=50,
+    )
+
+
+def test_it_holds_the_handler_and_all_that_the_packages_read(installed: Path) -> None:
+    held = {path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()}
+    ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "c1fn").rglob("*") if path.is_file()}
+    ours = {path for path in ours if "__pycache__" not in path}
+    assert {path for path in held if ".dist-info/" not in path} == ours | {"handler.py"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lacking"),
+    [("serve --port 0", "uvicorn"), ("chat", "rich"), ("chat", "uvicorn")],
+)
+def test_a_command_without_its_extra_says_which_one(
+    installed: Path, tmp_path: Path, arguments: str, lacking: str
+) -> None:
+    done = without(lacking, *arguments.split(), installed=installed, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"c1fn: this needs {lacking}: pip install 'c1fn[local]'\n"
+
+
+def test_a_file_of_settings_is_not_passed_over_without_its_extra(installed: Path, tmp_path: Path) -> None:
+    done = without("dotenv", "thread", "list", "--owner", "x", installed=installed, folder=tmp_path)
+    assert "C1FN_STORE is memory" in done.stderr  # none is there, and none is needed
+    (tmp_path / ".env").write_text("C1FN_STORE=dynamodb\n")
+    done = without("dotenv", "thread", "list", "--owner", "x", installed=installed, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "c1fn: this needs dotenv: pip install 'c1fn[local]'\n")
+
+
+def test_the_handler_needs_no_extra(installed: Path, tmp_path: Path) -> None:
+    code = WITHOUT.rpartition("from")[0] + "import handler; print(handler.__file__)"
+    local = [package for package, extra in EXTRAS.items() if extra == "local"]
+    command = [sys.executable, "-P", "-c", code, " ".join(local)]
+    environ = environment({"C1FN_MODEL": "offline", "C1FN_AUTH": "none", "PYTHONPATH": str(installed)})
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert (done.stderr, done.stdout) == ("", f"{installed / 'handler.py'}\n")
