@@ -25,6 +25,7 @@ from c1fn.models.chunks import Round
 from c1fn.models.fields import LearnedFields
 from c1fn.models.messages import offered, outgoing
 from c1fn.models.net.address import completions, transport_to
+from c1fn.models.net.causes import cause
 from c1fn.models.net.error_body import shorten
 from c1fn.models.net.transport import Transport
 from c1fn.models.responses import BROKEN, broken, deltas, give_up, refusal, retry_after
@@ -238,6 +239,8 @@ def translate(error: Exception) -> ModelError:
             return refused.meaning(retry_after(error.response.headers))
         case openai.APITimeoutError():
             return ModelTimeout()
+        case openai.APIConnectionError() if why := cause(error):
+            return ModelUnavailable(f"{why} The operator should check C1FN_BASE_URL.")
         case openai.OpenAIError():
             return ModelUnavailable()
         case _:

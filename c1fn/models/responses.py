@@ -35,6 +35,8 @@ DRAIN = 0.1
 BROKEN: tuple[type[Exception], ...] = (httpx2.RequestError, httpx2.StreamError, OSError, EOFError)
 """What the transport raises when a connection breaks."""
 
+_NO_STREAM = "The model's address answered with something other than a stream of events."
+
 _RETRIED = (ModelBusy, ModelUnavailable, ModelTimeout)
 
 
@@ -85,6 +87,8 @@ async def _stream(response: httpx2.Response, total: float) -> AsyncGenerator[Eve
     end = now() + total
     async with aclosing(_parts(response)) as parts:
         async for part in parts:
+            if not heard and part.lstrip().startswith(b"<"):
+                raise AnswerGarbled(_NO_STREAM)  # a web page, whatever it calls itself, and it may never end
             heard = True
             for event in decoder.feed(part):
                 if event.data.startswith("[DONE]"):
@@ -95,12 +99,12 @@ async def _stream(response: httpx2.Response, total: float) -> AsyncGenerator[Eve
             if now() > end:
                 raise ModelTimeout
     if heard and not understood:
-        raise AnswerGarbled("The model's address answered with something other than a stream of events.")
+        raise AnswerGarbled(_NO_STREAM)
 
 
 async def _document(response: httpx2.Response) -> AsyncGenerator[Event, None]:
     """A whole answer, or an error, from a server that does not stream what it was asked to stream."""
-    body = b""
+    body = bytearray()
     async with aclosing(_parts(response)) as parts:
         async for part in parts:
             body += part
