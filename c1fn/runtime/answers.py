@@ -36,6 +36,10 @@ MAX_HEADERS = 64 * 1024
 Answer = dict[str, Any]
 
 
+class NoJson(Exception):
+    """An answer cannot be JSON. The text names types and quotes no value."""
+
+
 class Whole:
     """An ``asgi.Sink`` that keeps the response."""
 
@@ -132,9 +136,12 @@ def problem(error: BadEvent) -> bytes:
 def encoded(answer: Any) -> bytes:
     """JSON in UTF-8. Half a character, which UTF-8 does not have, stays the escape that JSON has for it.
 
-    :raises TypeError: it cannot be JSON. A Decimal can, as in AWS's own runtime.
+    :raises NoJson: it cannot be JSON. A Decimal can, as in AWS's own runtime.
     """
-    return _JSON.encode(answer).encode("utf-8", "backslashreplace")
+    try:
+        return _JSON.encode(answer).encode("utf-8", "backslashreplace")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise NoJson(f"Unable to marshal response: {error}") from error
 
 
 def _number(value: Any) -> float:

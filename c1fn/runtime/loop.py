@@ -16,6 +16,7 @@ import signal
 from typing import Any, assert_never
 
 from c1fn.runtime import records
+from c1fn.runtime.answers import NoJson
 from c1fn.runtime.asgi import App, Cycle
 from c1fn.runtime.context import Context
 from c1fn.runtime.doors import BadEvent, ForeignEvent
@@ -144,6 +145,8 @@ async def leave(tasks: dict["asyncio.Task[None]", Worker], grace: float) -> None
 
 
 def _fault(error: BaseException) -> Fault:
+    if isinstance(error, NoJson):
+        return Fault("Runtime.MarshalError", str(error))  # AWS's own word for it
     return error.fault if isinstance(error, FunctionFailed) else Fault.of(error, reveal=False)
 
 

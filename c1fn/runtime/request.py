@@ -85,24 +85,28 @@ def _mounted(path: str, context: Event, door: Door, base_path: str) -> tuple[str
     """The prefix that the client sees and the app does not, and the app's own path; both percent-encoded.
 
     A named stage stands in the path of an HTTP API's event, also behind a custom domain, whose clients never
-    see it. A REST API takes it out, and tells the whole path beside.
+    see it. A REST API takes the stage out, with an API mapping the base path too, and tells the whole path
+    beside.
     """
     encoded = quote(path, safe=_PATH if door.decoded else _PATH + "%")
-    root, own = "", "/" + encoded.lstrip("/")
-    stage, domain = context.get("stage"), context.get("domainName")
+    own = "/" + encoded.lstrip("/")
+    domain = context.get("domainName")
     public = isinstance(domain, str) and ".execute-api." not in domain
-    dropped = False
-    if isinstance(stage, str) and stage not in ("", "$default"):
-        whole = context.get("path")
-        if door is REST_API and isinstance(whole, str) and _after(f"/{stage}", whole) == own:
-            root = f"/{stage}"
-        elif not (door is REST_API and public) and (rest := _after(f"/{stage}", own)):
-            own, root, dropped = rest, "" if public else f"/{stage}", True
-    if base_path and (rest := _after(base_path, own)):
-        own, root = rest, root + base_path
-    elif base_path and public and dropped:
+    root = _taken_out(context.get("path"), own) if door is REST_API else ""
+    rest = None if root or (door is REST_API and public) else _after(f"/{context.get('stage')}", own)
+    if rest:
+        own, root = rest, "" if public else f"/{context['stage']}"
+    if base_path and (below := _after(base_path, own)):
+        own, root = below, root + base_path
+    elif base_path and public and rest:
         root = base_path
     return root, "/" + own.lstrip("/")
+
+
+def _taken_out(whole: Any, own: str) -> str:
+    """What a REST API took out of the whole path."""
+    path, rest = str(whole or "").rstrip("/"), own.rstrip("/")
+    return quote(path.removesuffix(rest), safe=_PATH + "%") if path.endswith(rest) else ""
 
 
 def _after(prefix: str, path: str) -> str | None:

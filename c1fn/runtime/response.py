@@ -56,7 +56,7 @@ class Response:
         await self._link.send(head + data + end)
 
     async def whole(self, answer: Any) -> None:
-        """Answer with JSON. :raises TypeError: it cannot be JSON."""
+        """Answer with JSON. :raises NoJson: it cannot be."""
         payload = encoded(answer)
         self._sent = self._ended = True
         await self._link.send(self._link.api.respond(self._invocation, payload))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from c1fn.runtime import answers
-from c1fn.runtime.answers import Whole, encoded, metadata, problem, refusal, written
+from c1fn.runtime.answers import NoJson, Whole, encoded, metadata, problem, refusal, written
 from c1fn.runtime.asgi import AppError, Headers, Receive, Scope, Send
 from c1fn.runtime.doors import MEGABYTE, BadEvent
 from tests.runtime.bench import sample
@@ -191,3 +191,42 @@ async def test_an_app_that_fails_after_its_answer_leaves_the_answer(caplog: pyte
 
     assert (await answers.whole(app, {}, b"")).body == b"told"
     assert "after it had answered" in caplog.text
+
+
+KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("function-url", KEYS - {"multiValueHeaders"} | {"cookies"}),
+        ("http-api", KEYS - {"multiValueHeaders"} | {"cookies"}),
+        ("http-api 1.0", KEYS),
+        ("rest-api", KEYS),
+        ("alb", KEYS - {"multiValueHeaders"}),
+        ("alb, several values", KEYS - {"headers"}),
+    ],
+)
+def test_a_door_is_told_nothing_that_it_does_not_know(name: str, keys: set[str]) -> None:
+    """One key more, and a REST API or SAM's emulator calls an answer malformed."""
+    assert written(DOORS[name], whole(b"hi", TEXT)).keys() == keys
+
+
+@pytest.mark.parametrize("name", [name for name in DOORS if name != "direct"])
+def test_a_cookie_with_a_comma_is_one_cookie(name: str) -> None:
+    cookies = [b"a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT", b"b=x, y"]
+    told = written(DOORS[name], whole(b"hi", TEXT, *[(b"set-cookie", cookie) for cookie in cookies]))
+    assert [value.encode() for field, value in headers_of(told) if field == "set-cookie"] == cookies
+
+
+@pytest.mark.parametrize("name", [name for name in DOORS if name != "direct"])
+def test_every_value_of_a_header_is_text(name: str) -> None:
+    """A load balancer answers 502 to a length that is a number."""
+    told = written(DOORS[name], whole(b"hi", TEXT, (b"content-length", b"2")))
+    assert ("content-length", "2") in headers_of(told)
+
+
+@pytest.mark.parametrize("wrong", [{"a": object()}, {(1, 2): 3}, float])
+def test_what_cannot_be_json_is_told_by_its_type(wrong: Any) -> None:
+    with pytest.raises(NoJson, match="Unable to marshal response"):
+        encoded(wrong)

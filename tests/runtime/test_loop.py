@@ -242,7 +242,10 @@ async def test_an_answer_that_is_no_json_is_a_fault() -> None:
     async with working(Wrong(plain)) as (api, _):
         got = await answer(submit(api, b'{"door":"buffer"}'))
     assert got.fault
-    assert got.fault.type == "Function.TypeError"
+    assert (got.fault.type, got.fault.message) == (
+        "Runtime.MarshalError",
+        "Unable to marshal response: a Context cannot be JSON",
+    )
 
 
 async def test_headers_too_large_for_the_platform_are_a_fault_before_the_response() -> None:

@@ -241,6 +241,9 @@ def test_an_http_api_decodes_the_path_and_it_is_not_decoded_again(
         (rest_api("/", "/v1/"), "", "/v1", "/"),
         (rest_api("/api/chat", "/api/api/chat", "api"), "", "/api", "/api/chat"),
         (rest_api("/api/chat", "/api/chat", "api", CUSTOM), "", "", "/api/chat"),
+        (rest_api("/api/chat", "/mapped/api/chat", "prod", CUSTOM), "", "/mapped", "/api/chat"),
+        (rest_api("/api/chat", "/mapped/api/chat", "prod", CUSTOM), "/mapped", "/mapped", "/api/chat"),
+        (rest_api("/api/chat/", "/v1/api/chat/"), "", "/v1", "/api/chat/"),
         (rest_api("/chat/api/chat", "/chat/api/chat", "prod", CUSTOM), "/chat", "/chat", "/api/chat"),
         (rest_api("/api/chat", "/api/chat", "test-invoke-stage"), "", "", "/api/chat"),
         (rest_api("/dev/api/chat", "/dev/api/chat", "dev"), "", "/dev", "/api/chat"),
@@ -307,6 +310,11 @@ def test_the_client_of_a_load_balancer_is_the_address_that_it_added() -> None:
 def test_the_port_may_be_told_beside_the_host() -> None:
     told = {"host": "a.b", "x-forwarded-port": "8443", "x-forwarded-proto": "https"}
     assert scope(v2(headers=told))["server"] == ("a.b", 8443)
+
+
+def test_a_rest_api_with_a_mapping_is_no_http_api_though_it_tells_a_raw_path() -> None:
+    made = rest_api("/api/chat", "/mapped/api/chat", "prod", CUSTOM) | {"rawPath": "/mapped/api/chat"}
+    assert (scope(made)["root_path"], scope(made)["path"]) == ("/mapped", "/mapped/api/chat")
 
 
 def test_an_event_of_no_http_door_is_refused() -> None:
