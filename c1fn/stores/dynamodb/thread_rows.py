@@ -35,9 +35,7 @@ ROUNDS = 4
 """Writes of one change, each on what the one before it found."""
 
 _OURS = "#run.#attempt = :attempt AND attribute_not_exists(#gone)"
-_ONWARD = (
-    "#n <= :new_n"  # a release or a take-over that comes late, after its own late lock, sets nothing back
-)
+_ONWARD = "#n <= :new_n"  # what comes late, after its own late lock, sets nothing back
 _FREE = (
     "attribute_not_exists(#run) AND attribute_not_exists(#gone)"
     " AND (attribute_not_exists(#expires_at) OR #expires_at > :now)"
@@ -254,9 +252,8 @@ class ThreadRows:
         here, values = _this_generation(row)
         until = expiry(self._retention.row(self._clock()))
         change = self._begun(title) | until | {"draft": S(draft)}
-        drop = [
-            name for name in ("gone", "sweep", "run", "last", "named", "expires_at") if name not in change
-        ]
+        old = ("gone", "sweep", "run", "last", "named", "context", "expires_at")
+        drop = [name for name in old if name not in change]
         with suppress(ConditionFailed):
             await self._change(key, change, f"attribute_exists(#gone) AND {here}", values, drop=drop)
 

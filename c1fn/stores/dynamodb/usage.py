@@ -174,11 +174,7 @@ class Usage:
         slot = {"until": N(now + LEASE), "reserve": N(reserve), "day": N(today)}
         write = Write(
             sets=["#turns = #turns + :one", "#running.#mine = :slot", "#expires_at = :expires"],
-            conditions=[
-                "#day >= :today",
-                "attribute_exists(#running)",
-                "attribute_not_exists(#running.#mine)",
-            ],
+            conditions=["#day >= :today", "attribute_exists(#running)", f"NOT {_MINE}"],
             names={"#mine": attempt},
             values={
                 ":one": N(1),
