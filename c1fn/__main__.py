@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 
 from c1fn import __version__, compose
-from c1fn.errors import C1fnError
+from c1fn.errors import C1fnError, NotFound
 from c1fn.local import environment, ports, support
 from c1fn.local.environment import CHAT_KEY, CHAT_TOKEN
 from c1fn.settings import API_KEY, Settings, SettingsError
@@ -72,6 +72,7 @@ def serve(options: argparse.Namespace) -> int:
     from c1fn.local.server import Server
 
     settings = compose.settle(_settings(options), {})
+    asyncio.run(_look_at(settings))
     listener = ports.listen(options.port, ports.elsewhere("serve", options.port, os.environ))
     print(f"{_summary(settings)} · http://{ports.HOST}:{listener.getsockname()[1]}/", flush=True)
     site = Site(compose.image_hosts(settings))
@@ -80,6 +81,12 @@ def serve(options: argparse.Namespace) -> int:
     with listener:
         Server(app).run(sockets=[listener])
     return 0
+
+
+async def _look_at(settings: Settings) -> None:
+    """:raises StoreUnavailable: the store does not answer: better said now than at the first prompt."""
+    async with contextlib.aclosing(compose.store(settings)) as store:
+        await store.ready()
 
 
 def chat(options: argparse.Namespace) -> int:
@@ -208,9 +215,15 @@ async def _delete_threads(store: Store, options: argparse.Namespace) -> int:
         if not (options.yes or input(question) == "yes"):  # noqa: ASYNC250 - nothing else runs meanwhile
             print("Nothing was deleted.")
             return 1
+        deleted = 0
         for thread_id in ids:
-            await store.threads.delete(options.owner, thread_id)
-    print(f"{len(ids)} deleted.")
+            try:
+                await store.threads.delete(options.owner, thread_id)
+                deleted += 1
+            except NotFound:  # somebody else was faster; for one that was named it is an error
+                if options.id:
+                    raise
+    print(f"{deleted} deleted.")
     return 0
 
 

@@ -37,6 +37,14 @@ def _sendable(key: SecretStr) -> SecretStr:
     return key
 
 
+def _table_name(text: str) -> str:
+    if text.startswith("arn:"):
+        raise ValueError("must be the table's name, which is what follows table/ in its ARN")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", text):
+        raise ValueError("must have 3 to 255 letters, digits, hyphens, dots or underscores")
+    return text
+
+
 def _address(text: str) -> str:
     """An address of HTTP. What is said of a wrong one repeats nothing of it: it may hold a key."""
     try:
@@ -119,7 +127,9 @@ class Settings(BaseModel):
     model_silence: float = Field(60, gt=0, description="The longest silence of the model.")
 
     store: Literal["memory", "dynamodb"] = Field("memory", description="Where threads are kept.")
-    table: str = Field("c1fn", min_length=3, max_length=255, description="The DynamoDB table's name.")
+    table: Annotated[str, AfterValidator(_table_name)] = Field(
+        "c1fn", description="The DynamoDB table's name."
+    )
     dynamodb_endpoint: Address | None = Field(
         None, description="Another DynamoDB endpoint: an emulator's URL."
     )

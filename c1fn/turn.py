@@ -165,6 +165,9 @@ TITLE_LENGTH = 60
 
 UNTITLED = "New conversation"
 
+_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
+"""Letters and symbols that look like nothing: fillers of Hangul, and Braille without a dot."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """What no list can show: control characters, and halves of characters."""
 
@@ -186,6 +189,11 @@ def unescaped(text: str) -> str:
 _WRAPPED = re.compile(r"\s*<content\b[^>]*>(.*?)</content>", re.DOTALL)
 
 
+def can_be_seen(text: str) -> bool:
+    """Whether there is anything in it that a person sees."""
+    return any(char.isprintable() and not char.isspace() and char not in _BLANK for char in text)
+
+
 def title_of(prompt: Message) -> str:
     """A thread's title from its first prompt: decoded, in one line, cut at a word.
 
@@ -196,6 +204,6 @@ def title_of(prompt: Message) -> str:
     words = (unescaped(wrapped[1]) if wrapped else prompt.content).split()
     line = _CONTROL.sub("", " ".join(words))
     if len(line) <= TITLE_LENGTH:
-        return line or UNTITLED
+        return line if can_be_seen(line) else UNTITLED
     cut = line[:TITLE_LENGTH].rpartition(" ")[0] or line[: TITLE_LENGTH - 1]
     return f"{cut}…"

@@ -137,3 +137,19 @@ def test_an_address_may_have_a_query_and_an_ipv6_host(address: str) -> None:
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "[::1]:8080", "localhost"])
 def test_an_issuer_on_this_machine_needs_no_tls(host: str) -> None:
     assert Settings.read({"C1FN_JWT_ISSUER": f"http://{host}"}).jwt_issuer == f"http://{host}"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "arn:aws:dynamodb:eu-central-1:111111111111:table/c1fn",
+            "table's name, which is what follows table/",
+        ),
+        ("c1 fn", "3 to 255 letters"),
+        ("ab", "3 to 255 letters"),
+    ],
+)
+def test_a_table_is_given_by_its_name(name: str, sentence: str) -> None:
+    with pytest.raises(SettingsError, match=f"C1FN_TABLE.*{sentence}"):
+        Settings.read({"C1FN_TABLE": name})

@@ -1,6 +1,6 @@
 import pytest
 
-from c1fn.turn import Message, State, ToolCall, Turn, Usage, for_model, title_of
+from c1fn.turn import UNTITLED, Message, State, ToolCall, Turn, Usage, for_model, title_of
 
 PROMPT = Message("user", "p")
 
@@ -63,3 +63,9 @@ def test_usage_adds_up() -> None:
 )
 def test_a_title_is_the_prompt_decoded_in_one_line_and_cut_at_a_word(content: str, title: str) -> None:
     assert title_of(Message("user", content)) == title
+
+
+@pytest.mark.parametrize("blank", ["\u200b", "\u00ad\u2060", "\u3164 \u115f", "\u2800", "\u202e \ufeff", " "])
+def test_a_title_of_characters_that_nobody_sees_is_none(blank: str) -> None:
+    assert title_of(Message("user", blank)) == UNTITLED
+    assert title_of(Message("user", f"{blank}a")) != UNTITLED

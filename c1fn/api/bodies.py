@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from c1fn.errors import BadField, BadRequest, NotJson, RoleNotAllowed, UnsupportedPart
 from c1fn.identity.callers import Caller
-from c1fn.turn import Ask, Message
+from c1fn.turn import Ask, Message, can_be_seen
 
 ID_LENGTH = 128
 """Characters of any id; a UUID has 36."""
@@ -25,6 +25,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 def _printable(value: str) -> str:
     if _CONTROL.search(value):
         raise ValueError("must not contain control characters")
+    return value
+
+
+def _visible(value: str) -> str:
+    if not can_be_seen(value):
+        raise ValueError("must have a character that can be seen")
     return value
 
 
@@ -42,6 +48,7 @@ Title = Annotated[
     str,
     Field(min_length=1, max_length=TITLE_LENGTH, json_schema_extra=_SHOWN),
     AfterValidator(_printable),
+    AfterValidator(_visible),
 ]
 
 

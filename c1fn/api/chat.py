@@ -8,7 +8,7 @@ from starlette.background import BackgroundTask
 from c1fn import __version__
 from c1fn.api.bodies import read_ask
 from c1fn.api.browsers import streams_cards
-from c1fn.api.dependencies import CurrentCaller, CurrentChat, body_of, origin_of, time_left
+from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, body_of, origin_of, time_left
 from c1fn.api.refusals import refusal
 from c1fn.api.streaming import SILENCE, StreamedReply
 from c1fn.api.threads import ResponseId, ThreadId
@@ -28,6 +28,14 @@ After = Annotated[int, Query(ge=0, le=LONGEST, description="Bytes of the answer 
 @routes.get("/healthz", tags=["service"])
 async def healthz() -> dict[str, str]:
     """Whether the process serves. It asks neither the store nor the model."""
+    return {"status": "ok", "version": __version__}
+
+
+@routes.get("/readyz", tags=["service"])
+async def readyz(caller: CurrentCaller, store: CurrentStore) -> dict[str, str]:
+    """Whether turns can be begun: the store is asked. While it does not answer, a 503 says why."""
+    del caller  # a stranger makes no calls of ours
+    await store.ready()
     return {"status": "ok", "version": __version__}
 
 

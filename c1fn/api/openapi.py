@@ -24,6 +24,7 @@ from c1fn.errors import (
     NotFound,
     RoleNotAllowed,
     StoreError,
+    StoreUnavailable,
     Unauthorized,
     UnsupportedPart,
     kinds,
@@ -105,6 +106,7 @@ _THREAD = _json(Thread)
 
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("get", "/healthz"): (None, 200, _json(Health), ()),
+    ("get", "/readyz"): (None, 200, _json(Health), (*ANYWHERE, StoreUnavailable)),
     ("post", "/api/chat"): (ChatBody, 200, None, tuple(kinds())),
     ("get", "/api/threads/{threadId}/turns/{responseId}"): (None, 200, None, tuple(kinds())),
     ("get", "/api/threads"): (None, 200, _json(Threads), (*ANYWHERE, BadField)),

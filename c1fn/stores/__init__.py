@@ -192,6 +192,10 @@ class Store(Protocol):
     @property
     def threads(self) -> Threads: ...
 
+    async def ready(self) -> None:
+        """:raises StoreUnavailable: it does not answer, or cannot be used; its sentence says what to do."""
+        ...
+
     async def settle(self) -> None:
         """Finish what was left for later, so that the process may be frozen: call it after the last byte.
 

@@ -263,7 +263,7 @@ async def test_every_endpoint_that_takes_an_id_is_asked() -> None:
         for method in methods
     }
     asked = {(method, path.partition("?")[0]) for method, path, _ in [*calls("t", ["t"]), listing("t")]}
-    assert served - asked == {("GET", "/healthz")}
+    assert served - asked == {("GET", "/healthz"), ("GET", "/readyz")}
 
 
 async def test_without_callers_all_are_one_owner(make_store: Callable[[str], Store]) -> None:

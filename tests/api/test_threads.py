@@ -193,6 +193,7 @@ async def test_any_name_of_a_thread_can_stand_in_a_path(stage: Stage, name: str)
         ("GET", "?cursor=x", b"", "cursor"),
         ("PUT", "/t", {"title": ""}, "title"),
         ("PUT", "/t", {"title": "a\nb"}, "title"),
+        ("PUT", "/t", {"title": "\u200b\u2060 \u3164"}, "title"),
         ("PUT", "/t", {"title": "a" * 201}, "title"),
         ("PUT", "/t/messages/r1", {"content": 5}, "content"),
         ("POST", "", {"threadId": "\0"}, "threadId"),

@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -591,6 +592,65 @@ async def test_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StoreUnavailable, match="no AWS credentials"):
         await store.threads.load("ann", "t")
     await store.aclose()
+
+
+SSO = """[profile sso]
+sso_start_url=https://example.awsapps.com/start
+sso_region=eu-central-1
+sso_account_id=111111111111
+sso_role_name=dev
+"""
+
+
+async def asked_once() -> None:
+    """A store is made, and looked at."""
+    store = DynamoStore(connect("http://127.0.0.1:9"), "c1fn", sleep=at_once)
+    try:
+        await store.ready()
+    finally:
+        await store.aclose()
+
+
+@pytest.mark.parametrize(
+    ("environ", "config", "sentence"),
+    [
+        ({"AWS_PROFILE": "nobody"}, "", "AWS_PROFILE names a profile"),
+        ({"AWS_ACCESS_KEY_ID": "half"}, "", "Half a pair of AWS keys"),
+        ({}, "this is [no file of settings", "cannot be read"),
+        ({"AWS_DEFAULT_REGION": "eu central 1"}, "", "not the name of a region"),
+        (
+            {"AWS_PROFILE": "sso"},
+            SSO,
+            "aws sso login",
+        ),
+        ({"AWS_PROFILE": "run"}, "[profile run]\ncredential_process=false\n", "could not be fetched"),
+    ],
+)
+async def test_aws_is_set_up_wrong(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environ: dict[str, str], config: str, sentence: str
+) -> None:
+    """Whatever is wrong with profiles, keys, files, regions or logins: one sentence that says what to do."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "config").write_text(config)
+    around = {
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": str(tmp_path),
+    }
+    around |= {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+    for name, value in (around | environ).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StoreUnavailable, match=sentence):
+        await asked_once()
+
+
+async def test_ready(one: Machine) -> None:
+    """A store that can be used is ready; one whose table is missing, or is being made, says so."""
+    await one.store.ready()
+    one.sky.at("GetItem", says(400, "ResourceNotFoundException"))
+    with pytest.raises(StoreUnavailable, match=r"still being created.*c1fn table create"):
+        await one.store.ready()
 
 
 async def test_a_wrong_call_is_a_bug(one: Machine, endpoint: tuple[str, str]) -> None:

@@ -9,7 +9,7 @@ from c1fn.stores.dynamodb.calls import ATTEMPTS
 from c1fn.stores.dynamodb.rows import ThreadKey
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
-from tests.stores.machines import Machine, everything, meanwhile, passed
+from tests.stores.machines import Machine, everything, meanwhile, passed, says
 
 LONG = "".join(f"{i * 104_729:08x}" for i in range(60_000))
 
@@ -40,7 +40,9 @@ async def test_a_long_prompt_leaves_nothing(one: Machine, endpoint: tuple[str, s
 async def test_a_machine_that_died_leaves_no_parts(one: Machine, other: Machine, time: Clockwork) -> None:
     """What it had written of its answer goes when its turn is taken over."""
     claim = claimed(await one.store.turns.open(ask("r1", LONG), history=20))
-    one.sky.at("PutItem", passed, passed, *[one.sky.unsent] * ATTEMPTS * 200)
+    denied = says(400, "AccessDeniedException")
+    one.sky.at("PutItem", passed, passed, *[denied] * 200)
+    one.sky.at("UpdateItem", *[denied] * 200)
     with pytest.raises(StoreUnavailable):
         await one.store.turns.commit(claim, answered(claim, f"{LONG}{LONG[::-1]}"))
     one.sky.clear()

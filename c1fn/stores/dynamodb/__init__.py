@@ -20,7 +20,7 @@ from c1fn.stores.dynamodb.followers import Followers
 from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.later import Later
 from c1fn.stores.dynamodb.opening import Opening
-from c1fn.stores.dynamodb.rows import Retention
+from c1fn.stores.dynamodb.rows import Retention, S
 from c1fn.stores.dynamodb.texts import Texts
 from c1fn.stores.dynamodb.thread_rows import ThreadRows
 from c1fn.stores.dynamodb.threads import DynamoThreads
@@ -85,6 +85,9 @@ class DynamoStore:
     def connect(self) -> None:
         """Begin to open as many connections as the first turn will use at once."""
         self._calls.connect(OPENING + (self._usage is not None))
+
+    async def ready(self) -> None:
+        await self._calls("get_item", Key={"pk": S("?"), "sk": S("?")})  # no key of ours is like that
 
     async def settle(self) -> None:
         await self._later.settle()

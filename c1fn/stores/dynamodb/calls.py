@@ -19,12 +19,20 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigNotFound,
+    ConfigParseError,
+    CredentialRetrievalError,
     HTTPClientError,
     IncompleteReadError,
+    InvalidRegionError,
+    LoginError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
     PartialCredentialsError,
+    ProfileNotFound,
+    SSOError,
+    TokenRetrievalError,
 )
 from botocore.exceptions import (
     ConnectionError as NoConnectionError,
@@ -70,7 +78,9 @@ _CREDENTIALS = "AWS refused this service's credentials. Check its role, or its k
 
 _REASONS = {
     "ResourceInUseException": "The DynamoDB table exists already, or is being made or deleted.",
-    "ResourceNotFoundException": "The DynamoDB table does not exist. Create it with: c1fn table create",
+    "ResourceNotFoundException": (
+        "The DynamoDB table does not exist, or is still being created. Create it with: c1fn table create"
+    ),
     "UnrecognizedClientException": _CREDENTIALS,
     "InvalidSignatureException": _CREDENTIALS,
     "InvalidClientTokenId": _CREDENTIALS,
@@ -79,6 +89,31 @@ _REASONS = {
     "MissingAuthenticationTokenException": _CREDENTIALS,
     "AccessDeniedException": "AWS denies this service its DynamoDB table. Check its role's policy.",
 }
+
+
+_SETUPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+    (NoRegionError, "No AWS region is set. Set AWS_DEFAULT_REGION."),
+    (InvalidRegionError, "AWS_DEFAULT_REGION is not the name of a region, such as eu-central-1."),
+    (ProfileNotFound, "AWS_PROFILE names a profile that AWS's configuration files do not have."),
+    (
+        (ConfigParseError, ConfigNotFound),
+        "AWS's configuration file (~/.aws/config, or AWS_CONFIG_FILE) cannot be read. Mend it.",
+    ),
+    (
+        PartialCredentialsError,
+        "Half a pair of AWS keys is set. Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    ),
+    (
+        (SSOError, LoginError, TokenRetrievalError),
+        "The login to AWS has expired, or never was. Run: aws sso login, or aws login.",
+    ),
+    (NoCredentialsError, "This service has no AWS credentials. Give it a role, or keys."),
+    (
+        CredentialRetrievalError,
+        "AWS credentials could not be fetched. Check the role, or the command that provides them.",
+    ),
+)
+"""What each error of botocore's says of the settings; the first that fits."""
 
 
 class ConditionFailed(Exception):
@@ -93,12 +128,10 @@ def connect(endpoint: str | None = None) -> Any:
     """A DynamoDB client as this store wants it.
 
     :param endpoint: another endpoint's URL, such as an emulator's.
-    :raises StoreUnavailable: no region is set.
+    :raises StoreUnavailable: AWS's settings are wrong; the sentence says which, and what to do.
     """
-    try:
+    with told_plainly():
         return aws.client("dynamodb", CONFIG, endpoint_url=endpoint)
-    except NoRegionError:
-        raise StoreUnavailable("No AWS region is set. Set AWS_DEFAULT_REGION.") from None
 
 
 @contextmanager
@@ -211,6 +244,10 @@ def _translate(error: ClientError | BotoCoreError) -> Exception:
         if code == "ValidationException":
             return bug
         return StoreUnavailable(_REASONS.get(code, f"DynamoDB could not do its work: {code}."))
-    if isinstance(error, NoCredentialsError | PartialCredentialsError):
-        return StoreUnavailable("This service has no AWS credentials. Give it a role, or keys.")
-    return StoreUnavailable(f"DynamoDB cannot be reached ({type(error).__name__}).")
+    return StoreUnavailable(_sentence(error))
+
+
+def _sentence(error: BotoCoreError) -> str:
+    """What is wrong with how AWS's client was set up, or with the way to it, and what to do."""
+    told = (sentence for kinds, sentence in _SETUPS if isinstance(error, kinds))
+    return next(told, f"DynamoDB cannot be reached ({type(error).__name__}).")

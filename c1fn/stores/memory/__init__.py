@@ -32,6 +32,9 @@ class MemoryStore:
         self.turns = MemoryTurns(self.memory, sleep, token)
         self.threads = MemoryThreads(self.memory)
 
+    async def ready(self) -> None:
+        """It always is."""
+
     async def settle(self) -> None:
         """Nothing is left for later here."""
 
