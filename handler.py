@@ -12,7 +12,7 @@ import logging
 import os
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from c1fn import compose
 from c1fn.runtime import answers, request
@@ -50,6 +50,16 @@ class Handler:
         # Started ahead of time, a process answers its first request as fast as any.
         self._cold = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency"
         self._runner: asyncio.Runner | None = None
+        self._aws = settings.runtime == "aws"
+
+    def served(self) -> "Handler":
+        """What AWS's own runtime calls: this, or where it can stream and is to run the function, its form."""
+        runtime = sys.modules.get("awslambdaric") if self._aws else None
+        if runtime is None:
+            return self
+        from c1fn.runtime import native
+
+        return cast("Handler", native.streamed(runtime, self)) if native.can_stream(runtime) else self
 
     def mode(self, event: Any) -> Mode:
         """How this event is answered. A direct invocation is a bare stream where its caller asks for it."""
@@ -140,5 +150,6 @@ _CHAT: Mapping[str, Any] = {
 }
 
 
-handler = Handler(os.environ)
-app = handler.app
+_handler = Handler(os.environ)
+app = _handler.app
+handler = _handler.served()

@@ -157,6 +157,9 @@ class Settings(BaseModel):
         "auto",
         description="How an answer that is no C1 is sent: as a `card`, `raw`, or `auto`: a card to pages.",
     )
+    runtime: Literal["own", "aws"] = Field(
+        "own", description="Who runs the function: c1fn's loop, or AWS's, which cannot stream yet (next.md)."
+    )
     rest_api: Literal["streaming", "buffered"] = Field(
         "streaming", description="How a REST API is answered, as its integration is set up: or `buffered`."
     )

@@ -1,0 +1,85 @@
+"""AWS's own runtime, from the day on which it streams: c1fn's handler in the form that it takes.
+
+No release does so yet (awslambdaric 4.2.2). Node's does, and this is its form in Python: a decorator
+``streamify_response`` around a function of an event, a stream and a context, and ``http_response_stream``,
+which puts status and headers before the body. Both are looked for; where they are not, nothing changes. If
+AWS chooses other names, this file is the one that changes.
+
+https://docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html
+https://github.com/aws/aws-lambda-roadmap/issues/39
+"""
+
+import asyncio
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Protocol
+
+from c1fn.runtime.answers import encoded, metadata, problem
+from c1fn.runtime.asgi import Cycle, Headers
+from c1fn.runtime.doors import BadEvent, Event
+from c1fn.runtime.handler import Handler
+from c1fn.runtime.lifespan import Lifespan
+
+NEEDED = ("streamify_response", "http_response_stream")
+
+
+class Stream(Protocol):
+    """Where AWS's runtime takes an answer."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def end(self) -> None: ...
+
+
+def can_stream(runtime: ModuleType | None) -> bool:
+    """Whether AWS's runtime client is of the kind that streams."""
+    return runtime is not None and all(callable(getattr(runtime, name, None)) for name in NEEDED)
+
+
+class Sink:
+    """An ``asgi.Sink`` on a stream of AWS's runtime, as an HTTP response or as bare bytes."""
+
+    def __init__(self, runtime: Any, event: Event, stream: Stream, *, bare: bool) -> None:
+        self._runtime = runtime
+        self._event = event
+        self._stream = stream
+        self._bare = bare
+
+    async def begin(self, status: int, headers: Headers) -> None:
+        if not self._bare:
+            told = metadata(self._event, status, headers)
+            self._stream = self._runtime.http_response_stream(self._stream, told)
+
+    async def write(self, body: bytes, *, last: bool) -> None:
+        if body:
+            self._stream.write(body)
+        if last:
+            self._stream.end()
+
+
+def streamed(runtime: Any, handler: Handler) -> Callable[..., Any]:
+    """The function that AWS's runtime calls. One event loop lives as long as the process."""
+    runner = asyncio.Runner()
+    app = handler.app if isinstance(handler.app, Lifespan) else Lifespan(handler.app)
+    runner.run(app.startup())
+
+    async def answer(event: Any, stream: Stream, context: Any) -> None:
+        mode = handler.mode(event)
+        if mode == "buffer":
+            stream.write(encoded(await handler.buffered(event, context)))
+            stream.end()
+            return
+        sink = Sink(runtime, event, stream, bare=mode == "raw")
+        try:
+            scope, body = handler.request(event, context)
+        except BadEvent as error:
+            await sink.begin(400, [(b"content-type", b"application/problem+json")])
+            await sink.write(problem(error), last=True)
+            return
+        await Cycle(scope, body, sink).run(app)
+
+    def function(event: Any, stream: Stream, context: Any) -> None:
+        runner.run(answer(event, stream, context))
+
+    found: Callable[..., Any] = runtime.streamify_response(function)
+    return found
