@@ -8,7 +8,7 @@ VENV_SH := sh scripts/venv.sh
 .DEFAULT_GOAL := help
 .PHONY: FORCE help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
   bench-venvs store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree frameworks \
-  deploy-check sam-local
+  release deploy-check sam-local
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' Makefile
@@ -131,6 +131,15 @@ pins: $(VENV)/ready ## pin requirements*.in with hashes, for every supported Pyt
 package: $(BUILD)/ready ## build dist/function.zip; ARCH=arm64 (or x86_64), RUNTIME=python3.13 (or python3.14)
 	$(BUILD)/bin/python scripts/package.py $(ARCH) --tree dist/$(ARCH) --zip dist/function.zip
 
+release: $(VENV)/ready sbom ## all that a release holds, in dist/release; needs python3.13 and python3.14
+	rm -rf dist/release
+	$(BIN)/python -m hatchling build --directory dist/release
+	for runtime in python3.13 python3.14; do for arch in arm64 x86_64; do \
+	  $(MAKE) package RUNTIME=$$runtime ARCH=$$arch && mv dist/function.zip dist/release/c1fn-$$runtime-$$arch.zip || exit 1; \
+	done; done
+	cp dist/sbom.json dist/release
+	cd dist/release && sha256sum * >SHA256SUMS
+
 function-tree: $(BUILD)/ready # what `sam build` asks for
 	$(BUILD)/bin/python scripts/package.py $(ARCH) --tree "$(TREE)"
 
@@ -138,6 +147,7 @@ DEPLOY := .cache/deploy
 SAM := $(DEPLOY)/bin/sam
 
 deploy-check: $(VENV)/ready $(DEPLOY)/ready scripts/osls/node_modules/ready ## lint and package with SAM and osls; needs PYTHON=python3.13 and npm
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13) and "the function is checked on 3.13: make deploy-check PYTHON=python3.13 VENV=.venv-3.13")'
 	DEPLOY_TOOLS="$(abspath $(DEPLOY))" $(BIN)/pytest tests/deploy
 
 FRAMEWORKS := .cache/frameworks

@@ -30,8 +30,10 @@ sys.path.insert(0, str(ROOT))
 
 from scripts import authorities, own  # noqa: E402 - the path comes first
 
-RUNTIME = (3, 13)
-"""Lambda's Python. Bytecode is good for one version alone, so the build runs on the same."""
+RUNTIMES = ("3.13", "3.14")
+"""Lambda's Pythons. Bytecode is good for one version alone, so the build runs on the one that it is for."""
+
+RUNTIME = ".".join(map(str, sys.version_info[:2]))
 
 PLATFORMS = {
     "arm64": ("manylinux2014_aarch64", "manylinux_2_28_aarch64"),
@@ -92,9 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--zip", type=Path, help="the zip to write")
     options = parser.parse_args(arguments)
-    if sys.version_info[:2] != RUNTIME:
-        version = ".".join(map(str, RUNTIME))
-        print(f"package.py runs on Lambda's Python: python{version} scripts/package.py", file=sys.stderr)
+    if RUNTIME not in RUNTIMES:
+        print(
+            f"A package is built by the Python it is for ({' or '.join(RUNTIMES)}), and this is {RUNTIME}: "
+            f"make package RUNTIME=python{RUNTIMES[0]}",
+            file=sys.stderr,
+        )
         return 2
     for name, count in sorted(lay_out(options.architecture, options.tree).items()):
         print(f"own dependency: {name}, {_megabytes(count)} unpacked")
@@ -143,10 +148,9 @@ def pip(architecture: str | None) -> list[str]:
     :param architecture: of the packages; without it they are for this machine.
     """
     platforms = [f"--platform={name}" for name in PLATFORMS[architecture]] if architecture else []
-    version = ".".join(map(str, RUNTIME))
     return [
         *(sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"),
-        *("--only-binary=:all:", "--implementation=cp", f"--python-version={version}", *platforms),
+        *("--only-binary=:all:", "--implementation=cp", f"--python-version={RUNTIME}", *platforms),
         *("--no-compile", "--no-warn-conflicts", "--root-user-action=ignore"),
     ]
 
