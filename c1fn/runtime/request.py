@@ -49,7 +49,7 @@ def read(event: Event, context: Any, base_path: str = "") -> tuple[Scope, bytes]
 
 def _scope_2(event: Event, door: Door, base_path: str) -> Scope:
     http = event["requestContext"]["http"]
-    headers = _headers(_pairs(event, "headers"))
+    headers = _headers(_mapping(event, "headers").items())
     cookies = event.get("cookies") or []
     if not isinstance(cookies, list):
         raise BadEvent("cookies is not a list")
@@ -150,7 +150,10 @@ def _headers(fields: Iterable[tuple[str, Any]]) -> Headers:
     try:
         text = "".join(itertools.chain.from_iterable(found))  # all at once: this is the way of every request
     except TypeError:
-        raise BadEvent("the value of a header is not a string") from None
+        told = [pair for pair in found if pair[1] is not None]  # null is none
+        if len(told) == len(found):
+            raise BadEvent("the value of a header is not a string") from None
+        return _headers(told)
     if CONTROL.search(text):
         raise BadEvent("a header has control characters")
     try:
