@@ -17,8 +17,12 @@ MANIFEST = '[package]\nname = "chat"\nversion = "0.1.0"\nedition = "2021"\n'
 
 
 @contextmanager
-def watching(folder: Path, handler: str) -> Generator[str, None, None]:
-    """The emulator's URL, with one function behind it that our bootstrap has started."""
+def watching(
+    folder: Path, handler: str, root: Path = ROOT, python: str = sys.executable
+) -> Generator[str, None, None]:
+    """The emulator's URL, with one function behind it that our bootstrap has started: the handler of the
+    files in ``root``.
+    """
     (folder / "src").mkdir()
     (folder / "src" / "main.rs").write_text("fn main() {}\n")
     (folder / "Cargo.toml").write_text(MANIFEST)
@@ -27,13 +31,13 @@ def watching(folder: Path, handler: str) -> Generator[str, None, None]:
     command += ["-A", "127.0.0.1", "-P", str(port)]
     environ = {
         "PATH": os.environ["PATH"],
-        "LAMBDA_TASK_ROOT": str(ROOT),
+        "LAMBDA_TASK_ROOT": str(root),
         "AWS_LAMBDA_RUNTIME_API": f"http://127.0.0.1:{port}/.rt",  # as it says itself
         "_HANDLER": handler,
         "C1FN_MODEL": "offline",
         "C1FN_AUTH": "none",
     }
-    function = [str(ROOT / "c1fn" / "bootstrap"), sys.executable, "/var/runtime/bootstrap.py"]
+    function = [str(ROOT / "c1fn" / "bootstrap"), python, "/var/runtime/bootstrap.py"]
     with (folder / "log").open("wb") as log:
         emulator = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
         try:
