@@ -7,6 +7,7 @@
 Added as they are, with their sources: what they never read, nobody knows. Their sizes are told.
 """
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -56,7 +57,7 @@ def add(dependencies: Sequence[str], pip: Sequence[str], pins: Path, tree: Path)
 
     :param pip: how packages are laid out for the function's platform.
     :param pins: what is there already, in which versions.
-    :raises subprocess.CalledProcessError: pip cannot install them; it has said why.
+    :raises SystemExit: pip cannot install them; it has said why.
     """
     if not dependencies:
         return {}
@@ -64,9 +65,11 @@ def add(dependencies: Sequence[str], pip: Sequence[str], pins: Path, tree: Path)
         folder = Path(name)
         constraints, laid_out = folder / "constraints.txt", folder / "laid_out"
         constraints.write_text("\n".join(_versions(pins)), "utf-8")
-        subprocess.run(
-            [*pip, "--target", str(laid_out), "--constraint", str(constraints), *dependencies], check=True
-        )
+        command = [*pip, "--target", str(laid_out), "--constraint", str(constraints), *dependencies]
+        if subprocess.run(command, check=False).returncode:
+            raise SystemExit(
+                "what [tool.c1fn.package] in pyproject.toml names could not be installed; pip says why, above"
+            )
         there = {_name(found) for found in distributions(path=[str(tree)])} - NOT_WHOLE
         new = [found for found in distributions(path=[str(laid_out)]) if _name(found) not in there]
         return {f"{found.name} {found.version}": _copy(found, laid_out, tree) for found in new}
@@ -89,9 +92,12 @@ def _copy(found: Distribution, source: Path, tree: Path) -> int:
 
 
 def _versions(pins: Path) -> list[str]:
-    """The pins without their hashes, which pip would then ask of every package."""
+    """The pins without their hashes, which pip would then ask of every package, and without extras, which it
+    takes in no constraint.
+    """
     lines = pins.read_text("utf-8").replace("\\\n", " ").splitlines()
-    return [line.split(" --hash")[0].strip() for line in lines if line and not line.lstrip().startswith("#")]
+    plain = [line.split(" --hash")[0].strip() for line in lines if line and not line.lstrip().startswith("#")]
+    return [re.sub(r"\[[^]]*\]", "", line) for line in plain]
 
 
 def _name(found: Distribution) -> str:
