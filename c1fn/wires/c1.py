@@ -39,6 +39,8 @@ _CONTENT = "<content thesys="
 
 _TAG = re.compile(rf"({'|'.join(_TAGS)})[\s/>]")
 
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 class Form(Enum):
     """What an answer is, by its beginning."""
@@ -156,10 +158,6 @@ def _card(*children: object) -> object:
 def _callout(error: C1fnError) -> object:
     told = {"variant": "danger", "title": error.title, "description": str(error)}
     return {"component": "CalloutV2", "props": told}
-
-
-def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 # A card with one text, in the pieces in which it is streamed
