@@ -46,8 +46,10 @@ def caught(mutant: Mutant, folder: Path) -> str | None:
     if text.count(mutant.old) != 1:
         raise SystemExit(f"{mutant.name}: its text stands {text.count(mutant.old)} times in {path.name}")
     path.write_text(text.replace(mutant.old, mutant.new))
-    files = [mutant.where, *(name for name in FILES if name != mutant.where)]
-    code, told = tested(folder, [f"tests/stores/test_{name}.py" for name in files])
+    file, _, test = mutant.where.partition("::")
+    code, told = tested(folder, [f"tests/stores/test_{file}.py::{test}"])
+    if code == 0:
+        code, told = tested(folder, [f"tests/stores/test_{name}.py" for name in FILES])
     if code == 0:
         return None
     failures = [line for line in told.splitlines() if line.startswith("FAILED")]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from c1fn.errors import NotFound, StoreUnavailable, TooManyAtOnce
+from c1fn.errors import LeaseLost, NotFound, StoreUnavailable, TooManyAtOnce
 from c1fn.stores import DAY, LEASE, Quota
 from c1fn.stores.dynamodb import connect
 from c1fn.stores.dynamodb.calls import ATTEMPTS
@@ -69,9 +69,10 @@ async def test_parts_of_a_form_that_was_never_saved_expire(one: Machine, endpoin
 
 
 async def test_the_list_goes_on_with_a_deletion_that_broke_off(
-    one: Machine, other: Machine, endpoint: tuple[str, str]
+    other: Machine, endpoint: tuple[str, str], time: Clockwork
 ) -> None:
     """Whoever looks at the list finishes it; until then the thread's row leads to what is left."""
+    one = Machine(endpoint, time, retention_days=30)
     for response in ("r1", "r2"):
         claim = claimed(await one.store.turns.open(ask(response), history=20))
         await one.store.turns.commit(claim, answered(claim, "hi"))
@@ -84,6 +85,52 @@ async def test_the_list_goes_on_with_a_deletion_that_broke_off(
     assert (await other.store.threads.page("ann", cursor=None, limit=3)).threads == ()
     await other.store.settle()
     assert await keys_left(one, endpoint, but="-") == []
+    assert [item for item in everything(one.client, endpoint[1]) if "body" in item or "run" in item] == []
+    await one.close()
+
+
+async def test_a_turn_hears_of_a_deletion_that_broke_off(
+    one: Machine, other: Machine, time: Clockwork
+) -> None:
+    """As soon as the thread is hidden, whoever runs a turn on it has lost it."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    other.sky.at("BatchWriteItem", *[other.sky.unsent] * ATTEMPTS)
+    with pytest.raises(StoreUnavailable):
+        await other.store.threads.delete("ann", "t")
+    for seconds in (1, 10):
+        time.advance(seconds)
+        with pytest.raises(LeaseLost):
+            await one.store.turns.renew(claim, "so far")
+
+
+async def test_a_thread_of_a_used_id_is_kept(one: Machine, endpoint: tuple[str, str]) -> None:
+    """It does not expire with the tombstone of the one before."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.threads.delete("ann", "t")
+    claim = claimed(await one.store.turns.open(ask("r2"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    row = one.client.get_item(TableName=endpoint[1], Key=ThreadKey("ann", "t").row)["Item"]
+    assert "expires_at" not in row
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 30), (30, 0)])
+async def test_old_turns_of_a_thread_whose_retention_changed(
+    endpoint: tuple[str, str], time: Clockwork, before: int, after: int
+) -> None:
+    """What is too old now, or has expired, is not shown, though it is still there."""
+    for days, response in ((before, "r1"), (after, "r2")):
+        machine = Machine(endpoint, time, retention_days=days)
+        claim = claimed(await machine.store.turns.open(ask(response), history=20))
+        await machine.store.turns.commit(claim, answered(claim, "hi"))
+        await machine.close()
+        time.advance(20 * DAY)
+    machine = Machine(endpoint, time, retention_days=after)
+    assert [turn.response_id for turn in await machine.store.threads.load("ann", "t")] == ["r2"]
+    claim = claimed(await machine.store.turns.open(ask("r3"), history=20))
+    assert (claim.number, [turn.response_id for turn in claim.history]) == (3, ["r2"])
+    await machine.close()
 
 
 async def test_a_generation_is_never_used_again(one: Machine, endpoint: tuple[str, str]) -> None:
