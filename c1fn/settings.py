@@ -11,7 +11,16 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Json, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Json,
+    SecretStr,
+    ValidationError,
+)
 
 PREFIX = "C1FN_"
 API_KEY = "THESYS_API_KEY"
@@ -43,6 +52,11 @@ def _table_name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", text):
         raise ValueError("must have 3 to 255 letters, digits, hyphens, dots or underscores")
     return text
+
+
+def _checkpoints(value: Any) -> Any:
+    """What 0.1.0 took is taken: true and false."""
+    return {"true": "always", "false": "never"}.get(str(value).lower(), value)
 
 
 def _address(text: str) -> str:
@@ -134,7 +148,9 @@ class Settings(BaseModel):
         None, description="Another DynamoDB endpoint: an emulator's URL."
     )
     retention_days: int = Field(0, ge=0, le=36500, description="Days a thread is kept; 0 is for ever.")
-    checkpoints: bool = Field(False, description="Store a running answer as it grows, for followers.")
+    checkpoints: Annotated[Literal["followed", "always", "never"], BeforeValidator(_checkpoints)] = Field(
+        "followed", description="When a running answer is stored as it grows."
+    )
 
     history_turns: int = Field(20, ge=0, le=1000, description="Earlier turns the model sees, at most.")
     history_tokens: int = Field(100_000, ge=0, description="Their estimated tokens, at most.")

@@ -70,7 +70,7 @@ def test_further_settings_are_read_from_one_variable() -> None:
         '{"C1FN_MAX_TOKENS": 8000, "C1FN_CHECKPOINTS": true, "C1FN_TEMPERATURE": 0.5, "C1FN_TABLE": "abc"}'
     )
     settings = Settings.read({"C1FN_SETTINGS": further, "C1FN_TABLE": ""})
-    assert (settings.max_tokens, settings.checkpoints) == (8000, True)
+    assert (settings.max_tokens, settings.checkpoints) == (8000, "always")
     assert (settings.temperature, settings.table) == (0.5, "abc")
     assert Settings.read({"C1FN_SETTINGS": ""}) == Settings.read({})
 

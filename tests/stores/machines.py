@@ -12,7 +12,7 @@ from botocore.httpsession import URLLib3Session
 from c1fn.stores.dynamodb import DynamoStore, connect
 from c1fn.stores.dynamodb.rows import ThreadKey, ThreadRow
 from tests.stores.clockwork import Clockwork
-from tests.stores.faults import trouble
+from tests.stores.faults import reply, trouble
 
 Fault = Callable[[AWSPreparedRequest], AWSResponse | None]
 
@@ -42,6 +42,18 @@ class Sky:
 
     def unsent(self, request: AWSPreparedRequest) -> AWSResponse | None:
         raise ConnectionClosedError(endpoint_url=request.url)
+
+    def done(self, operation: str) -> asyncio.Event:
+        """Set when the next call of that operation was answered."""
+        event, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def watched(request: AWSPreparedRequest) -> AWSResponse:
+            answer = self._session.send(request)
+            loop.call_soon_threadsafe(event.set)
+            return reply(request, answer.status_code, answer.content)
+
+        self.at(operation, watched)
+        return event
 
     def close(self) -> None:
         self._session.close()

@@ -409,8 +409,8 @@ async def test_broken_deletion_of_a_reused_id(one: Machine) -> None:
 
 async def test_follow_from_another_process(endpoint: tuple[str, str], time: Clockwork) -> None:
     """With checkpoints on, a follower in another process hears the answer grow."""
-    writer = Machine(endpoint, time, checkpoints=True)
-    reader = Machine(endpoint, time, checkpoints=True)
+    writer = Machine(endpoint, time, checkpoints="always")
+    reader = Machine(endpoint, time, checkpoints="always")
     claim = claimed(await writer.store.turns.open(ask("r1"), history=20))
     await writer.store.turns.renew(claim, "The answer ")
     story = reader.store.turns.follow("ann", "t", "r1")
@@ -424,9 +424,50 @@ async def test_follow_from_another_process(endpoint: tuple[str, str], time: Cloc
     await reader.close()
 
 
+async def test_followed_on_demand(endpoint: tuple[str, str], time: Clockwork) -> None:
+    """A turn that nobody follows writes no checkpoint; from a follower's first look on it writes what it
+    says, and what it had said before. Three who join get the same.
+    """
+    writer, reader = Machine(endpoint, time), Machine(endpoint, time)
+    claim = claimed(await writer.store.turns.open(ask("r1"), history=20))
+    time.advance(1)
+    await writer.store.turns.renew(claim, "The answer ")
+    assert writer.sky.seen.count("PutItem") == 0
+    marked = reader.sky.done("UpdateItem")
+    stories = [reader.store.turns.follow("ann", "t", "r1") for _ in range(3)]
+    heard = [asyncio.ensure_future(anext(story)) for story in stories]
+    await marked.wait()
+    time.advance(1)
+    await writer.store.turns.renew(claim, "The answer is ")
+    assert await asyncio.gather(*heard) == ["The answer is "] * 3
+    turn = answered(claim, "The answer is 42")
+    await writer.store.turns.commit(claim, turn)
+    for story in stories:
+        assert [part async for part in story] == ["42", turn]
+    await writer.close()
+    await reader.close()
+
+
+async def test_never_followed(endpoint: tuple[str, str], time: Clockwork) -> None:
+    """Where no checkpoints are wanted a follower hears the answer at its end."""
+    writer, reader = Machine(endpoint, time, checkpoints="never"), Machine(endpoint, time)
+    claim = claimed(await writer.store.turns.open(ask("r1"), history=20))
+    marked = reader.sky.done("UpdateItem")
+    story = asyncio.ensure_future(told(reader.store.turns.follow("ann", "t", "r1")))
+    await marked.wait()
+    time.advance(1)
+    await writer.store.turns.renew(claim, "The answer ")
+    assert writer.sky.seen.count("PutItem") == 0
+    turn = answered(claim, "The answer is 42")
+    await writer.store.turns.commit(claim, turn)
+    assert await story == ("The answer is 42", turn)
+    await writer.close()
+    await reader.close()
+
+
 async def test_checkpoints_survive_a_death(endpoint: tuple[str, str], time: Clockwork) -> None:
     """With checkpoints on, what a dead machine had said is kept with its interrupted turn."""
-    writer = Machine(endpoint, time, checkpoints=True)
+    writer = Machine(endpoint, time, checkpoints="always")
     reader = Machine(endpoint, time)
     claim = claimed(await writer.store.turns.open(ask("r1"), history=20))
     writer.sky.at("PutItem", writer.sky.lost, *[writer.sky.unsent] * ATTEMPTS)

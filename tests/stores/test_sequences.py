@@ -238,7 +238,7 @@ class OnMoto(Sequences):
         self.table = self.owner  # of its own: moto goes through a whole table to answer a query
         table.create(self.client, self.table)
         return DynamoStore(
-            self.client, self.table, checkpoints=True, clock=self.time.clock, sleep=self.time.sleep
+            self.client, self.table, checkpoints="always", clock=self.time.clock, sleep=self.time.sleep
         )
 
     async def end(self, store: Store) -> None:

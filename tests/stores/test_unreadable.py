@@ -49,7 +49,7 @@ async def test_a_checkpoint_that_cannot_be_read_was_not_said(
     endpoint: tuple[str, str], time: Clockwork
 ) -> None:
     """The thread goes on: what was said before it is kept."""
-    machine = Machine(endpoint, time, checkpoints=True)
+    machine = Machine(endpoint, time, checkpoints="always")
     claim = claimed(await machine.store.turns.open(ask("r1"), history=20))
     await machine.store.turns.renew(claim, "Half ")
     await machine.store.turns.renew(claim, "Half of it")
@@ -70,7 +70,7 @@ async def test_a_checkpoint_that_cannot_be_read_was_not_said(
 
 async def test_every_row_carries_its_version(endpoint: tuple[str, str], time: Clockwork) -> None:
     """Threads, turns, parts, checkpoints, tombstones and what an owner used."""
-    machine = Machine(endpoint, time, checkpoints=True, quota=Quota(turns=9))
+    machine = Machine(endpoint, time, checkpoints="always", quota=Quota(turns=9))
     for thread in ("t", "u"):
         claim = claimed(await machine.store.turns.open(ask("r1", thread=thread), history=20))
         await machine.store.turns.renew(claim, "so far")

@@ -25,7 +25,7 @@ from c1fn.stores.dynamodb.texts import Texts
 from c1fn.stores.dynamodb.thread_rows import ThreadRows
 from c1fn.stores.dynamodb.threads import DynamoThreads
 from c1fn.stores.dynamodb.turn_rows import TurnRows
-from c1fn.stores.dynamodb.turns import DynamoTurns
+from c1fn.stores.dynamodb.turns import Checkpoints, DynamoTurns
 from c1fn.stores.dynamodb.usage import Usage
 
 __all__ = ["DynamoStore", "connect"]
@@ -40,7 +40,7 @@ class DynamoStore:
     :param client: see ``connect``; it is closed with the store.
     :param quota: what one owner may take.
     :param retention_days: for how long a thread is kept after its last turn; 0 is for ever.
-    :param checkpoints: keep a running answer as it grows, for followers and for the time after a death.
+    :param checkpoints: when a running answer is kept as it grows.
     :param clock: seconds since the epoch. ``sleep``: waits that many of them. ``jitter``: 0 to 1.
     :param token: a fresh random token at each call. ``generation``: a fresh random number of 48 bits.
     """
@@ -52,7 +52,7 @@ class DynamoStore:
         *,
         quota: Quota = Quota(),  # noqa: B008 - it is frozen
         retention_days: int = 0,
-        checkpoints: bool = False,
+        checkpoints: Checkpoints = "followed",
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,

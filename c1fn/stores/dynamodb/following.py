@@ -1,6 +1,8 @@
 """What is to be seen of one turn, from any process: its row, or its lock, and the answer as it grows.
 
-A follower looks every second. Its readings are consistent: it is rare, and it must not miss an end.
+A follower leaves its mark in the lock; whoever runs the turn sees that at its next look, and from then on
+writes down what it says. So a turn that nobody follows costs nothing more. A follower's readings are
+consistent: it is rare, and it must not miss an end.
 """
 
 from collections.abc import AsyncGenerator
@@ -13,8 +15,9 @@ from c1fn.stores.dynamodb.pack import unpack_turn
 from c1fn.stores.dynamodb.rows import Lock, ThreadKey, ThreadRow, TurnRow
 from c1fn.turn import Message, State, Turn
 
-FOLLOWING = 1.0
-"""Seconds between two looks of a follower."""
+FOLLOWING = 0.5
+"""Seconds between two looks of a follower. The turn writes once a second what it says, so a follower is 1.5
+seconds behind at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,8 @@ class Following:
     ) -> AsyncGenerator[str | Turn, None]:
         sent = ""
         while sight.lock and sight.alive:
+            if not sight.lock.followed:
+                await self._access.threads.ask_to_follow(sight.key, sight.lock.attempt)
             said = await self._access.texts.checkpoints(sight.key, sight.lock.attempt)
             if len(said) > len(sent):
                 piece, sent = said[len(sent) :], said

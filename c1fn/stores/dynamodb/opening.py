@@ -31,8 +31,7 @@ class Lease:
 
     renewed: float
     heard: float
-    stop: bool = False
-    followed: bool = False
+    seen: Lock  # as it was read or written last
     saved: int = 0  # characters in checkpoints
     checkpoints: int = 0
 
@@ -188,7 +187,7 @@ class Opening:
             replaces=known.attempt if known else None,
             key=mine.key,
             prompt=mine.prompt,
-            lease=Lease(mine.lock.started, mine.lock.started),
+            lease=Lease(mine.lock.started, mine.lock.started, mine.lock),
         )
 
     async def _contest(self, mine: Try, thread: ThreadRow) -> Opened | None:

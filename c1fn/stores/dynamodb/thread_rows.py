@@ -204,6 +204,10 @@ class ThreadRows:
         """Whether it still ran, and was asked."""
         return await self._mark_ours(key, attempt, {"run.stop": _YES}) is not None
 
+    async def ask_to_follow(self, key: ThreadKey, attempt: str) -> None:
+        """Let whoever runs the turn write down what it says as it grows."""
+        await self._mark_ours(key, attempt, {"run.followed": _YES})
+
     async def release(self, key: ThreadKey, attempt: str, number: int, context: int, ended: float) -> None:
         """The turn ``number`` was written at ``ended``, and took ``context`` tokens: the lock is free."""
         change = {"updated": N(ended), "n": N(number), "last": S(attempt), "context": N(context)}

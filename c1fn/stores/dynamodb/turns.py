@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
+from typing import Literal
 
 from c1fn.errors import LeaseLost, StoreUnavailable
 from c1fn.stores import LEASE, Claim, Opened
@@ -12,6 +13,10 @@ from c1fn.stores.dynamodb.opening import DynamoClaim, Opening
 from c1fn.stores.dynamodb.pack import Packed, pack_text, pack_turn
 from c1fn.stores.dynamodb.rows import Lock, ThreadKey, TurnRow, prompt_hash
 from c1fn.turn import Ask, Turn
+
+Checkpoints = Literal["followed", "always", "never"]
+"""When a running answer is stored as it grows: once another process follows it, always, or never. What was
+not stored is not there when its machine dies."""
 
 LEASE_WRITES = 10.0
 """Seconds between two writes of a lease: two may fail before it is over."""
@@ -32,7 +37,9 @@ PAUSE = 1.0
 class DynamoTurns:
     """``Turns`` in DynamoDB."""
 
-    def __init__(self, access: Access, opening: Opening, following: Following, *, checkpoints: bool) -> None:
+    def __init__(
+        self, access: Access, opening: Opening, following: Following, *, checkpoints: Checkpoints
+    ) -> None:
         self._access = access
         self._opening = opening
         self._following = following
@@ -52,8 +59,6 @@ class DynamoTurns:
     async def renew(self, claim: Claim, said: str) -> bool:
         ours = _ours(claim)
         lease, now = ours.lease, self._access.clock()
-        if self._checkpoints and len(said) > lease.saved:
-            await self._save(ours, said)
         if now - lease.renewed >= LEASE_WRITES:
             lock = await self._write_lease(ours)
             lease.heard = now
@@ -61,10 +66,13 @@ class DynamoTurns:
             lock = await self._listen(ours)
             lease.heard = now
         else:
-            return lease.stop
+            lock = lease.seen
         if lock is None:
             raise LeaseLost
-        lease.stop = lock.stop
+        lease.seen = lock
+        followed = self._checkpoints == "always" or (self._checkpoints == "followed" and lock.followed)
+        if followed and len(said) > lease.saved:
+            await self._save(ours, said)
         return lock.stop
 
     async def _write_lease(self, ours: DynamoClaim) -> Lock | None:
@@ -136,7 +144,7 @@ class DynamoTurns:
         await self._access.texts.discard(ours.key, ours.prompt)
 
     async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
-        """Pieces come with checkpoints on; without them the whole answer comes when it is committed."""
+        """Pieces come from checkpoints; without them the whole answer comes when it is committed."""
         await self._access.later.settled(owner, thread_id)
         async with aclosing(self._following.follow(owner, thread_id, response_id)) as story:
             async for part in story:
