@@ -102,7 +102,8 @@ web: $(VENV)/ready npm ## build the official client's page; needs Node and npm
 e2e: web tests/e2e/node_modules/ready ## drive the page in Chromium; screenshots go to .cache/e2e
 	@command -v chromium >/dev/null || { echo "chromium is missing. Debian: apt-get install -y chromium"; exit 1; }
 	npm --prefix web run check
-	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/page.test.mjs
+	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/page.test.mjs \
+	  tests/e2e/prefix.test.mjs
 
 model-servers: $(VENV)/ready npm ## whole conversations through LiteLLM's proxy too; 0.7 GB, the first time
 	C1FN_MODEL_SERVERS=litellm $(BIN)/pytest tests/models/test_servers.py --timeout 1800

@@ -40,7 +40,7 @@ export class Service {
       });
       child.on("exit", (code) => reject(new Error(`c1fn ${this.command} ended with ${code}: ${said}`)));
     });
-    [this.url, this.port] = [address[0], Number(address[1])];
+    [this.url, this.port, this.said] = [address[0], Number(address[1]), address.input];
     return this;
   }
 
