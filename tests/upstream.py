@@ -46,6 +46,7 @@ class Fault(StrEnum):
     RESET = "reset"  # RST: the client's next read fails
     CLOSE = "close"  # FIN in the middle of the body
     HANG = "hang"  # silence until the client leaves or the server stops
+    COMMENTS = "comments"  # keep-alive comments until then
 
 
 Step = bytes | asyncio.Event | Fault
@@ -412,6 +413,10 @@ class _Connection:
                 await self._unless_left(step)
             case Fault.HANG:
                 await self._unless_left(asyncio.Event())
+            case Fault.COMMENTS:
+                while True:
+                    await self._write(h11.Data(data=COMMENT))
+                    await asyncio.sleep(0)
             case Fault.CLOSE:
                 raise ConnectionAbortedError
             case Fault.RESET:

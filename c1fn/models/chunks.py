@@ -17,7 +17,7 @@ from c1fn.events import Called, Delta, Ended, ModelEvent
 from c1fn.models import endings
 from c1fn.models.failures import Refusal
 from c1fn.models.opaque import CALL_FIELDS, Kept
-from c1fn.models.sse import Event
+from c1fn.models.sse import Named
 from c1fn.models.tool_calls import Calls
 from c1fn.models.values import of, whole
 from c1fn.turn import Usage
@@ -25,17 +25,22 @@ from c1fn.turn import Usage
 _TELLING = ("message", "msg", "detail", "error_msg", "error_message", "errors")
 """Where servers say what went wrong, in a document that holds no answer."""
 
-_TEXT_PARTS = frozenset({"text", "output_text"})
+_FIRST = (None, 0, "0")
+"""How servers number the one answer that was asked for."""
+
+_TEXT_PARTS = ("text", "output_text")
 
 
 class Round:
-    """What was heard of a round so far. ``reason`` is None until the model says how it ended.
+    """What was heard of a round so far. ``reason`` is None until the model says how it ended; ``done`` when
+    it has said, too, that nothing more will come.
 
     :param writer: names the model, for what it wants back.
     """
 
     def __init__(self, writer: str = "") -> None:
         self.reason: str | None = None
+        self.done = False
         self.usage = Usage()
         self._writer = writer
         self._half = ""  # the first half of a character, waiting for the second
@@ -52,22 +57,19 @@ class Round:
         """
         return self.reason is not None and not self._reopened
 
-    def read(self, event: Event) -> str:
-        """The text that one event adds, often empty.
+    def read(self, event: str) -> str:
+        """The text that the data of one event adds, often empty.
 
         :raises AnswerGarbled: the event is not a chat completion chunk.
         :raises ModelError: the event reports an error.
         """
-        if not event.data.strip():
-            return ""
-        if event.name == "error":
-            raise Refusal.read(_any_document(event.data)).meaning()
-        chunk = _document(event)
-        _raise_if_told(chunk.get("error"))
-        if not chunk.get("choices") and event.name in ("", "message") and _is_error(chunk):
-            raise Refusal.read(chunk).meaning()
-        self._count(chunk.get("usage"))
-        return "".join([self._choice(of(dict, choice)) for choice in of(list, chunk.get("choices"))])
+        chunk = self._document(event)
+        choices = chunk.get("choices")
+        if not choices or "error" in chunk:
+            _raise_if_told(chunk, event)
+        if usage := chunk.get("usage"):
+            self._count(usage)
+        return "".join([self._choice(of(dict, choice)) for choice in of(list, choices)])
 
     def end(self) -> list[ModelEvent]:
         """The events that end the round.
@@ -85,21 +87,39 @@ class Round:
         opaque = self._kept.text(self._writer, self._calls.extras())
         return [*events, Ended(self.reason, self.usage, error, opaque)]
 
+    def _document(self, event: str) -> dict[str, Any]:
+        try:
+            document = json.loads(event)
+        except (ValueError, RecursionError):
+            document = event.strip()
+            self.done = self.done or document.startswith("[DONE]")
+        if self.done:
+            return {}
+        if isinstance(document, dict) and not isinstance(event, Named):
+            return document
+        return _odd_document(document, event)
+
     def _choice(self, choice: dict[str, Any]) -> str:
-        if choice.get("index") not in (None, 0, "0"):
+        if choice.get("index") not in _FIRST:
             return ""  # one answer was asked for
-        _raise_if_told(choice.get("error"))
-        self._count(choice.get("usage"))  # Moonshot's place for it
         delta = of(dict, choice.get("delta"))
         if not delta and not self._spoke:
             delta = of(dict, choice.get("message"))  # the whole answer at once, or once more at the end
-        said = self._said(delta)
-        if reason := endings.reason_of(choice.get("finish_reason")):
+        said = _text(delta.get("content"))
+        # Most deltas are a text alone: what else they may hold is not looked for in those.
+        called = self._put_away(delta) if len(delta) > 1 or "content" not in delta else False
+        if "error" in choice or "usage" in choice:
+            self._look_beside(choice)
+        if said or called:
+            self._spoke = True
+            if self.reason is not None:
+                self.reason, self._reopened = None, True
+        if (told := choice.get("finish_reason")) and (reason := endings.reason_of(told)):
             self._end_with(reason)
         return self._joined(said) if said else ""
 
-    def _said(self, delta: dict[str, Any]) -> str:
-        """The text of a delta; its calls, and what else is kept of it, are put away."""
+    def _put_away(self, delta: dict[str, Any]) -> bool:
+        """Keep what is in a delta beside its text. True: there are calls."""
         self._kept.add(delta)
         self._refused = self._refused or bool(delta.get("refusal"))
         calls = of(list, delta.get("tool_calls"))
@@ -107,12 +127,13 @@ class Round:
             calls = [*calls, {"function": old}]
         for call in calls:
             self._calls.add(of(dict, call))
-        said = _text(delta.get("content"))
-        if said or calls:
-            self._spoke = True
-            if self.reason is not None:
-                self.reason, self._reopened = None, True
-        return said
+        return bool(calls)
+
+    def _look_beside(self, choice: dict[str, Any]) -> None:
+        """What some servers put beside a delta: an error, and the usage (Moonshot)."""
+        _raise_if_told(choice)
+        if usage := choice.get("usage"):
+            self._count(usage)
 
     def _end_with(self, reason: str) -> None:
         """A bad reason is not made good by a later one: a proxy may add a stop to whatever it forwards."""
@@ -125,39 +146,37 @@ class Round:
         return whole(text[:-1] if self._half else text)
 
     def _count(self, usage: object) -> None:
-        if usage and (counted := _usage(of(dict, usage))).tokens:
+        if (counted := _usage(of(dict, usage))).tokens:
             self.usage = counted
 
 
-def _document(event: Event) -> dict[str, Any]:
-    document = _any_document(event.data)
+def _odd_document(document: object, event: str) -> dict[str, Any]:
+    """What stands in the place of a chunk.
+
+    :raises ModelError: it is an error by its name. AnswerGarbled: it says something, and nobody knows what.
+    """
+    name = event.name if isinstance(event, Named) else ""
+    if name == "error" and document:
+        raise Refusal.read(document).meaning()
     if isinstance(document, dict):
         return document
-    if event.name and event.name != "message":
-        return {}  # a ping, or another event of the server's own
-    if not document and not isinstance(document, str):
-        return {}
-    raise AnswerGarbled
+    if document and name in ("", "message"):
+        raise AnswerGarbled
+    return {}  # a ping, or another event of the server's own
 
 
-def _any_document(data: str) -> object:
-    """A JSON document; text that is none as it is."""
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return data
-
-
-def _raise_if_told(error: object) -> None:
-    """:raises ModelError: the server reports one; what is empty, through and through, is none."""
+def _raise_if_told(document: dict[str, Any], event: str = "") -> None:
+    """:raises ModelError: a document without an answer says what went wrong, or one with an error in it. What
+    is empty, through and through, is no error.
+    """
+    error = document.get("error")
     if error and not (isinstance(error, dict) and not any(error.values())):
         raise Refusal.read({"error": error}).meaning()
-
-
-def _is_error(document: dict[str, Any]) -> bool:
-    """A document without an answer that says what went wrong."""
+    if document.get("choices") or document.get("delta") or getattr(event, "name", "message") != "message":
+        return
     is_named = "error" in (document.get("object"), document.get("type"))
-    return is_named or any(document.get(name) for name in _TELLING)
+    if is_named or any(document.get(name) for name in _TELLING):
+        raise Refusal.read(document).meaning()
 
 
 def _text(content: object) -> str:

@@ -17,7 +17,7 @@ from c1fn.errors import AnswerCut, AnswerGarbled, ModelBusy, ModelError, ModelTi
 from c1fn.events import Delta
 from c1fn.models.chunks import Round
 from c1fn.models.failures import Refusal, document_of
-from c1fn.models.sse import LIMIT, Decoder, Event, EventTooLong
+from c1fn.models.sse import LIMIT, Decoder, EventTooLong
 from c1fn.startup.lazy_imports import lazy
 
 with lazy("openai"):
@@ -49,38 +49,43 @@ async def deltas(response: httpx2.Response, round_: Round, total: float) -> Asyn
     """
     try:
         async with aclosing(response):
-            read = _document(response) if _is_document(response.headers) else _stream(response, total)
-            async with aclosing(read) as events:
-                async for event in events:
-                    if text := round_.read(event):
-                        yield Delta(text)
-                    if round_.reason is not None:
-                        break
-                async with aclosing(_after_reason(events, round_)) as rest:
-                    async for event in rest:
+            read = _document(response) if _is_document(response.headers) else _stream(response, round_, total)
+            async with aclosing(read) as batches:
+                async for events in batches:
+                    for event in events:
                         if text := round_.read(event):
                             yield Delta(text)
+                    if round_.reason is not None:
+                        break
+                async with aclosing(_after_reason(batches, round_)) as rest:
+                    async for events in rest:
+                        for event in events:
+                            if text := round_.read(event):
+                                yield Delta(text)
     except EventTooLong:
         raise AnswerGarbled from None
     except BROKEN as error:
         raise broken(error) from None
 
 
-async def _after_reason(events: AsyncGenerator[Event, None], round_: Round) -> AsyncGenerator[Event, None]:
+async def _after_reason(
+    batches: AsyncGenerator[list[str], None], round_: Round
+) -> AsyncGenerator[list[str], None]:
     """What comes after the model has said how it ended: only for a while, unless it goes on after all."""
     now = asyncio.get_running_loop().time
     end = now() + GRACE
     while True:
         try:
             async with asyncio.timeout_at(end if round_.reason is not None else None):
-                event = await anext(events)
+                events = await anext(batches)
         except (StopAsyncIteration, TimeoutError):
             return
-        yield event
+        yield events
         end = end if round_.reason is not None else now() + GRACE
 
 
-async def _stream(response: httpx2.Response, total: float) -> AsyncGenerator[Event, None]:
+async def _stream(response: httpx2.Response, round_: Round, total: float) -> AsyncGenerator[list[str], None]:
+    """The data of the events that came together, until the round is done."""
     decoder = Decoder()
     heard = understood = False
     now = asyncio.get_running_loop().time
@@ -90,19 +95,20 @@ async def _stream(response: httpx2.Response, total: float) -> AsyncGenerator[Eve
             if not heard and part.lstrip().startswith(b"<"):
                 raise AnswerGarbled(_NO_STREAM)  # a web page, whatever it calls itself, and it may never end
             heard = True
-            for event in decoder.feed(part):
-                if event.data.startswith("[DONE]"):
+            events = decoder.feed(part)
+            if events:
+                understood = True
+                yield events
+                if round_.done:
                     await _drain(parts)
                     return
-                understood = True
-                yield event
             if now() > end:
                 raise ModelTimeout
     if heard and not understood:
         raise AnswerGarbled(_NO_STREAM)
 
 
-async def _document(response: httpx2.Response) -> AsyncGenerator[Event, None]:
+async def _document(response: httpx2.Response) -> AsyncGenerator[list[str], None]:
     """A whole answer, or an error, from a server that does not stream what it was asked to stream."""
     body = bytearray()
     async with aclosing(_parts(response)) as parts:
@@ -110,7 +116,7 @@ async def _document(response: httpx2.Response) -> AsyncGenerator[Event, None]:
             body += part
             if len(body) > LIMIT:
                 raise EventTooLong
-    yield Event(body.decode(errors="replace"))
+    yield [body.decode(errors="replace")]
 
 
 def _is_document(headers: Mapping[str, str]) -> bool:

@@ -1,4 +1,4 @@
-"""Server-sent events, decoded without I/O: bytes in, each whole event out.
+"""Server-sent events, decoded without I/O: bytes in, the data of each whole event out.
 
 Strategy: chunks are split at line ends by ``bytes.splitlines`` (CR, LF and CRLF, as the standard has it),
 and only a line that a chunk leaves unfinished is kept. Of the fields, ``data`` and ``event`` are read and the
@@ -11,7 +11,7 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-inte
 """
 
 import re
-from typing import NamedTuple
+from typing import Self
 
 LIMIT = 4 * 1024 * 1024
 """Bytes of one event. A turn may hold 4 MB, and a server may send a whole answer as one event; more than
@@ -23,11 +23,17 @@ _LONE = re.compile(rb"data: ([^\r\n]*)\n\n")
 """A chunk that is one event, as a model sends them: it takes a third of the time of the way for all."""
 
 
-class Event(NamedTuple):
-    """One event; ``name`` is empty for those that have none, as most."""
+class Named(str):
+    """The data of an event that has a name; most have none, and are plain text."""
 
-    data: str
-    name: str = ""
+    __slots__ = ("name",)
+
+    name: str
+
+    def __new__(cls, data: str, name: str) -> Self:
+        event = super().__new__(cls, data)
+        event.name = name
+        return event
 
 
 class EventTooLong(ValueError):
@@ -46,18 +52,18 @@ class Decoder:
         self._after_cr = False
         self._first = True
 
-    def feed(self, chunk: bytes) -> list[Event]:
-        """The events that this chunk completes, in order.
+    def feed(self, chunk: bytes) -> list[str]:
+        """The data of the events that this chunk completes, in order; of those with a name it is ``Named``.
 
         :raises EventTooLong: one event is longer than the limit.
         """
         if self._size == 0 and (event := _LONE.fullmatch(chunk)) and len(chunk) <= self._limit:
             self._first = self._after_cr = False
-            return [Event(event[1].decode(errors="replace"))]
+            return [event[1].decode(errors="replace")]
         if self._after_cr and chunk:
             chunk = chunk.removeprefix(b"\n")  # the second half of a CRLF
             self._after_cr = False
-        events: list[Event] = []
+        events: list[str] = []
         for line in chunk.splitlines(keepends=True):
             self._count(len(line))
             ended = line.rstrip(b"\r\n")
@@ -73,7 +79,7 @@ class Decoder:
         if self._size > self._limit:
             raise EventTooLong(f"an event of more than {self._limit} bytes")
 
-    def _end_line(self, line: bytes, events: list[Event]) -> None:
+    def _end_line(self, line: bytes, events: list[str]) -> None:
         if self._line:
             self._line.append(line)
             line = b"".join(self._line)
@@ -94,10 +100,10 @@ class Decoder:
             case b"" if not line:  # with something in it, it is a comment
                 self._dispatch(events)
 
-    def _dispatch(self, events: list[Event]) -> None:
+    def _dispatch(self, events: list[str]) -> None:
         self._size = 0
         if self._data:
-            data, name = b"\n".join(self._data), self._name
-            events.append(Event(data.decode(errors="replace"), name.decode(errors="replace")))
+            data = b"\n".join(self._data).decode(errors="replace")
+            events.append(Named(data, self._name.decode(errors="replace")) if self._name else data)
             self._data.clear()
         self._name = b""

@@ -13,7 +13,7 @@ async def main(parts: list[str], seed: int, *, short: bool) -> list[Books]:
     if "model" in parts:
         from scripts.fuzz import model
 
-        found.append(await model.run(6_000 if short else 100_000, seed))
+        found.append(await model.run(6_000 if short else 200_000, seed))
     if "doors" in parts:
         from scripts.fuzz import doors
 

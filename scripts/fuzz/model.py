@@ -3,17 +3,23 @@
 Most streams go through the adapter as it is (`C1Model`, its client and its decoder) on a transport without
 sockets; a tenth comes from a real server on loopback into whole turns, with tools, a store and the client's
 bytes. A few are as large as the limits allow and larger.
+
+Seeds are three answers as OpenAI gives them and every stream of the corpus: what real servers were reported
+to send. Whether a stream ended well is judged by other code than the adapter's, the openai package's decoder
+and a list of words. No turn may be done by any other.
 """
 
 import asyncio
 import json
 import math
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from itertools import count
+from typing import Any
 
 import httpx2
 import openai
+from openai._streaming import SSEDecoder
 
 from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
@@ -24,10 +30,11 @@ from c1fn.models import sse
 from c1fn.models.c1 import C1Model, Timeouts
 from c1fn.stores.memory import MemoryStore
 from c1fn.toolbox import TOOLS
-from c1fn.turn import Ask, Message
+from c1fn.turn import Ask, Message, State
 from c1fn.wires.c1 import Wire
 from scripts.fuzz.books import Books, megabytes
 from scripts.fuzz.mutate import Chance, deep, written
+from tests.models.cases import CASES, by_events
 from tests.upstream import EVENT_STREAM, Answer, Fault, Upstream, call, say
 
 HANG = 20.0
@@ -48,8 +55,15 @@ SEEDS: tuple[tuple[bytes, ...], ...] = tuple(
         say("Hello", " world", "\ud83d", "\ude00", "<content>", "größe"),
         call(("call_1", "current_time", '{"timezone": "UTC"}'), ("call_2", "nothing", "{}"), before="Wait. "),
         Answer((b'data: {"error": {"message": "busy", "code": "server"}}\n\n', *say("a").steps)),
+        *(by_events(case.answers[0]) for case in CASES if case.is_one_stream and not case.is_packed),
     )
 )
+
+GOOD = frozenset(
+    {"stop", "tool_calls", "function_call", "end_turn", "stop_sequence", "tool_use", "eos", "eos_token"}
+    | {"end_of_text", "stop_token", "complete", "completed", "tool_call"}
+)
+"""How a round may end well (c1fn/models/endings.py)."""
 
 
 async def run(events: int, seed: int) -> Books:
@@ -80,8 +94,9 @@ def _mutated(chance: Chance, event: bytes) -> bytes:
     if kind < 0.02:
         return b"data: " + deep(chance) + b"\n\n"
     if kind < 0.6 and event.startswith(b"data: {"):
-        document = chance.document_of(json.loads(event[6:]), chance.choice([1, 1, 2, 5]))
-        return b"data: " + written(document) + b"\n\n"
+        with suppress(ValueError):  # some servers send no JSON, and that stays as it is
+            document = chance.document_of(json.loads(event[6:]), chance.choice([1, 1, 2, 5]))
+            return b"data: " + written(document) + b"\n\n"
     return chance.bytes_of(event, chance.choice([1, 1, 2, 8]))
 
 
@@ -134,7 +149,7 @@ async def _adapter(books: Books, chance: Chance, events: int) -> None:
 async def _heard(books: Books, model: C1Model, shown: bytes) -> None:
     try:
         async with asyncio.timeout(HANG), aclosing(model.reply(ASK)) as round_:
-            complaint = await _complaint(round_)
+            complaint = await _complaint(round_, shown)
     except ModelError:
         return
     except Exception as error:  # noqa: BLE001 - anything else is what is looked for
@@ -143,7 +158,7 @@ async def _heard(books: Books, model: C1Model, shown: bytes) -> None:
         books.fault(complaint, shown)
 
 
-async def _complaint(events: AsyncGenerator[object, None]) -> str:
+async def _complaint(events: AsyncGenerator[object, None], sent: bytes) -> str:
     """What the port does not allow (c1fn/models/__init__.py)."""
     said = [event async for event in events]
     kinds = [type(event) for event in said]
@@ -158,7 +173,49 @@ async def _complaint(events: AsyncGenerator[object, None]) -> str:
             0 <= n < 2**63 for n in (event.usage.input_tokens, event.usage.output_tokens)
         ):
             return "a count of tokens that is none"
+        if isinstance(event, Ended) and event.error is None and not ended_well(sent):
+            return f"done, and the stream did not end well: {event.reason}"
     return ""
+
+
+def ended_well(sent: bytes) -> bool:
+    """A good reason was given, and no text and no call came after it."""
+    well = False
+    readable = sent.decode(errors="replace").encode()
+    for event in SSEDecoder().iter_bytes(iter([readable])):
+        if event.data.startswith("[DONE]"):
+            break
+        for choice in _choices(event.data):
+            delta = choice.get("delta") or choice.get("message")
+            if isinstance(delta, dict) and (_says(delta.get("content")) or delta.get("tool_calls")):
+                well = False
+            reason = choice.get("finish_reason")
+            if isinstance(reason, dict):
+                reason = reason.get("type")
+            if isinstance(reason, str):
+                well = well or reason.partition(":")[0].strip().lower().replace("-", "_") in GOOD
+    return well
+
+
+def _says(content: object) -> bool:
+    """It is a text, or a list with one in it; what is neither is no word of the model's."""
+    parts = content if isinstance(content, list) else [content]
+    return any(
+        part
+        if isinstance(part, str)
+        else isinstance(part, dict) and isinstance(part.get("text"), str) and part["text"]
+        for part in parts
+    )
+
+
+def _choices(data: str) -> list[dict[str, Any]]:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        return []
+    choices = document.get("choices") if isinstance(document, dict) else None
+    found = choices if isinstance(choices, list) else []
+    return [choice for choice in found if isinstance(choice, dict) and choice.get("index") in (None, 0, "0")]
 
 
 def _whole(text: str) -> bool:
@@ -169,7 +226,7 @@ async def _giants(books: Books, chance: Chance) -> None:
     """Lines and documents around the limit, in pieces as a socket gives them."""
     transport = Canned()
     model = adapter(transport)
-    for number in range(GIANTS):
+    for _ in range(GIANTS):
         size = chance.choice([sse.LIMIT - 100, sse.LIMIT, sse.LIMIT + 1, 3 * sse.LIMIT])
         unit = chance.choice(
             [b"x", b"[", b"{},", b"\0", b"\r", b"\n", b": c\n", b"data: a\n", b'"\\ud800",', b"9"]
@@ -177,7 +234,7 @@ async def _giants(books: Books, chance: Chance) -> None:
         opened = chance.choice([b"", b"data: ", b"data: [", b'data: {"choices": [', b'data: {"a": '])
         data = opened + unit * (size // len(unit)) + chance.choice([b"", b"\n\n", b"]}\n\n"])
         transport.pieces = [data[at : at + 65_536] for at in range(0, len(data), 65_536)]
-        await _heard(books, model, opened + unit + b"... %d" % number)
+        await _heard(books, model, data)
         books.case()
     await model.aclose()
 
@@ -198,10 +255,11 @@ async def _turns(books: Books, chance: Chance, until: int) -> None:
             if books.cases >= until:
                 break
             parts, mutated = stream(chance)
-            steps = tuple(piece for piece in chance.pieces_of(b"".join(parts)) if piece)
+            sent = b"".join(parts)
+            steps = tuple(piece for piece in chance.pieces_of(sent) if piece)
             broken = (chance.choice([Fault.RESET, Fault.CLOSE]),) if chance.random() < 0.1 else ()
             upstream.respond = lambda _, steps=(*steps, *broken): Answer(steps)  # type: ignore[misc]
-            await _turn(books, chat, f"t{number}", b"".join(parts))
+            await _turn(books, chat, f"t{number}", sent)
             books.case(mutated)
         await asyncio.sleep(0)  # the last one takes its name off the list
         if len(chat._tasks) > 0:  # noqa: SLF001 - each has ended
@@ -229,3 +287,5 @@ async def _turn(books: Books, chat: Chat, thread: str, shown: bytes) -> None:
         isinstance(last, Failed) and isinstance(last.error, Internal)
     ):
         books.fault(f"a turn ended with {last} and is stored as {turn.state}", shown)
+    if turn.state is State.DONE and not ended_well(shown):
+        books.fault("a turn is done, and its stream did not end well", shown)

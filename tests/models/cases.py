@@ -36,6 +36,10 @@ class Case:
         )
 
     @property
+    def is_packed(self) -> bool:
+        return "content-encoding" in dict(self.answers[0].headers)
+
+    @property
     def body(self) -> bytes:
         """Of the first answer."""
         return b"".join(step for step in self.answers[0].steps if isinstance(step, bytes))

@@ -18,7 +18,7 @@ from c1fn.errors import (
 )
 from c1fn.events import Called, Delta, Ended, ModelEvent
 from c1fn.models.chunks import Round
-from c1fn.models.sse import Decoder, Event, EventTooLong
+from c1fn.models.sse import Decoder, EventTooLong
 from c1fn.models.tool_calls import ARGUMENTS_LIMIT, CALLS_LIMIT
 from c1fn.models.values import whole
 from c1fn.turn import ToolCall, Usage
@@ -28,7 +28,7 @@ from tests.upstream import END, ROLE, call, chunk, crlf, delta, event, finish, o
 def heard(*events: bytes) -> tuple[list[str], Round]:
     """The texts that these events add, and the round."""
     decoder, round_ = Decoder(), Round()
-    texts = [round_.read(found) for part in events for found in decoder.feed(part) if found.data != "[DONE]"]
+    texts = [round_.read(found) for part in events for found in decoder.feed(part) if found != "[DONE]"]
     return [text for text in texts if text], round_
 
 
@@ -193,6 +193,7 @@ def test_calls_do_not_grow_without_end() -> None:
         '{"choices": [{"delta": "x"}]}',
         '{"choices": [{"delta": {"content": 1}}]}',
         '{"choices": [{"delta": {"content": [1]}}]}',
+        '{"choices": [{"delta": {"content": [{"type": [], "text": ["x"]}, 1]}}]}',
         '{"choices": [{"delta": {"content": [{"type": "text", "text": 1}]}}]}',
         '{"choices": [{"delta": {}, "finish_reason": 1}]}',
         '{"choices": [{"delta": {"tool_calls": {"index": 0}}}]}',
@@ -204,7 +205,7 @@ def test_calls_do_not_grow_without_end() -> None:
 )
 def test_what_is_not_a_chunk_is_garbled_and_not_repeated(data: str) -> None:
     with pytest.raises(AnswerGarbled) as caught:
-        Round().read(Event(data))
+        Round().read(data)
     assert str(caught.value) == AnswerGarbled.detail
 
 
@@ -298,6 +299,6 @@ def test_whatever_comes_is_read_or_refused(number: int) -> None:
         stream = mutated(dice.choice(SEEDS), dice)
         decoder, round_ = Decoder(), Round()
         with suppress(C1fnError, EventTooLong):
-            texts = [round_.read(found) for found in decoder.feed(stream) if found.data != "[DONE]"]
+            texts = [round_.read(found) for found in decoder.feed(stream) if found != "[DONE]"]
             texts += [said_.text for said_ in round_.end() if isinstance(said_, Delta)]
             "".join(texts).encode()

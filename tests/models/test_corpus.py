@@ -5,6 +5,7 @@ the thread must go on: the next prompt is answered, and the strictest server tak
 Where the openai package's own accumulation understands a stream, the same text and the same calls are heard.
 """
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -186,8 +187,9 @@ async def theirs(upstream: Upstream) -> tuple[str, list[Any]] | None:
         stream = await client.chat.completions.create(
             model="m", messages=[{"role": "user", "content": "hi"}], stream=True
         )
-        async for chunk in stream:
-            state.handle_chunk(chunk)
+        async with asyncio.timeout(2):  # some streams never end
+            async for chunk in stream:
+                state.handle_chunk(chunk)
         message = state.current_completion_snapshot.choices[0].message
         calls = [[call.function.name, parsed(call.function.arguments)] for call in message.tool_calls or ()]
         return str(message.content or ""), calls

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai._streaming import SSEDecoder
 
-from c1fn.models.sse import Decoder, Event, EventTooLong
+from c1fn.models.sse import Decoder, EventTooLong, Named
 
 
 @pytest.fixture(params=[1, 2, 3, 7, 1_000_000], ids=lambda size: f"{size} at a time")
@@ -18,12 +18,7 @@ def size(request: pytest.FixtureRequest) -> int:
 
 def fed(stream: bytes, size: int) -> list[str]:
     decoder = Decoder()
-    return [data for at in range(0, len(stream), size) for data in of(decoder, stream[at : at + size])]
-
-
-def of(decoder: Decoder, chunk: bytes) -> list[str]:
-    """The data of the events that this chunk completes."""
-    return [event.data for event in decoder.feed(chunk)]
+    return [data for at in range(0, len(stream), size) for data in decoder.feed(stream[at : at + size])]
 
 
 def test_one_leading_byte_order_mark_is_ignored(size: int) -> None:
@@ -73,12 +68,18 @@ def test_an_event_has_the_last_name_that_it_was_given(size: int) -> None:
     stream = b"event: x\nevent: y\ndata: a\n\ndata: b\n\nevent: z\n\ndata: c\n\n"
     decoder = Decoder()
     events = [found for at in range(0, len(stream), size) for found in decoder.feed(stream[at : at + size])]
-    assert events == [Event("a", "y"), Event("b"), Event("c")]
+    assert [(event, getattr(event, "name", None)) for event in events] == [
+        ("a", "y"),
+        ("b", None),
+        ("c", None),
+    ]
 
 
 def test_a_line_named_error_is_an_event_of_that_name() -> None:
     """No sentence of the standard: llama.cpp's server told its errors so (ggml-org/llama.cpp#16104)."""
-    assert Decoder().feed(b'error: {"code": 500}\n\n') == [Event('{"code": 500}', "error")]
+    (event,) = Decoder().feed(b'error: {"code": 500}\n\n')
+    assert isinstance(event, Named)
+    assert (event, event.name) == ('{"code": 500}', "error")
 
 
 def test_without_data_there_is_no_event(size: int) -> None:
@@ -103,15 +104,15 @@ def test_events_of_one_chunk_come_in_order(size: int) -> None:
 
 def test_what_looks_like_a_whole_event_may_be_the_end_of_one() -> None:
     decoder = Decoder()
-    assert of(decoder, b"data: a\n") == []
-    assert of(decoder, b"data: b\n\n") == ["a\nb"]
-    assert of(decoder, b"data: a") == []
-    assert of(decoder, b"data: b\n\n") == ["adata: b"]
-    assert of(decoder, b"data: c\n\n") == ["c"]
+    assert decoder.feed(b"data: a\n") == []
+    assert decoder.feed(b"data: b\n\n") == ["a\nb"]
+    assert decoder.feed(b"data: a") == []
+    assert decoder.feed(b"data: b\n\n") == ["adata: b"]
+    assert decoder.feed(b"data: c\n\n") == ["c"]
 
 
 def test_an_event_may_be_as_long_as_the_limit_and_no_longer() -> None:
-    assert of(Decoder(limit=10), b"data: 78\n\ndata: 78\n\n") == ["78", "78"]
+    assert Decoder(limit=10).feed(b"data: 78\n\ndata: 78\n\n") == ["78", "78"]
     with pytest.raises(EventTooLong):
         Decoder(limit=9).feed(b"data: 789\n\n")
 
