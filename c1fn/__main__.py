@@ -12,6 +12,7 @@ from pathlib import Path
 from c1fn import __version__, compose
 from c1fn.errors import C1fnError, NotFound
 from c1fn.local import environment, ports, support
+from c1fn.local.arguments import Run, parser
 from c1fn.local.environment import CHAT_KEY, CHAT_TOKEN
 from c1fn.settings import API_KEY, Settings, SettingsError
 from c1fn.stores import Store
@@ -30,20 +31,14 @@ EXTRAS = {
 }
 """Which extra of c1fn a package comes with."""
 
-_ACTIONS = {
-    "list": "each thread's id and times",
-    "show": "how each turn of a thread went",
-    "delete": "a thread, or all of them",
-}
-
 _FOR_THE_FUNCTION = ("C1FN_", API_KEY, "AWS_", "HOME")
 """Of this environment, what an emulated function gets: its settings, and the way to AWS credentials."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; Ctrl-C ends it cleanly."""
-    options = _parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], int] = options.run
+    options = parser(COMMANDS).parse_args(arguments)
+    run: Run = options.run
     try:
         return run(options)
     except KeyboardInterrupt:
@@ -256,62 +251,13 @@ def _summary(settings: Settings) -> str:
     return f"c1fn {__version__} · model {settings.model}{why} · store {settings.store}"
 
 
-def _port(text: str) -> int:
-    if text.isdecimal() and int(text) <= ports.MAX_PORT:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"a port is a number from 0 to {ports.MAX_PORT}")
-
-
-def _parser() -> argparse.ArgumentParser:
-    files = argparse.ArgumentParser(add_help=False)
-    files.add_argument(
-        environment.TRUSTED, action="store_true", help="let .env and .env.local send keys and files anywhere"
-    )
-    parser = argparse.ArgumentParser("c1fn", description="A chat backend for generative UI.")
-    parser.add_argument("--version", action="version", version=f"c1fn {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True)
-
-    command = commands.add_parser("serve", parents=[files], help="serve on this machine")
-    command.add_argument("--port", type=_port, default=8000, help="0 lets the system choose (default: 8000)")
-    command.add_argument("--page", action="store_true", help="build the official client's page, with Node")
-    command.set_defaults(run=serve)
-
-    command = commands.add_parser("lambda", parents=[files], help="serve through an emulated Lambda function")
-    command.add_argument("--port", type=_port, default=9000, help="of the function URL (default: 9000)")
-    command.add_argument("--app", metavar="MODULE:NAME", help="another ASGI app than c1fn: main:app")
-    command.set_defaults(run=emulate)
-
-    command = commands.add_parser("table", parents=[files], help="the DynamoDB table that C1FN_TABLE names")
-    command.add_argument("action", choices=["create", "describe", "delete"])
-    command.add_argument("--yes", action="store_true", help="delete without asking")
-    command.set_defaults(run=table)
-
-    command = commands.add_parser("thread", help="an owner's threads, for whoever operates the service")
-    actions = command.add_subparsers(title="actions", dest="action", required=True)
-    for name, what in _ACTIONS.items():
-        action = actions.add_parser(name, parents=[files], help=what)
-        action.add_argument("--owner", required=True, help="as callers are known: key:<name>, iam:<arn>")
-        action.set_defaults(run=thread)
-    show, delete = actions.choices["show"], actions.choices["delete"]
-    show.add_argument("id", help="of the thread")
-    show.add_argument("--json", action="store_true", help="one JSON object")
-    show.add_argument("--text", action="store_true", help="prompts and answers too: the owner has agreed")
-    which = delete.add_mutually_exclusive_group(required=True)
-    which.add_argument("id", nargs="?", help="of one thread")
-    which.add_argument("--all", action="store_true", help="all threads of the owner")
-    delete.add_argument("--yes", action="store_true", help="without asking")
-
-    command = commands.add_parser(
-        "chat", parents=[files], help="talk in the terminal, or answer what is piped in"
-    )
-    command.add_argument("--url", help="of a service; without it, one of its own is started")
-    command.add_argument("--key", help=f"the caller's key (or set {CHAT_KEY})")
-    command.add_argument("--token", help=f"the caller's token, of an OpenID issuer (or set {CHAT_TOKEN})")
-    command.add_argument("--sigv4", action="store_true", help="sign with AWS credentials")
-    command.add_argument("--thread", metavar="ID", help="go on with this conversation")
-    command.add_argument("--json", action="store_true", help="one JSON object a line")
-    command.set_defaults(run=chat)
-    return parser
+COMMANDS: Mapping[str, Run] = {
+    "serve": serve,
+    "chat": chat,
+    "lambda": emulate,
+    "table": table,
+    "thread": thread,
+}
 
 
 if __name__ == "__main__":

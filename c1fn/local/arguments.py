@@ -1,0 +1,79 @@
+"""What the command line takes: its commands and their options."""
+
+import argparse
+from collections.abc import Callable, Mapping
+
+from c1fn import __version__
+from c1fn.local import environment, ports
+from c1fn.local.environment import CHAT_KEY, CHAT_TOKEN
+
+Run = Callable[[argparse.Namespace], int]
+"""Carries a command out; its result is the exit code."""
+
+_ACTIONS = {
+    "list": "each thread's id and times",
+    "show": "how each turn of a thread went",
+    "delete": "a thread, or all of them",
+}
+
+
+def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
+    """The parser of the whole command line; what it reads tells by ``run`` which function carries it out.
+
+    :param run: the function of each command, by its name.
+    """
+    files = argparse.ArgumentParser(add_help=False)
+    files.add_argument(
+        environment.TRUSTED, action="store_true", help="let .env and .env.local send keys and files anywhere"
+    )
+    whole = argparse.ArgumentParser("c1fn", description="A chat backend for generative UI.")
+    whole.add_argument("--version", action="version", version=f"c1fn {__version__}")
+    commands = whole.add_subparsers(title="commands", required=True)
+
+    command = commands.add_parser("serve", parents=[files], help="serve on this machine")
+    command.add_argument("--port", type=_port, default=8000, help="0 lets the system choose (default: 8000)")
+    command.add_argument("--page", action="store_true", help="build the official client's page, with Node")
+    command.set_defaults(run=run["serve"])
+
+    command = commands.add_parser("lambda", parents=[files], help="serve through an emulated Lambda function")
+    command.add_argument("--port", type=_port, default=9000, help="of the function URL (default: 9000)")
+    command.add_argument("--app", metavar="MODULE:NAME", help="another ASGI app than c1fn: main:app")
+    command.set_defaults(run=run["lambda"])
+
+    command = commands.add_parser("table", parents=[files], help="the DynamoDB table that C1FN_TABLE names")
+    command.add_argument("action", choices=["create", "describe", "delete"])
+    command.add_argument("--yes", action="store_true", help="delete without asking")
+    command.set_defaults(run=run["table"])
+
+    command = commands.add_parser("thread", help="an owner's threads, for whoever operates the service")
+    actions = command.add_subparsers(title="actions", dest="action", required=True)
+    for name, what in _ACTIONS.items():
+        action = actions.add_parser(name, parents=[files], help=what)
+        action.add_argument("--owner", required=True, help="as callers are known: key:<name>, iam:<arn>")
+        action.set_defaults(run=run["thread"])
+    show, delete = actions.choices["show"], actions.choices["delete"]
+    show.add_argument("id", help="of the thread")
+    show.add_argument("--json", action="store_true", help="one JSON object")
+    show.add_argument("--text", action="store_true", help="prompts and answers too: the owner has agreed")
+    which = delete.add_mutually_exclusive_group(required=True)
+    which.add_argument("id", nargs="?", help="of one thread")
+    which.add_argument("--all", action="store_true", help="all threads of the owner")
+    delete.add_argument("--yes", action="store_true", help="without asking")
+
+    command = commands.add_parser(
+        "chat", parents=[files], help="talk in the terminal, or answer what is piped in"
+    )
+    command.add_argument("--url", help="of a service; without it, one of its own is started")
+    command.add_argument("--key", help=f"the caller's key (or set {CHAT_KEY})")
+    command.add_argument("--token", help=f"the caller's token, of an OpenID issuer (or set {CHAT_TOKEN})")
+    command.add_argument("--sigv4", action="store_true", help="sign with AWS credentials")
+    command.add_argument("--thread", metavar="ID", help="go on with this conversation")
+    command.add_argument("--json", action="store_true", help="one JSON object a line")
+    command.set_defaults(run=run["chat"])
+    return whole
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and int(text) <= ports.MAX_PORT:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a port is a number from 0 to {ports.MAX_PORT}")
