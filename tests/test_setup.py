@@ -1,6 +1,7 @@
 """What `make` sets up on a machine, and what it says where something is missing."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+PAGES = [f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))]
 
 PYTHON = """#!/bin/sh
 case $1 in
@@ -146,3 +149,11 @@ def test_help_lists_every_command_that_has_words(bare: Mapping[str, str]) -> Non
     assert {"run", "test", "lint", "package", "clean"} <= set(listed)
     assert max(map(len, listed)) < 14  # the column's width
     assert len(listed) == len(set(listed))
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *PAGES])
+def test_commands_of_the_docs_can_be_pasted(page: str) -> None:
+    """zsh, which macOS has, takes a comment behind a command for arguments."""
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if not line.startswith("#!")]
+    assert [line for line in lines if re.search(r"(^|\s)#", line) or line.startswith("$ ")] == []
