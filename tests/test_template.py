@@ -340,6 +340,15 @@ def test_the_dashboard_shows_every_metric_that_the_log_writes() -> None:
         assert f" {name}', 'Sum')" in body
 
 
+def test_the_docs_tell_what_stands_still_and_costs() -> None:
+    """Prices are AWS's; how much of it the stack makes is counted here."""
+    watched = [metric for alarm in ALARMS.values() for metric in metrics_of(alarm)]
+    assert f"| {len(ALARMS)} alarms, which look at {len(watched)} metrics: 0.10 for each metric |" in DOCS
+    assert f"| each of the {len(UNITS)} metrics by function," in DOCS
+    kinds = [found["Type"] for found in RESOURCES.values()]
+    assert kinds.count("AWS::CloudWatch::Dashboard") == kinds.count("AWS::SecretsManager::Secret") == 1
+
+
 def test_the_dashboards_widgets_do_not_overlap() -> None:
     places = [
         (widget["x"] + x, widget["y"] + y)

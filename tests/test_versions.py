@@ -38,7 +38,7 @@ def test_what_a_version_holds_is_what_the_digest_is_of() -> None:
     assert named(CONTENT) == named(FUNCTION) - NOT_IN_A_VERSION
 
 
-@pytest.mark.parametrize("name", sorted(named(CONTENT) - {"ModelKey", "KmsKey", "SnapStart"}))
+@pytest.mark.parametrize("name", sorted(named(CONTENT) - {"ModelKey", "SnapStart"}))
 def test_a_changed_parameter_changes_the_versions_description(name: str, helper: Helper) -> None:
     """CloudFormation replaces a version whose description changes: it publishes one."""
     assert FUNCTION["VersionDescription"] == {"Fn::GetAtt": ["VersionContent", "Description"]}

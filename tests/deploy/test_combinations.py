@@ -75,7 +75,7 @@ NO_URL = {
 }
 """Regions where Lambda has no function URLs."""
 
-NO_SNAPSTART = ("ap-east-2", "ap-southeast-6", "cn-", "us-gov-", "us-iso", "eu-iso")
+NO_SNAPSTART = ("ap-east-2", "ap-southeast-6", "cn-", "us-gov-", "us-iso", "eu-iso", "eusc-")
 """Beginnings of regions for which cfn-lint refuses SnapStart."""
 
 
@@ -162,7 +162,7 @@ def version(template: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return found
 
 
-CHANGED = sorted((named(TEMPLATE["Resources"]["VersionContent"]) - {"KmsKey"}) & VALUES.keys())
+CHANGED = sorted(named(TEMPLATE["Resources"]["VersionContent"]) & VALUES.keys())
 
 
 def changed(name: str, value: str) -> Row:
@@ -193,6 +193,16 @@ def test_sam_publishes_a_version_when_only_a_parameter_changes(name: str) -> Non
     with helping() as helper:
         assert published(name, one, helper) != published(name, other, helper)
         assert published(name, one, helper) == published(name, one, helper)
+
+
+def test_another_description_means_another_version() -> None:
+    """CloudFormation replaces what it cannot change: aws/serverless-application-model#2786 is over."""
+    code = (
+        "import json; from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER as schemas;"
+        "schema = schemas.get_resource_schema('us-east-1', 'AWS::Lambda::Version').schema;"
+        "print(json.dumps(schema['createOnlyProperties']))"
+    )
+    assert "/properties/Description" in json.loads(run([TOOLS / "bin/python", "-c", code]))
 
 
 def test_codedeploy_is_there_when_a_rollout_needs_it() -> None:
