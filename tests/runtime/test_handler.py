@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from c1fn.runtime import answers
 from c1fn.runtime.doors import ForeignEvent
 from c1fn.runtime.function import Function
 from c1fn.runtime.handler import NoHandler, Plain, load
@@ -11,16 +12,12 @@ from tests.runtime.bench import get
 from tests.runtime.functions.plain import app
 
 
-def test_a_plain_app_is_served_as_it_is() -> None:
-    handler = load("tests.runtime.functions.plain.app")
+@pytest.mark.parametrize("name", ["tests.runtime.functions.plain.app", "tests/runtime/functions/plain.app"])
+async def test_a_plain_app_is_served_and_its_path_may_be_written_with_slashes(name: str) -> None:
+    handler = load(name)
     assert isinstance(handler, Plain)
-    assert handler.app.app is app
-
-
-def test_a_path_may_be_written_with_slashes() -> None:
-    handler = load("tests/runtime/functions/plain.app")
-    assert isinstance(handler, Plain)
-    assert handler.app.app is app
+    scope, body = handler.request(json.loads(get("/empty", "status=418")), None)
+    assert (await answers.whole(handler.app, scope, body)).status == 418
 
 
 def test_an_object_with_doors_is_taken_as_a_handler() -> None:
