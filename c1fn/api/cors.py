@@ -25,7 +25,7 @@ SIGNATURE = ("x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
 SENT = ("authorization", "content-type", "x-api-key", *SIGNATURE)
 """What a page may send: its caller's token or key, or the parts of an AWS signature."""
 
-TOLD = ("c1fn-error", "retry-after")
+TOLD = ("c1fn-error", "link", "retry-after")
 """The headers of an answer that a page may read."""
 
 REMEMBERED = 7200

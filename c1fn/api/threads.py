@@ -22,6 +22,9 @@ from c1fn.errors import by_code
 from c1fn.turn import UNTITLED, State, Thread, Turn, title_of
 from c1fn.wires.c1 import whole
 
+MOST = 9_999_999_999
+"""The largest number of a turn."""
+
 PAGE = 50
 """Threads on a page: more than a side bar shows at once."""
 
@@ -73,12 +76,22 @@ async def create_thread(request: Request, caller: CurrentCaller, store: CurrentS
 
 
 @routes.get("/{threadId}/messages")
-async def load_messages(
-    request: Request, caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId
+async def load_messages(  # noqa: PLR0917 - FastAPI passes them by name
+    request: Request,
+    caller: CurrentCaller,
+    store: CurrentStore,
+    thread_id: ThreadId,
+    limit: Annotated[int | None, Query(ge=1, le=100, description="The newest so many turns.")] = None,
+    before: Annotated[int | None, Query(ge=1, le=MOST, description="Turns with a smaller number.")] = None,
 ) -> Response:
-    """The messages that people see, oldest first."""
-    turns = await store.threads.load(caller.owner, thread_id)
-    return JSONResponse(visible(turns, cards=lists_cards(request)))
+    """The messages that people see, oldest first. With `limit` the newest page of them; the page before it is
+    linked in the header `Link`, as `rel="prev"`, until there is none.
+    """
+    turns = await store.threads.load(caller.owner, thread_id, before=before, limit=limit)
+    headers = {}
+    if limit and turns and turns[0].number > 1:
+        headers["link"] = f'<?limit={limit}&before={turns[0].number}>; rel="prev"'
+    return JSONResponse(visible(turns, cards=lists_cards(request)), headers=headers)
 
 
 @routes.put("/{threadId}")

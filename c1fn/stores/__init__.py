@@ -159,9 +159,12 @@ class Threads(Protocol):
         """Create an empty thread; a thread that exists is left as it is and returned."""
         ...
 
-    async def load(self, owner: str, thread_id: str) -> tuple[Turn, ...]:
-        """All turns of a thread, oldest first; the running one last, if there is one.
+    async def load(
+        self, owner: str, thread_id: str, *, before: int | None = None, limit: int | None = None
+    ) -> tuple[Turn, ...]:
+        """Turns of a thread, oldest first; the running one last, if there is one.
 
+        :param before: only turns with a smaller number. ``limit``: only the newest of them, so many.
         :raises NotFound: no such thread.
         """
         ...

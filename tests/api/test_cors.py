@@ -88,7 +88,7 @@ async def test_every_answer_can_be_read_by_an_allowed_page(
         accept = {"origin": HOME, "accept": "application/json"}
         answer = await client.request(method, path, body, accept).whole()
         assert (answer.status, answer.headers["access-control-allow-origin"]) == (status, HOME)
-        assert answer.headers["access-control-expose-headers"] == "c1fn-error, retry-after"
+        assert answer.headers["access-control-expose-headers"] == "c1fn-error, link, retry-after"
         assert "Origin" in answer.headers["vary"]
         assert answer.headers["x-content-type-options"] == "nosniff"
 

@@ -247,3 +247,22 @@ async def test_the_openapi_document_names_the_prefix_as_its_server(stage: Stage)
     assert "servers" not in (await scene.client.get("/openapi.json")).json
     below = await scene.client.get("/prod/openapi.json", root_path="/prod")
     assert below.json["servers"] == [{"url": "/prod"}]
+
+
+async def test_messages_come_in_pages(stage: Stage) -> None:
+    """Each page links to the one before it, and the first turns' links to none."""
+    scene = await stage(*[says(f"answer {number}") for number in range(5)])
+    for number in range(5):
+        message = {"id": f"p{number}", "role": "user", "content": f"question {number}"}
+        turn = {"prompt": message, "threadId": "a b", "responseId": f"r{number}"}
+        await scene.client.post("/api/chat", turn)
+    query, pages = "?limit=2", []
+    while query:
+        answer = await scene.client.get(f"/api/threads/a%20b/messages{query}")
+        pages.append([message["id"] for message in answer.json])
+        link = answer.headers.get("link")
+        query = link.removeprefix("<").partition(">")[0] if link else ""
+    assert pages == [["p3", "r3", "p4", "r4"], ["p1", "r1", "p2", "r2"], ["p0", "r0"]]
+    assert "link" not in (await scene.client.get("/api/threads/a%20b/messages")).headers
+    assert (await scene.client.get("/api/threads/a%20b/messages?limit=0")).status == 422
+    assert (await scene.client.get("/api/threads/a%20b/messages?before=0")).status == 422

@@ -138,6 +138,25 @@ class Contract:
         assert await store.threads.load("ann", "t") == turns
         assert [turn.number for turn in turns] == list(range(1, 13))
 
+    async def test_pages_of_turns(self, store: Store) -> None:
+        """The newest so many, and those before a number; the one that runs is the newest."""
+        turns = [await self.say(store, f"r{i}", f"question {i}") for i in range(5)]
+        load = store.threads.load
+        assert await load("ann", "t", limit=2) == tuple(turns[3:])
+        assert await load("ann", "t", before=4, limit=2) == tuple(turns[1:3])
+        assert await load("ann", "t", before=2, limit=2) == tuple(turns[:1])
+        assert await load("ann", "t", before=1, limit=2) == ()
+        assert await load("ann", "t", before=3) == tuple(turns[:2])
+        assert await load("ann", "t", before=99, limit=99) == tuple(turns)
+        claim = claimed(await store.turns.open(ask("r9"), history=20))
+        newest = await load("ann", "t", limit=2)
+        assert [(turn.number, turn.state) for turn in newest] == [(5, State.DONE), (6, State.RUNNING)]
+        assert await load("ann", "t", before=6, limit=2) == tuple(turns[3:])
+        await store.turns.commit(claim, answered(claim, state=State.FAILED))
+        claimed(await store.turns.open(ask("r9"), history=20))
+        newest = await load("ann", "t", limit=2)
+        assert [(turn.number, turn.state) for turn in newest] == [(5, State.DONE), (6, State.RUNNING)]
+
     async def test_large_turn(self, store: Store) -> None:
         """A turn of 5 MB is kept whole, and sent to the model whole."""
         claim = claimed(await store.turns.open(ask("r1"), history=20))

@@ -42,27 +42,33 @@ class DynamoThreads:
             row = await self._existing(key)
         return row.noun(self._access.clock())
 
-    async def load(self, owner: str, thread_id: str) -> tuple[Turn, ...]:
+    async def load(
+        self, owner: str, thread_id: str, *, before: int | None = None, limit: int | None = None
+    ) -> tuple[Turn, ...]:
         await self._access.later.settled(owner, thread_id)
-        key = ThreadKey(owner, thread_id)
+        key, rows = ThreadKey(owner, thread_id), list[TurnRow]()
         for _ in range(TORN):
             thread = await self._existing(key)
             key = key.of(thread)
-            turns = await self._turns_of(key, thread)
+            rows = await self._access.turns.older(key, before, limit)
+            turns = await self._turns_of(key, thread, rows, before)
             if turns is not None:
-                return turns
-        return await self._access.turns.nouns(key, await self._access.turns.all(key))
+                return turns if limit is None else turns[max(0, len(turns) - limit) :]
+        return await self._access.turns.nouns(key, rows)
 
-    async def _turns_of(self, key: ThreadKey, thread: ThreadRow) -> tuple[Turn, ...] | None:
-        """The turns of the thread, and the one that runs; None: that one's prompt is not there, because it is
+    async def _turns_of(
+        self, key: ThreadKey, thread: ThreadRow, rows: list[TurnRow], before: int | None
+    ) -> tuple[Turn, ...] | None:
+        """The turns of these rows, and the one that runs; None: that one's prompt is not there, because it is
         being written, or is over.
         """
-        rows, lock = await self._access.turns.all(key), thread.lock
-        if not lock or not lock.attempt or any(_is_of(row, lock) for row in rows):
+        lock, number = thread.lock, thread.running_number
+        unknown = not lock or not lock.attempt or (before is not None and number >= before)
+        if not lock or unknown or any(_is_of(row, lock) for row in rows):
             return await self._access.turns.nouns(key, rows)
-        before = [row for row in rows if row.number < thread.running_number]
+        earlier = [row for row in rows if row.number < number]
         running = await self._following.shown(key, lock, thread)
-        return (*await self._access.turns.nouns(key, before), running) if running else None
+        return (*await self._access.turns.nouns(key, earlier), running) if running else None
 
     async def rename(self, owner: str, thread_id: str, title: str) -> Thread:
         key = ThreadKey(owner, thread_id)

@@ -36,6 +36,9 @@ PASSES = 20
 TORN = 3
 """Readings of a turn whose texts are written anew meanwhile; then it counts as damaged."""
 
+MOST = 9_999_999_999
+"""The largest number of a turn: a key has ten digits for it."""
+
 ROUNDS = 4
 """Writes of one revision, each on what the one before it found."""
 
@@ -52,17 +55,16 @@ class TurnRows:
 
     async def newest(self, key: ThreadKey, count: int) -> list[TurnRow]:
         """The newest turns, newest first."""
-        rows: list[TurnRow] = []
-        async for page in self._pages(key, count, newest_first=True):
-            rows += page
-            if len(rows) >= count:
-                break
-        return rows[:count]
+        return (await self.older(key, None, count))[::-1]
 
-    async def all(self, key: ThreadKey) -> list[TurnRow]:
-        """All turns, oldest first."""
-        pages = self._pages(key, None, newest_first=False)
-        return [row async for page in pages for row in page]
+    async def older(self, key: ThreadKey, before: int | None, limit: int | None) -> list[TurnRow]:
+        """Turns with a smaller number than ``before``, oldest first; the newest ``limit`` of them."""
+        rows: list[TurnRow] = []
+        async for page in self._pages(key, before, limit):
+            rows += page
+            if limit is not None and len(rows) >= limit:
+                break
+        return rows[:limit][::-1]
 
     async def find(self, key: ThreadKey, response_id: str) -> TurnRow | None:
         """The turn with this responseId."""
@@ -230,13 +232,15 @@ class TurnRows:
         return item.get("state") != S(GONE) and (expires is None or expires > now) and not aged
 
     async def _pages(
-        self, key: ThreadKey, limit: int | None, *, newest_first: bool
+        self, key: ThreadKey, before: int | None, limit: int | None
     ) -> AsyncGenerator[list[TurnRow], None]:
+        """Newest first."""
+        last = turn_sk(MOST if before is None else max(0, min(before - 1, MOST)))
         query = {
             "ConsistentRead": True,
-            "ScanIndexForward": not newest_first,
-            "KeyConditionExpression": "pk = :pk AND begins_with(sk, :turn)",
-            "ExpressionAttributeValues": {":pk": S(key.pk), ":turn": S("T#")},
+            "ScanIndexForward": False,
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": {":pk": S(key.pk), ":first": S(turn_sk(0)), ":last": S(last)},
         }
         async for page in self._calls.pages(query, limit):
             yield [TurnRow.read(item) for item in page if self._is_there(item)]

@@ -27,12 +27,16 @@ class MemoryThreads:
     async def create(self, owner: str, thread_id: str, title: str) -> Thread:
         return self._memory.begin(owner, thread_id, title).shown(thread_id, self._memory.clock())
 
-    async def load(self, owner: str, thread_id: str) -> tuple[Turn, ...]:
+    async def load(
+        self, owner: str, thread_id: str, *, before: int | None = None, limit: int | None = None
+    ) -> tuple[Turn, ...]:
         thread = self._memory.get(owner, thread_id)
-        if not thread.run:
-            return tuple(thread.turns)
-        state = State.RUNNING if thread.alive(self._memory.clock()) else State.INTERRUPTED
-        return (*thread.turns[: thread.run.claim.number - 1], thread.run.turn(state))
+        turns = thread.turns
+        if thread.run:
+            state = State.RUNNING if thread.alive(self._memory.clock()) else State.INTERRUPTED
+            turns = [*turns[: thread.run.claim.number - 1], thread.run.turn(state)]
+        older = turns if before is None else turns[: max(0, before - 1)]
+        return tuple(older if limit is None else older[max(0, len(older) - limit) :])
 
     async def rename(self, owner: str, thread_id: str, title: str) -> Thread:
         thread = self._memory.get(owner, thread_id)
