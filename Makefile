@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 VENV_SH := sh scripts/venv.sh
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
+.PHONY: FORCE attack help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
   bench-venvs store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree frameworks \
   release deploy-check sam-local
 
@@ -40,6 +40,9 @@ soak: $(VENV)/ready .cache/ministack/ready ## half an hour of mixed turns and fa
 	$(BIN)/python scripts/soak.py
 
 CHECK := .cache/check
+
+attack: $(VENV)/ready ## what a stranger would try, against processes of this machine; a few minutes
+	$(BIN)/python -m scripts.attack
 
 fuzz: $(VENV)/ready $(CHECK)/ready ## what strangers do to it, a quarter of an hour of it; FUZZ=--short for a minute
 	$(BIN)/python -m scripts.fuzz $(FUZZ)

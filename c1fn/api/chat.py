@@ -60,20 +60,23 @@ async def turn(  # noqa: PLR0917 - FastAPI passes them by name
     until there is none (204).
     """
     reply = await chat.follow(caller.owner, thread_id, response_id, seconds=time_left(request))
-    if not after:
-        return await _streamed(request, chat, reply)
+    return await (_rest(request, chat, reply, after) if after else _streamed(request, chat, reply))
+
+
+async def _rest(request: Request, chat: Chat, reply: Reply, after: int) -> Response:
+    """What comes after these bytes of a reply: a stream, nothing (204), or a refusal to tell it at all."""
+    cards, size = streams_cards(request), 0
     first: list[Event] = []
-    size = 0
-    while events := await reply.take(SILENCE):
+    while size <= after and (events := await reply.take(SILENCE)):
         first += events
-        size = len(Wire(cards=streams_cards(request)).encode(first))
-        if size > after or isinstance(first[-1], Finished | Failed):
-            break
+        size = len(Wire(cards=cards).encode(first))
+    if first and isinstance(first[0], Failed):
+        await reply.over()
+        return refusal(request, first[0].error)
     if size <= after and first and isinstance(first[-1], Finished | Failed):
         await reply.over()
         return Response(status_code=204, background=BackgroundTask(chat.settle))
-    wire = Wire(cards=streams_cards(request))
-    return StreamedReply(first, reply, HEADERS, chat.settle, wire, after=after)
+    return StreamedReply(first, reply, HEADERS, chat.settle, Wire(cards=cards), after=after)
 
 
 async def _streamed(request: Request, chat: Chat, reply: Reply) -> Response:

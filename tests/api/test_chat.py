@@ -138,6 +138,7 @@ async def test_a_follower_comes_back_for_what_it_has_not_until_there_is_nothing(
     for after in (len(whole), len(whole) + 1, 2**31 - 1):
         answer = await scene.client.get(f"{path}?after={after}")
         assert (answer.status, answer.body) == (204, b"")
+    assert (await scene.client.get("/api/threads/t/turns/none?after=5")).status == 404
     for wrong in ("-1", "x", "1.5", str(2**31), "9" * 5000):
         answer = await scene.client.get(f"{path}?after={wrong}")
         assert (answer.status, answer.json["field"]) == (422, "after")
