@@ -6,6 +6,7 @@
     pages       pages of other sites and names that lead here, at every local port
     bombs       bodies, numbers, paths and connections that break servers
     spending    followers that hold, threads deleted before the end, more than a day's turns
+    flood       one caller at every endpoint from 40 connections, and what another still gets; only when named
     files       a `.env` of somebody else's repository, the workflow and the templates
 
 Each attempt is one line of the table: what was tried, and whether it was turned away. Attempts that follow a
