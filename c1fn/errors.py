@@ -363,9 +363,12 @@ class Internal(C1fnError):
     detail = "The service failed in a way it does not know. Its operator's log has the details."
 
 
-def by_code(code: str | None) -> C1fnError:
-    """The error whose code a stored turn carries, with its standard detail."""
-    return _CODES.get(code or "", Interrupted)()
+def by_code(code: str | None, detail: str | None = None) -> C1fnError:
+    """The error that a stored turn carries.
+
+    :param detail: its sentence; None: the code's own.
+    """
+    return _CODES.get(code or "", Interrupted)(detail)
 
 
 def kinds() -> list[type[C1fnError]]:

@@ -91,7 +91,8 @@ class Turn:
     """One prompt and what came of it.
 
     ``reply`` holds every message after the prompt, in order; a tool call never stands without its result.
-    ``started`` is in seconds since the epoch. ``error`` is the code of the failure, if there was one.
+    ``started`` is in seconds since the epoch. ``error`` is the code of the failure, if there was one, and
+    ``detail`` its sentence where that is not the code's own.
     ``revised`` is the visible answer as the client last saved it (a form's state), if it did.
     """
 
@@ -104,6 +105,7 @@ class Turn:
     usage: Usage = Usage()
     error: str | None = None
     revised: str | None = None
+    detail: str | None = None
 
     @property
     def answer(self) -> str:

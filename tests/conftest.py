@@ -16,6 +16,7 @@ from tests.upstream import Upstream
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["tests.leaks"]
+pytest.register_assert_rewrite("tests.stores.contract")  # before any test imports it
 
 
 @pytest.fixture

@@ -51,14 +51,16 @@ class Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(pair: Path, seen: list[str] | None = None) -> Generator[str]:
+def serving(pair: Path, seen: list[str] | None = None, *, tickets: int = 2) -> Generator[str]:
     """Its URL.
 
     :param pair: its certificate and key.
     :param seen: is told "connected" for each connection, and "asked" for each request.
+    :param tickets: sent after each handshake; OpenSSL's default is 2.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair)
+    context.num_tickets = tickets
     with Server(("127.0.0.1", 0), Empty) as server:
         server.seen = [] if seen is None else seen
         server.socket = context.wrap_socket(server.socket, server_side=True)

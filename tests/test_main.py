@@ -104,6 +104,11 @@ CUT = {
     "length": "answer_too_long",
     "filter": "answer_withheld",
 }
+SENTENCES = {
+    "length": "The model stopped in the middle, at the most tokens that it may write. Ask for less.",
+}
+"""Where the code's own sentence would not be true."""
+
 SILENT = {"hang-early": "", "hang": "Hel"}
 WELL = {"no-done": "Hello", "201": "Hello", "split": "Hello"}
 
@@ -127,7 +132,7 @@ async def test_a_model_that_fails_midway_ends_in_a_card_and_the_thread_is_usable
     client: AsyncClient, fault: str
 ) -> None:
     answer = await client.post("/api/chat", json=chat_body(f"fault:{fault}"))
-    assert answer.text == "Hel" + error_card(by_code(CUT[fault]))
+    assert answer.text == "Hel" + error_card(by_code(CUT[fault], SENTENCES.get(fault)))
     assert (await until_stored(client))[1]["content"] == answer.text
     assert (await client.post("/api/chat", json=chat_body("well?", "r2"))).status_code == 200
 

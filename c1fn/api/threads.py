@@ -144,7 +144,7 @@ def visible(turns: Iterable[Turn], *, cards: bool = False) -> list[dict[str, str
         failed = turn.state in (State.FAILED, State.INTERRUPTED)
         answer = turn.revised  # an answer that its reader saved was saved as it was seen, card and all
         if answer is None:
-            answer = whole(turn.answer, by_code(turn.error) if failed else None, cards=cards)
+            answer = whole(turn.answer, by_code(turn.error, turn.detail) if failed else None, cards=cards)
         if answer:
             messages.append({"id": turn.response_id, "role": "assistant", "content": answer})
     return messages

@@ -78,6 +78,7 @@ class Draft:
             reply=(*self.reply, *partial),
             usage=self.usage,
             error=error.code if error else None,
+            detail=str(error) if error and str(error) != error.detail else None,
         )
 
     def line(self, model: str, state: State, error: C1fnError | None) -> TurnLine:

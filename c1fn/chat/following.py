@@ -41,4 +41,4 @@ def retell(turn: Turn, reply: Reply) -> None:
 def _ending(turn: Turn) -> Event:
     if turn.state in (State.DONE, State.STOPPED):
         return Finished(turn.state)
-    return Failed(by_code(turn.error))
+    return Failed(by_code(turn.error, turn.detail))

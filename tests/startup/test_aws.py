@@ -138,15 +138,18 @@ def wait_for(done: Callable[[], bool]) -> None:
 
 
 async def test_a_stores_first_call_takes_the_connection_that_was_opened_ahead(
-    seen: tuple[str, list[str]],
+    pair: Path, trusted: Path
 ) -> None:
-    url, came = seen
-    calls = Calls(client_of(url), "table")
-    calls.connect(1)
-    await asyncio.to_thread(wait_for, lambda: came == ["connected"])
-    await calls("get_item", Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
-    assert came == ["connected", "asked"]
-    await calls.aclose()
+    """A ticket that arrives between the giving and the call would cost a new connection: none is sent."""
+    authorities.add(await asyncio.to_thread(pair.read_text), trusted)
+    came: list[str] = []
+    with serving(pair, came, tickets=0) as url:
+        calls = Calls(client_of(url), "table")
+        calls.connect(1)
+        await asyncio.to_thread(wait_for, lambda: came == ["connected"])
+        await calls("get_item", Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
+        assert came == ["connected", "asked"]
+        await calls.aclose()
 
 
 @pytest.mark.usefixtures("trusted")

@@ -10,8 +10,6 @@ from tests.stores.clockwork import Clockwork
 from tests.stores.machines import Machine
 from tests.stores.servers import SERVER
 
-pytest.register_assert_rewrite("tests.stores.contract")
-
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[None]:

@@ -116,7 +116,9 @@ class Contract:
             Message("tool", "", tool_call_id="c2"),
             Message("assistant", "{&quot;a&quot;: 1}</content>", id="r1"),
         )
-        turn = replace(answered(claim), state=State.FAILED, reply=reply, error="model_rate_limited")
+        turn = replace(
+            answered(claim), state=State.FAILED, reply=reply, error="model_rate_limited", detail="Ask later."
+        )
         await store.turns.commit(claim, turn)
         assert await store.threads.load("ann", "t") == (turn,)
 

@@ -313,6 +313,7 @@ class TurnRow:
     body: Packed
     revised: Packed | None = None
     error: str | None = None
+    detail: str | None = None
     saved: str | None = None
     expires: float | None = None
 
@@ -332,6 +333,7 @@ class TurnRow:
                 body=Packed.read(item["body"]),
                 revised=Packed.read_or_none(item["revised"]) if "revised" in item else None,
                 error=text_of(item, "error"),
+                detail=text_of(item, "detail"),
                 saved=text_of(item, "saved"),
                 expires=expires,
             )
@@ -351,7 +353,8 @@ class TurnRow:
             "hash": B(self.hash),
             "body": self.body.value,
         }
-        return V | row | expiry(self.expires) | ({} if self.error is None else {"error": S(self.error)})
+        why = {"error": self.error, "detail": self.detail}
+        return V | row | expiry(self.expires) | {name: S(text) for name, text in why.items() if text}
 
     @property
     def answered(self) -> bool:
@@ -373,6 +376,7 @@ class TurnRow:
             usage,
             self.error,
             revised,
+            self.detail,
         )
 
     def damaged(self) -> Turn:

@@ -110,6 +110,7 @@ class DynamoTurns:
             hash=prompt_hash(turn.prompt),
             body=Packed.of(pack_turn(turn.prompt, turn.reply, turn.usage), ours.attempt),
             error=turn.error,
+            detail=turn.detail,
         )
         stands = await self._put(ours, row)
         kept = stands.same_writing(row)

@@ -1,6 +1,7 @@
 """A connection that is opened before there is a request for it."""
 
 import asyncio
+import select
 import ssl
 from collections.abc import Iterable
 from contextlib import aclosing
@@ -138,6 +139,18 @@ async def test_one_that_is_still_being_opened_in_the_end_is_let_go() -> None:
     await ahead.aclose()
 
 
+class Held(stream.Backend):
+    """Connects when its gate is open: on loopback a connection may else be there at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def connect_tcp(self, *args: Any, **options: Any) -> AsyncNetworkStream:
+        await self.gate.wait()
+        return await super().connect_tcp(*args, **options)
+
+
 async def test_one_whose_taker_leaves_at_the_moment_it_is_open_is_closed() -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -145,12 +158,14 @@ async def test_one_whose_taker_leaves_at_the_moment_it_is_open_is_closed() -> No
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        ahead = Ahead(stream.Backend())
+        backend = Held()
+        ahead = Ahead(backend)
         ahead.open("127.0.0.1", port, None, 5)
         opening = ahead._opening
         assert opening is not None
         taking = asyncio.create_task(ahead.connect_tcp("127.0.0.1", port))
         opening.add_done_callback(lambda _: taking.cancel())  # before the one who waits is told
+        backend.gate.set()
         with pytest.raises(asyncio.CancelledError):
             await taking
         closed = opening.result().get_extra_info("is_readable")
@@ -204,6 +219,9 @@ async def test_one_that_the_server_has_closed_is_not_used() -> None:
         ahead.open("127.0.0.1", port, None, 5)
         await closed.wait()
         closed.clear()
+        assert ahead._opening is not None
+        raw = (await ahead._opening).get_extra_info("socket")
+        await asyncio.to_thread(select.select, [raw], [], [], 5)  # the server's end has arrived
         taken = await ahead.connect_tcp("127.0.0.1", port)
         async with asyncio.timeout(5):
             await closed.wait()
