@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from c1fn.errors import AnswerTooLong
+from c1fn.models.values import whole
 
 LIMIT = 1_048_576
 """Characters of a round: about 260,000 tokens, more than any model thinks before it answers."""
@@ -56,7 +57,8 @@ class Kept:
         fields = self._fields | {name: "".join(pieces) for name, pieces in self._texts.items()}
         if not fields and not any(calls):
             return None
-        return json.dumps([_VERSION, writer, fields, calls], ensure_ascii=False, separators=(",", ":"))
+        kept = json.dumps([_VERSION, writer, fields, calls], ensure_ascii=False, separators=(",", ":"))
+        return whole(kept)  # half a character can be stored, and not be sent
 
     def _join(self, name: str, value: Any) -> None:
         known = self._fields.get(name)

@@ -20,6 +20,16 @@ def test_pieces_of_a_text_are_joined() -> None:
     }
 
 
+def test_halves_of_a_character_are_joined_or_replaced() -> None:
+    """What was kept as it came ended the next request as a bug (found by make fuzz)."""
+    assert kept({"reasoning_content": "a\ud83d"}, {"reasoning_content": "\ude00\udc00"}) == {
+        "reasoning_content": "a😀\ufffd"
+    }
+    found = Kept()
+    text = found.text("me", [{"extra_content": {"google": "\udc00"}}])
+    assert returned(text, "me")[1] == [{"extra_content": {"google": "\ufffd"}}]
+
+
 def test_blocks_are_joined_where_they_are_pieces_of_one() -> None:
     """As OpenRouter streams them: a piece has all of a block but its text, and the signature comes last."""
     piece = {"type": "reasoning.text", "index": 0, "format": "anthropic-claude-v1"}
