@@ -69,7 +69,7 @@ def upstream(store_wait: float = 5, handshake_wait: float = 0) -> Iterator[Upstr
         ["taskset", "-c", ",".join(map(str, OTHERS)), *command], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     with process:
-        assert process.stdout  # noqa: S101 - a pipe was asked for
+        assert process.stdout
         try:
             yield Upstream(int(process.stdout.readline()), process)
         finally:

@@ -80,7 +80,7 @@ class Prompt(BaseModel):
 class ThreadBody(BaseModel):
     """A thread to create. Without an id it gets one; its title may also come from its first prompt."""
 
-    threadId: Id | None = None  # noqa: N815 - the client's own spelling, shown in the schema
+    threadId: Id | None = None
     title: Title | None = None
     prompt: Prompt | None = None
 
@@ -100,7 +100,7 @@ class AnswerBody(BaseModel):
 class StopBody(BaseModel):
     """Which answer to stop; without a name, whichever is being written."""
 
-    responseId: Id | None = None  # noqa: N815 - the client's own spelling
+    responseId: Id | None = None
 
 
 class ChatBody(BaseModel):
@@ -109,8 +109,8 @@ class ChatBody(BaseModel):
     model_config = ConfigDict(title="ChatRequest")
 
     prompt: Prompt
-    threadId: Id  # noqa: N815 - the client's own spelling, shown in the schema
-    responseId: Id  # noqa: N815 - the same
+    threadId: Id
+    responseId: Id
 
 
 Shape = TypeVar("Shape", bound=BaseModel)

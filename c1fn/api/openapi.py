@@ -41,11 +41,11 @@ class Health(BaseModel):
 class Thread(BaseModel):
     """What a list of threads shows of one."""
 
-    threadId: str  # noqa: N815 - the client's own spelling, as below
+    threadId: str
     title: str
-    createdAt: datetime  # noqa: N815
-    updatedAt: datetime  # noqa: N815
-    isRunning: bool  # noqa: N815
+    createdAt: datetime
+    updatedAt: datetime
+    isRunning: bool
 
 
 class Threads(BaseModel):

@@ -133,9 +133,9 @@ def _parts(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
 
 
 def _raw(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
-    assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101 - as an AsyncClient makes it
+    assert isinstance(response.stream, httpx2.AsyncByteStream)
     parts = aiter(response.stream)
-    assert isinstance(parts, AsyncGenerator)  # noqa: S101 - so that it can be closed early
+    assert isinstance(parts, AsyncGenerator)
     return parts
 
 

@@ -68,7 +68,7 @@ async def _server(books: Books, seconds: int, seed: int) -> None:
 
 async def _read(server: Command) -> None:
     """Its log, so that it never waits for somebody who reads."""
-    assert server.process.stdout  # noqa: S101 - it was started with a pipe
+    assert server.process.stdout
     while await server.process.stdout.readline():
         pass
 

@@ -59,7 +59,7 @@ class Ahead(AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the backend's shape
+        timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> AsyncNetworkStream:
@@ -110,7 +110,7 @@ class _Opened(AsyncNetworkStream):
         self,
         ssl_context: ssl.SSLContext,  # noqa: ARG002 - it is the one that it was opened with
         server_hostname: str | None = None,  # noqa: ARG002 - as above
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - the stream's shape
+        timeout: float | None = None,  # noqa: ARG002 - the stream's shape
     ) -> AsyncNetworkStream:
         return self._stream
 

@@ -41,7 +41,7 @@ class _Beginning(httpx2.AsyncByteStream):
     """The first bytes of a response's body, still compressed."""
 
     def __init__(self, response: httpx2.Response) -> None:
-        assert isinstance(response.stream, httpx2.AsyncByteStream)  # noqa: S101 - as an AsyncClient makes it
+        assert isinstance(response.stream, httpx2.AsyncByteStream)
         self._stream = response.stream
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:

@@ -33,7 +33,7 @@ class Backend(httpcore2.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - httpcore2's shape
+        timeout: float | None = None,
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
@@ -71,7 +71,7 @@ class Stream(httpcore2.AsyncNetworkStream):
         self._wakeup = WakeUp()
         self._ready = WakeUp()  # for what writes or shakes hands, and has to wait for the socket
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - as above
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Bytes as soon as there are any; none: the other side has ended.
 
         :raises httpcore2.ReadError: the connection broke, or was closed here; or ReadTimeout.
@@ -92,7 +92,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             raise httpcore2.ReadError(str(error)) from error
         return self._came
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as above
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """:raises httpcore2.WriteError: the connection broke, or was closed here; or WriteTimeout: the other
         side did not take all of it in time.
         """
@@ -110,7 +110,7 @@ class Stream(httpcore2.AsyncNetworkStream):
         self,
         ssl_context: ssl.SSLContext,
         server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - as above
+        timeout: float | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         """The stream that goes on in this one's place. When it fails, the connection is closed.
 

@@ -32,7 +32,7 @@ class Transport(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         url = request.url
-        assert isinstance(request.stream, AsyncIterable)  # noqa: S101 - as an AsyncClient makes them
+        assert isinstance(request.stream, AsyncIterable)
         asked = httpcore2.Request(
             request.method,
             httpcore2.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
@@ -65,9 +65,9 @@ class _Body(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         with _translated():
-            assert isinstance(self._response.stream, AsyncIterable)  # noqa: S101 - an asynchronous pool's
+            assert isinstance(self._response.stream, AsyncIterable)
             parts = aiter(self._response.stream)
-            assert isinstance(parts, AsyncGenerator)  # noqa: S101 - so that it can be closed early
+            assert isinstance(parts, AsyncGenerator)
             async with aclosing(parts):
                 async for part in parts:
                     yield part

@@ -16,7 +16,7 @@ MAX_BUFFERED = 6 * 1024 * 1024
 MAX_STREAMED = 200 * 1024 * 1024
 """Bytes of a streamed response: Lambda's quota."""
 
-assert MAX_BUFFERED < MAX_EVENT  # noqa: S101 - a law between two limits: the loop takes what Lambda takes
+assert MAX_BUFFERED < MAX_EVENT
 
 Mode = Literal["stream", "buffer"]
 

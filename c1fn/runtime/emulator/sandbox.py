@@ -72,7 +72,7 @@ class Sandbox:
             return
         self._init = asyncio.get_running_loop().call_later(options.init_timeout, self._init_expired)
         output = self._process.stdout
-        assert output is not None  # noqa: S101 - a bug's check: it was started with a pipe
+        assert output is not None
         self._tasks = [
             asyncio.create_task(self._watch(self._process, output)),
             asyncio.create_task(self._snapshot()),

@@ -344,7 +344,7 @@ class TurnRow:
     @property
     def value(self) -> Item:
         """The row's attributes, without its key."""
-        assert self.state is not None  # noqa: S101 - what cannot be read is never written back
+        assert self.state is not None
         row = {
             "response": S(self.response_id),
             "attempt": S(self.attempt),

@@ -165,5 +165,5 @@ class DynamoTurns:
 
 
 def _ours(claim: Claim) -> DynamoClaim:
-    assert isinstance(claim, DynamoClaim), "this claim is another store's"  # noqa: S101 - a bug, not weather
+    assert isinstance(claim, DynamoClaim), "this claim is another store's"
     return claim
