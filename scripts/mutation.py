@@ -44,7 +44,7 @@ ALSO = {
     "c1fn/api/streaming.py": ["tests/api/test_app.py"],
     "c1fn/api/threads.py": ["tests/api/test_app.py"],
     "c1fn/chat/draft.py": ["tests/chat/test_converse.py"],
-    "c1fn/chat/reply.py": ["tests/chat/test_converse.py"],
+    "c1fn/chat/event_queue.py": ["tests/chat/test_converse.py"],
     "c1fn/identity/callers.py": ["tests/identity/test_oidc.py", "tests/api/test_isolation.py"],
     "c1fn/models/chunks.py": ["tests/models/test_c1.py"],
 }

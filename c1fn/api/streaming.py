@@ -1,4 +1,4 @@
-"""A reply as a streamed ASGI response.
+"""A turn's events as a streamed ASGI response.
 
 Starlette's StreamingResponse would end the turn with its client. Here the client's leaving only ends the
 sending: the response then waits for the turn itself, so that no platform freezes the process before the
@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from c1fn.chat.reply import Reply
+from c1fn.chat.event_queue import EventQueue
 from c1fn.events import Event, Failed, Finished
 from c1fn.wires.c1 import Wire
 
@@ -21,13 +21,13 @@ REST API's 30 s), so that one lost moment does not cut the stream. Also how long
 event, which decides the status."""
 
 
-class StreamedReply(Response):
-    """Streams a reply whose first events were taken already, to learn the status."""
+class StreamedAnswer(Response):
+    """Streams what comes through a queue whose first events were taken already, to learn the status."""
 
     def __init__(
         self,
         first: list[Event],
-        reply: Reply,
+        queue: EventQueue,
         headers: Mapping[str, str],
         settle: Callable[[], Awaitable[None]],
         wire: Wire | None = None,
@@ -42,7 +42,7 @@ class StreamedReply(Response):
         super().__init__(headers=dict(headers))
         del self.headers["content-length"]
         self._first = first
-        self._reply = reply
+        self._queue = queue
         self._settle = settle
         self._wire = wire or Wire()
 
@@ -52,37 +52,37 @@ class StreamedReply(Response):
         try:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             await self._stream(send, left)
-            await self._reply.over()
+            await self._queue.over()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except OSError:  # the server's word for a client that has left, in ASGI 2.4
-            self._reply.leave()
-            await self._reply.over()
+            self._queue.leave()
+            await self._queue.over()
         finally:
             left.cancel()
             await self._settle()
 
     def _gone(self, left: "asyncio.Task[None]") -> None:
         if not left.cancelled():
-            self._reply.leave()
+            self._queue.leave()
 
     async def _stream(self, send: Send, left: "asyncio.Task[None]") -> None:
-        """The bytes of the reply, up to its last event or until the client has left; never an empty chunk."""
+        """The bytes of the queue, up to its last event or until the client has left; never an empty piece."""
         wire, events = self._wire, self._first
         while True:
-            chunk = self._rest(wire.encode(events)) if events else b"" if self._after else wire.keep_alive()
+            data = self._rest(wire.encode(events)) if events else b"" if self._after else wire.keep_alive()
             if left.done():
                 return
-            if chunk:
-                await send({"type": "http.response.body", "body": chunk, "more_body": True})
-            if self._reply.ended or (events and isinstance(events[-1], Failed | Finished)):
+            if data:
+                await send({"type": "http.response.body", "body": data, "more_body": True})
+            if self._queue.ended or (events and isinstance(events[-1], Failed | Finished)):
                 return
-            events = await self._reply.take(SILENCE)
+            events = await self._queue.take(SILENCE)
 
-    def _rest(self, chunk: bytes) -> bytes:
+    def _rest(self, data: bytes) -> bytes:
         """What of it the client has not."""
-        skipped = min(self._skip, len(chunk))
+        skipped = min(self._skip, len(data))
         self._skip -= skipped
-        return chunk[skipped:]
+        return data[skipped:]
 
 
 async def _departure(receive: Receive) -> None:

@@ -1,6 +1,6 @@
-"""One turn, in order: open, pour, commit, and only then say that it is finished.
+"""One turn, in order: open, answer, commit, and only then say that it is finished.
 
-A turn is a task of its own, at the model's pace; the client reads it through a ``Reply`` at its own pace.
+A turn is a task of its own, at the model's pace; the client reads it through an ``EventQueue``, at its own.
 What can end a turn early is told by ``cancellation``; a delta costs no timer and no task switch of its own.
 """
 
@@ -12,7 +12,7 @@ from typing import assert_never
 from c1fn.chat import following
 from c1fn.chat.cancellation import Cancellation, LeaseGone, ShutDown, Stopped, TimeOver, completed
 from c1fn.chat.draft import Draft
-from c1fn.chat.reply import Reply
+from c1fn.chat.event_queue import EventQueue
 from c1fn.chat.rounds import Limits, Rounds
 from c1fn.chat.tools import Tools
 from c1fn.chat.unsaved import Unsaved
@@ -67,8 +67,8 @@ class Chat:
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
 
-    async def begin(self, ask: Ask, *, seconds: float | None = None, origin: Origin = LOCAL) -> Reply:
-        """Open the turn; what it says then comes through the reply.
+    async def begin(self, ask: Ask, *, seconds: float | None = None, origin: Origin = LOCAL) -> EventQueue:
+        """Open the turn; what it says then comes through the queue.
 
         :param seconds: how long the platform lets this request live; None: as long as the limits say.
         :param origin: where the request came from, for the log.
@@ -85,34 +85,34 @@ class Chat:
         except C1fnError as error:
             watch.ends("refused", error.code)
             raise
-        reply = Reply(ends_with_reader=isinstance(opened, Running))
+        queue = EventQueue(ends_with_reader=isinstance(opened, Running))
         match opened:
             case Replay(turn):
                 watch.ends("replayed")
-                following.retell(turn, reply)
+                following.retell(turn, queue)
             case Running():
                 watch.ends("followed")
                 story = self.store.turns.follow(ask.owner, ask.thread_id, ask.response_id)
-                self._start(following.tell(story, reply, self._stretch(seconds)), reply)
+                self._start(following.tell(story, queue, self._stretch(seconds)), queue)
             case Claim():
                 limit = min(self._limits.max_seconds, seconds or self._limits.max_seconds)
-                self._start(self._run(Draft(opened, origin, watch), reply, limit), reply)
+                self._start(self._run(Draft(opened, origin, watch), queue, limit), queue)
             case _:
                 assert_never(opened)
-        return reply
+        return queue
 
     async def follow(
         self, owner: str, thread_id: str, response_id: str, *, seconds: float | None = None
-    ) -> Reply:
+    ) -> EventQueue:
         """The answer of a turn, wherever it runs, to its end or as far as it has come when the time is over:
         its client then asks for the rest. Unknown: it says NotFound.
 
         :param seconds: how long the platform lets this request live.
         """
-        reply = Reply(ends_with_reader=True)
+        queue = EventQueue(ends_with_reader=True)
         story = self.store.turns.follow(owner, thread_id, response_id)
-        self._start(following.tell(story, reply, self._stretch(seconds)), reply)
-        return reply
+        self._start(following.tell(story, queue, self._stretch(seconds)), queue)
+        return queue
 
     def _stretch(self, seconds: float | None) -> float:
         """For how long an answer is followed, where the platform lets the request live so long."""
@@ -139,32 +139,32 @@ class Chat:
         await self.store.settle()
         await self._tracer.flush()
 
-    def _start(self, turn: Coroutine[None, None, None], reply: Reply) -> None:
+    def _start(self, turn: Coroutine[None, None, None], queue: EventQueue) -> None:
         task = asyncio.create_task(turn)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        reply.comes_from(task)
+        queue.comes_from(task)
 
-    async def _run(self, draft: Draft, reply: Reply, seconds: float) -> None:
+    async def _run(self, draft: Draft, queue: EventQueue, seconds: float) -> None:
         state, error, bug = State.DONE, None, None
         try:
-            state, error = _outcome(await self._answered(draft, reply, seconds))
+            state, error = _outcome(await self._answered(draft, queue, seconds))
         except C1fnError as failure:
             state, error = State.FAILED, failure
         except asyncio.CancelledError:
             state, error = _outcome(ShutDown())
         except Exception as exception:  # noqa: BLE001 - stored and told first, then raised to the platform
             state, error, bug = State.FAILED, Internal(), exception
-        await self._end(draft, reply, state, error, bug)
+        await self._end(draft, queue, state, error, bug)
 
-    async def _answered(self, draft: Draft, reply: Reply, seconds: float) -> Cancellation | None:
+    async def _answered(self, draft: Draft, queue: EventQueue, seconds: float) -> Cancellation | None:
         """The answer, to its end."""
-        answer = asyncio.create_task(self._rounds.answer(draft, reply))
+        answer = asyncio.create_task(self._rounds.answer(draft, queue))
         lease = asyncio.create_task(self._hold_lease(draft))
         return await completed(answer, lease, seconds)
 
     async def _end(
-        self, draft: Draft, reply: Reply, state: State, error: C1fnError | None, bug: Exception | None
+        self, draft: Draft, queue: EventQueue, state: State, error: C1fnError | None, bug: Exception | None
     ) -> None:
         """Commit, then say so. Whatever happens here, the reader hears an end."""
         try:
@@ -174,10 +174,10 @@ class Chat:
             state, error = State.FAILED, failure
         except Exception as exception:  # noqa: BLE001 - told first, then raised to the platform
             state, error, bug = State.FAILED, Internal(), bug or exception
-        reply.say(Failed(error) if error else Finished(state))
+        queue.say(Failed(error) if error else Finished(state))
         self.log(draft.line(self.model.name, state, error))
         draft.watch.ends(state, error.code if error else None)
-        reply.logged = True
+        queue.logged = True
         if bug is not None:
             raise bug
 

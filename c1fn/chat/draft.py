@@ -22,7 +22,7 @@ class Draft:
     claim: Claim
     origin: Origin
     watch: Watch
-    reply: list[Message] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
     text: list[str] = field(default_factory=list)  # of this round
     said: list[str] = field(default_factory=list)  # of all rounds
     size: int = 0  # of all rounds, in bytes
@@ -56,7 +56,7 @@ class Draft:
             self.opaque = opaque
 
     def close_round(self, calls: tuple[ToolCall, ...], results: Sequence[Message]) -> None:
-        self.reply += (
+        self.messages += (
             Message("assistant", "".join(self.text), tool_calls=calls, opaque=self.opaque),
             *results,
         )
@@ -75,7 +75,7 @@ class Draft:
             state=state,
             prompt=self.claim.ask.prompt,
             started=self.claim.started,
-            reply=(*self.reply, *partial),
+            reply=(*self.messages, *partial),
             usage=self.usage,
             error=error.code if error else None,
             detail=str(error) if error and str(error) != error.detail else None,

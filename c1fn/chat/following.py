@@ -8,34 +8,34 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from c1fn.chat.reply import Reply
+from c1fn.chat.event_queue import EventQueue
 from c1fn.errors import C1fnError, Internal, Interrupted, by_code
 from c1fn.events import Delta, Event, Failed, Finished
 from c1fn.turn import State, Turn
 
 
-async def tell(story: AsyncGenerator[str | Turn, None], reply: Reply, seconds: float) -> None:
+async def tell(story: AsyncGenerator[str | Turn, None], queue: EventQueue, seconds: float) -> None:
     """Say the story of a turn, for so many seconds at most. Then nothing more is said, not even an end."""
     limit = asyncio.timeout(seconds)
     try:
         async with limit, aclosing(story) as pieces:
             async for piece in pieces:
-                reply.say(_ending(piece) if isinstance(piece, Turn) else Delta(piece))
+                queue.say(_ending(piece) if isinstance(piece, Turn) else Delta(piece))
     except C1fnError as error:
-        reply.say(Failed(error))
+        queue.say(Failed(error))
     except asyncio.CancelledError:
-        reply.say(Failed(Interrupted()))
+        queue.say(Failed(Interrupted()))
     except Exception:
         if not limit.expired():
-            reply.say(Failed(Internal()))
+            queue.say(Failed(Internal()))
             raise
 
 
-def retell(turn: Turn, reply: Reply) -> None:
+def retell(turn: Turn, queue: EventQueue) -> None:
     """Say a stored turn again: the same bytes as the first time."""
     if turn.answer:
-        reply.say(Delta(turn.answer))
-    reply.say(_ending(turn))
+        queue.say(Delta(turn.answer))
+    queue.say(_ending(turn))
 
 
 def _ending(turn: Turn) -> Event:

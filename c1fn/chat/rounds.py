@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from c1fn.chat.draft import Draft
+from c1fn.chat.event_queue import EventQueue
 from c1fn.chat.history import Histories
-from c1fn.chat.reply import Reply
 from c1fn.chat.tools import Tools
 from c1fn.errors import AnswerEmpty, ContextTooLong, ModelError, TooManyRounds
 from c1fn.events import Called, Delta, Ended, Working
@@ -37,37 +37,37 @@ class Rounds:
         self._limits = limits
         self._histories = Histories(limits.history_turns, limits.history_tokens)
 
-    async def answer(self, draft: Draft, reply: Reply) -> None:
-        """Ask the model until it asks for no more tools. What it says goes to the draft and to the reply.
+    async def answer(self, draft: Draft, queue: EventQueue) -> None:
+        """Ask the model until it asks for no more tools. What it says goes to the draft and to the queue.
 
         :raises ModelError: it fails, says nothing, or says too much.
         """
-        while calls := await self._fitting_round(draft, reply):
+        while calls := await self._fitting_round(draft, queue):
             if draft.rounds >= self._limits.max_rounds:
                 raise TooManyRounds
             draft.grow((call.arguments for call in calls), self._limits.max_answer)
             for call in calls:
-                reply.say(Working(call.name))
+                queue.say(Working(call.name))
             with draft.watch.working():
                 results = await self._tools.run(calls)
             draft.grow((result.content for result in results), self._limits.max_answer)
             draft.close_round(calls, results)
 
-    async def _fitting_round(self, draft: Draft, reply: Reply) -> tuple[ToolCall, ...]:
+    async def _fitting_round(self, draft: Draft, queue: EventQueue) -> tuple[ToolCall, ...]:
         """One round; with less history, by halves, until the model takes it. Only a prompt that is too long
         alone fails by that.
         """
         while True:
-            history = self._histories.of(draft.claim, draft.reply)
-            messages = [*for_model(history), draft.claim.ask.prompt, *draft.reply]
+            history = self._histories.of(draft.claim, draft.messages)
+            messages = [*for_model(history), draft.claim.ask.prompt, *draft.messages]
             try:
-                return await self._round(messages, draft, reply)
+                return await self._round(messages, draft, queue)
             except ContextTooLong:
                 if not history or draft.text:
                     raise
                 self._histories.refused(draft.claim, messages)
 
-    async def _round(self, messages: list[Message], draft: Draft, reply: Reply) -> tuple[ToolCall, ...]:
+    async def _round(self, messages: list[Message], draft: Draft, queue: EventQueue) -> tuple[ToolCall, ...]:
         calls: tuple[ToolCall, ...] = ()
         usage, asked, heard = Usage(), True, False
         try:
@@ -78,7 +78,7 @@ class Rounds:
                         match event:
                             case Delta(text):
                                 draft.hear(text, self._limits.max_answer)
-                                reply.say(event)
+                                queue.say(event)
                             case Called():
                                 calls = event.calls
                             case Ended(_, usage, error, opaque):

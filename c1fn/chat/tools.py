@@ -184,11 +184,11 @@ def _places(error: ValidationError) -> str:
 
 def _within_a_round(texts: Iterable[str]) -> list[str]:
     """The results, with those that are too long, or beyond the round's room, told of instead."""
-    room, kept = ROUND_CHARACTERS, []
+    left, kept = ROUND_CHARACTERS, []
     for text in texts:
-        limit = min(RESULT_CHARACTERS, room)
+        limit = min(RESULT_CHARACTERS, left)
         told = text if len(text) <= limit else _too_long(len(text), limit)
-        room -= min(room, len(told))
+        left -= min(left, len(told))
         kept.append(told)
     return kept
 

@@ -32,7 +32,7 @@ class Broken(Exception):
     """The other side does not speak the protocol, or the connection ended midway. It is of no more use."""
 
 
-class Response(NamedTuple):
+class HttpResponse(NamedTuple):
     """A final one. The names of ``fields`` are in lower case; values of one name are joined by commas."""
 
     status: int
@@ -78,7 +78,7 @@ class Reader:
         """Another response can follow: nothing of one has come, and the connection is not about to end."""
         return not (self._buffer or self._ended or self._closing)
 
-    def receive(self, data: bytes | memoryview) -> Response | None:
+    def receive(self, data: bytes | memoryview) -> HttpResponse | None:
         """Take bytes that came (``b""``: the other side closed) and give the response they complete.
 
         :raises Broken: they are not one.
@@ -88,12 +88,12 @@ class Reader:
         try:
             next(self._walk)
         except StopIteration as walked:
-            response: Response = walked.value
+            response: HttpResponse = walked.value
             self._walk = self._response()
             return response
         return None
 
-    def _response(self) -> Generator[None, None, Response]:
+    def _response(self) -> Generator[None, None, HttpResponse]:
         while True:
             text = yield from self._until(b"\r\n\r\n", self._max_head)
             version, status, fields = _parse(text)
@@ -113,7 +113,7 @@ class Reader:
             self._closing = True
         options = [each.strip() for each in fields.get(b"connection", b"").lower().split(b",")]
         self._closing = self._closing or version == b"0" or b"close" in options
-        return Response(status, fields, body)
+        return HttpResponse(status, fields, body)
 
     def _until(self, end: bytes, limit: int) -> Taken:
         """What comes before ``end``, which is passed over."""
@@ -141,10 +141,10 @@ class Reader:
             body += yield from self._exactly(length, self._max_body - len(body))
             if (yield from self._exactly(2, 2)) != b"\r\n":
                 raise Broken("a chunk of another size than it said")
-        room = MAX_LINE
-        while trailer := (yield from self._until(b"\r\n", room)):
+        left = MAX_LINE
+        while trailer := (yield from self._until(b"\r\n", left)):
             _fields(trailer)  # nothing that is asked for comes there
-            room -= len(trailer)
+            left -= len(trailer)
         return bytes(body)
 
     def _all(self) -> Taken:

@@ -36,8 +36,8 @@ class Link(asyncio.BufferedProtocol):
         self._refused = False
         self._cut = False
         self._buffer = memoryview(bytearray(READ))
-        self._room = asyncio.Event()
-        self._room.set()
+        self._writable = asyncio.Event()
+        self._writable.set()
 
     @classmethod
     async def connect(cls, address: Address) -> "Link":
@@ -74,8 +74,8 @@ class Link(asyncio.BufferedProtocol):
     async def send(self, data: bytes) -> None:
         """``push``, and wait while the socket is full."""
         self.push(data)
-        if not self._room.is_set():
-            await self._room.wait()
+        if not self._writable.is_set():
+            await self._writable.wait()
 
     async def answer(self) -> Incoming:
         """:raises Broken: the connection ended, or speaks something else."""
@@ -105,10 +105,10 @@ class Link(asyncio.BufferedProtocol):
         self._lose(Broken(f"the connection to the Runtime API ended ({error or 'closed'})"))
 
     def pause_writing(self) -> None:
-        self._room.clear()
+        self._writable.clear()
 
     def resume_writing(self) -> None:
-        self._room.set()
+        self._writable.set()
 
     def _take(self, data: bytes | memoryview) -> None:
         try:
@@ -124,12 +124,12 @@ class Link(asyncio.BufferedProtocol):
             return  # whoever waited was told to stop
         self._answer.set_result(event)
         self._refused = isinstance(event, Acknowledgement) and not event.accepted
-        if self._refused and not self._room.is_set():
+        if self._refused and not self._writable.is_set():
             self._cut = True  # refused early: what the socket has not taken will never be of use,
-            self._room.set()  # and whoever waits for room need not
+            self._writable.set()  # and whoever waits to write need not
 
     def _lose(self, error: Broken) -> None:
-        self._room.set()
+        self._writable.set()
         if not self._answer.done():
             self._answer.set_exception(error)
             self._answer.exception()  # looked at: an idle connection may end unnoticed

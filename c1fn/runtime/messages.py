@@ -106,7 +106,7 @@ def error_type(body: bytes) -> str:
         return ""
 
 
-def invocation(response: http1.Response) -> Invocation:
+def invocation(response: http1.HttpResponse) -> Invocation:
     """The event of an answer to `next`.
 
     :raises Broken: it has no request id, or one that cannot be sent back.

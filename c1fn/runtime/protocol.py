@@ -218,7 +218,7 @@ def _fault_headers(fault: Fault) -> list[tuple[str, str]]:
     return [("Content-Type", "application/json"), ("Lambda-Runtime-Function-Error-Type", fault.type)]
 
 
-def _event(asked: State, response: http1.Response) -> Incoming:
+def _event(asked: State, response: http1.HttpResponse) -> Incoming:
     """What an answer means to a connection that asked this."""
     if asked == "polling" and response.status == HTTPStatus.OK:
         return invocation(response)

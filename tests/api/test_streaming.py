@@ -3,8 +3,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from c1fn.api.streaming import StreamedReply
-from c1fn.chat.reply import Reply
+from c1fn.api.streaming import StreamedAnswer
+from c1fn.chat.event_queue import EventQueue
 from c1fn.errors import AnswerCut
 from c1fn.events import Delta, Event, Failed, Finished
 from c1fn.turn import State
@@ -12,7 +12,7 @@ from c1fn.wires.c1 import error_card
 from tests.asgi import Client, Exchange
 
 
-def running(reply: Reply) -> asyncio.Event:
+def running(reply: EventQueue) -> asyncio.Event:
     """Give the reply a turn that ends when the returned event is set."""
     gate = asyncio.Event()
 
@@ -27,12 +27,12 @@ async def nothing() -> None:
     """Nothing is left to do."""
 
 
-def stream(reply: Reply, *first: Event, settle: Callable[[], Awaitable[None]] = nothing) -> Exchange:
-    return Client(StreamedReply(list(first), reply, {"x": "y"}, settle), {}).request("GET", "/")
+def stream(reply: EventQueue, *first: Event, settle: Callable[[], Awaitable[None]] = nothing) -> Exchange:
+    return Client(StreamedAnswer(list(first), reply, {"x": "y"}, settle), {}).request("GET", "/")
 
 
 async def test_what_was_taken_to_learn_the_status_comes_first() -> None:
-    reply = Reply()
+    reply = EventQueue()
     reply.say(Delta("b"))
     reply.say(Finished(State.DONE))
     exchange = await stream(reply, Delta("a")).whole()
@@ -40,7 +40,7 @@ async def test_what_was_taken_to_learn_the_status_comes_first() -> None:
 
 
 async def test_a_piece_leaves_as_soon_as_it_is_said() -> None:
-    reply = Reply()
+    reply = EventQueue()
     gate = running(reply)
     exchange = stream(reply, Delta("a"))
     assert await anext(exchange) == b"a"
@@ -52,7 +52,7 @@ async def test_a_piece_leaves_as_soon_as_it_is_said() -> None:
 
 async def test_a_silence_is_filled_until_the_content_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("c1fn.api.streaming.SILENCE", 0.001)
-    reply = Reply()
+    reply = EventQueue()
     gate = running(reply)
     exchange = stream(reply)
     assert [await anext(exchange) for _ in range(3)] == [b"<!-- -->"] * 3
@@ -64,14 +64,14 @@ async def test_a_silence_is_filled_until_the_content_begins(monkeypatch: pytest.
 
 
 async def test_a_failure_midway_ends_with_its_card() -> None:
-    reply = Reply()
+    reply = EventQueue()
     reply.say(Failed(AnswerCut()))
     assert (await stream(reply, Delta("a")).whole()).body == b"a" + error_card(AnswerCut()).encode()
 
 
 @pytest.mark.parametrize("refuses", [True, False])
 async def test_when_the_client_leaves_the_response_waits_for_the_turn(refuses: bool) -> None:  # noqa: FBT001 - a case
-    reply = Reply()
+    reply = EventQueue()
     gate = running(reply)
     exchange = stream(reply, Delta("a"))
     await anext(exchange)
@@ -87,7 +87,7 @@ async def test_when_the_client_leaves_the_response_waits_for_the_turn(refuses: b
 
 async def test_the_response_ends_only_when_the_turn_has() -> None:
     """A platform that freezes after the response cannot freeze a turn that still has something to store."""
-    reply = Reply()
+    reply = EventQueue()
     gate = running(reply)
     reply.say(Finished(State.DONE))
     exchange = stream(reply, Delta("a"))
@@ -105,7 +105,7 @@ async def test_what_is_left_for_later_is_done_after_the_client_has_everything_an
     async def settle() -> None:
         await gate.wait()
 
-    reply = Reply()
+    reply = EventQueue()
     reply.say(Finished(State.DONE))
     exchange = stream(reply, Delta("a"), settle=settle)
     assert [piece async for piece in exchange] == [b"a"]
@@ -119,7 +119,7 @@ async def test_a_bug_reaches_the_server() -> None:
     async def turn() -> None:
         raise ZeroDivisionError
 
-    reply = Reply()
+    reply = EventQueue()
     reply.comes_from(asyncio.create_task(turn()))
     with pytest.raises(ZeroDivisionError):
         await stream(reply, Delta("a")).whole()
@@ -127,7 +127,7 @@ async def test_a_bug_reaches_the_server() -> None:
 
 async def test_a_send_that_the_server_refuses_waits_for_the_turn() -> None:
     """Some servers tell of a client that has left by an OSError alone."""
-    reply = Reply()
+    reply = EventQueue()
     gate = running(reply)
     exchange = stream(reply, Delta("a"))
     exchange.refuses = True
@@ -139,7 +139,7 @@ async def test_a_send_that_the_server_refuses_waits_for_the_turn() -> None:
 
 
 async def test_an_ended_response_no_longer_listens_for_its_client() -> None:
-    reply = Reply()
+    reply = EventQueue()
     reply.say(Finished(State.DONE))
     before = asyncio.all_tasks()
     exchange = stream(reply, Delta("a"))

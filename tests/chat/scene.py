@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from c1fn.chat.converse import Chat
-from c1fn.chat.reply import Reply
+from c1fn.chat.event_queue import EventQueue
 from c1fn.events import Delta, Event
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import TurnLine
@@ -57,7 +57,7 @@ class Scene:
 Stage = Callable[..., Scene]
 
 
-async def heard(reply: Reply) -> list[Event]:
+async def heard(reply: EventQueue) -> list[Event]:
     events: list[Event] = []
     while not reply.ended:
         events += await reply.take(60)

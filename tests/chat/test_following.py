@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator
 
+from c1fn.chat.event_queue import EventQueue
 from c1fn.chat.following import tell
-from c1fn.chat.reply import Reply
 from c1fn.events import Delta, Event, Failed, Finished
 from c1fn.turn import Message, State, Turn
 from tests.chat.scene import Stage, ask, heard
@@ -22,7 +22,7 @@ async def story(*parts: str | Turn | asyncio.Event) -> AsyncGenerator[str | Turn
 
 
 async def told(*parts: str | Turn | asyncio.Event, seconds: float = 60) -> list[Event]:
-    reply = Reply()
+    reply = EventQueue()
     reply.comes_from(asyncio.create_task(tell(story(*parts), reply, seconds)))
     return await heard(reply)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from c1fn.runtime.http1 import Broken, Reader, Response, chunk, head, last_chunk
+from c1fn.runtime.http1 import Broken, HttpResponse, Reader, chunk, head, last_chunk
 
 MAX_HEAD, MAX_BODY = 1024, 4096
 
@@ -158,9 +158,11 @@ def test_every_part_is_bounded(text: bytes, size: int) -> None:
 def test_one_response_follows_the_other_and_the_fields_of_one_name_are_joined() -> None:
     reading = reader()
     first = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a:2 \r\nContent-Length: 1\r\n\r\na"
-    assert reading.receive(first + b"HTTP") == Response(200, {b"x-a": b"1, 2", b"content-length": b"1"}, b"a")
+    assert reading.receive(first + b"HTTP") == HttpResponse(
+        200, {b"x-a": b"1, 2", b"content-length": b"1"}, b"a"
+    )
     assert not reading.clean
-    assert reading.receive(b"/1.1 204 No\r\n\r\n") == Response(204, {}, b"")
+    assert reading.receive(b"/1.1 204 No\r\n\r\n") == HttpResponse(204, {}, b"")
     assert reading.clean
 
 
@@ -186,7 +188,7 @@ def test_a_connection_that_ends_midway_is_broken_and_one_that_ends_a_body_is_not
             reading.receive(b"")
     reading = reader()
     assert reading.receive(b"HTTP/1.1 200 OK\r\n\r\nall") is None
-    assert reading.receive(b"") == Response(200, {}, b"all")
+    assert reading.receive(b"") == HttpResponse(200, {}, b"all")
     assert not reading.clean
 
 

@@ -1,4 +1,4 @@
-"""The joint between a turn and the one who reads it.
+"""The queue between a turn and whoever reads it.
 
 The turn says events at the model's pace; the reader takes them at its own. So a client that is slow does
 not hold the thread, and one that leaves does not stop the turn. What waits here is bounded by the turn's
@@ -12,7 +12,7 @@ from c1fn.events import Event
 from c1fn.wakeup import WakeUp
 
 
-class Reply:
+class EventQueue:
     """What a turn says, for one reader. ``logged``: its end is in the log, whoever hears of it.
 
     :param ends_with_reader: what tells it is there for its reader alone: a follower, and no turn.
