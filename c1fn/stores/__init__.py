@@ -76,12 +76,17 @@ class Quota:
 
     A turn begins if fewer than ``at_once`` others run, if fewer than ``turns`` began today, and if the turns
     that are over used fewer than ``tokens`` today: so those that run together may pass that one limit. Of
-    followers, who wait for a turn that runs, there are as many at once.
+    followers, who wait for a turn that runs, there may be twice as many: a reload, and a second window.
     """
 
     at_once: int = 0
     turns: int = 0
     tokens: int = 0
+
+    @property
+    def followers(self) -> int:
+        """At once; 0 is any number."""
+        return 2 * self.at_once
 
     def refusal(self, *, turns: int, tokens: int, running: int, now: float) -> OverQuota | None:
         """Why another turn may not begin, after so many turns and tokens of the day that ``now`` is in."""

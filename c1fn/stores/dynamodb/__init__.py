@@ -69,7 +69,7 @@ class DynamoStore:
             turns=TurnRows(self._calls, texts, clock, retention),
             texts=texts,
             usage=self._usage,
-            followers=Followers(self._calls, clock, quota.at_once) if quota.at_once else None,
+            followers=Followers(self._calls, clock, quota.followers) if quota.followers else None,
             later=self._later,
             retention=retention,
             clock=clock,

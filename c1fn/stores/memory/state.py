@@ -153,7 +153,7 @@ class Memory:
     def following(self, owner: str) -> Generator[None, None, None]:
         """:raises TooManyAtOnce: the owner follows as many turns as he may."""
         used = self.used.setdefault(owner, Used())
-        if self.quota.at_once and used.followers >= self.quota.at_once:
+        if self.quota.followers and used.followers >= self.quota.followers:
             raise TooManyAtOnce
         used.followers += 1
         try:
