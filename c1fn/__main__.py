@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 
 from c1fn import __version__, compose
-from c1fn.errors import C1fnError, NotFound
+from c1fn.errors import C1fnError, NotFound, StoreUnavailable
 from c1fn.local import environment, ports, support
 from c1fn.local.arguments import Run, parser
 from c1fn.local.environment import CHAT_KEY, CHAT_TOKEN
@@ -79,9 +79,15 @@ def serve(options: argparse.Namespace) -> int:
 
 
 async def _look_at(settings: Settings) -> None:
-    """:raises StoreUnavailable: the store does not answer: better said now than at the first prompt."""
+    """Say it now if the store does not answer, and not at the first prompt. It may do so yet.
+
+    :raises StoreUnavailable: it cannot even be called.
+    """
     async with contextlib.aclosing(compose.store(settings)) as store:
-        await store.ready()
+        try:
+            await store.ready()
+        except StoreUnavailable as error:
+            print(f"c1fn: {error}", file=sys.stderr, flush=True)
 
 
 def chat(options: argparse.Namespace) -> int:
@@ -152,6 +158,7 @@ def table(options: argparse.Namespace) -> int:
     """Create, describe or delete the DynamoDB table."""
     from c1fn.stores.dynamodb import connect
     from c1fn.stores.dynamodb import table as tables
+    from c1fn.stores.dynamodb.rows import VERSION
 
     settings = _settings(options)
     client, name = connect(settings.dynamodb_endpoint), settings.table
@@ -163,6 +170,12 @@ def table(options: argparse.Namespace) -> int:
             found = tables.describe(client, name)
             print(
                 f"{name}: {found['TableStatus']}, {found['ItemCount']} rows, {found['TableSizeBytes']} bytes"
+            )
+            protected = "on" if found.get("DeletionProtectionEnabled") else "off"
+            print(
+                f"{name}: time to live {tables.time_to_live(client, name).lower()}, "
+                f"point-in-time recovery {tables.recovery(client, name).lower()}, "
+                f"deletion protection {protected}, rows of version {VERSION}"
             )
             for difference in (wrong := tables.differences(found)):
                 print(f"{name}: {difference}")

@@ -25,7 +25,7 @@ from c1fn.errors import (
 from c1fn.stores import DAY, LEASE, Claim, Quota, Replay, Running
 from c1fn.stores.dynamodb import DynamoStore, connect, table
 from c1fn.stores.dynamodb.calls import ATTEMPTS, Calls
-from c1fn.stores.dynamodb.rows import turn_sk, usage_key
+from c1fn.stores.dynamodb.rows import ThreadKey, turn_sk, usage_key
 from c1fn.stores.dynamodb.usage import UsageRow
 from c1fn.turn import State, Turn, Usage, for_model
 from tests.stores.clockwork import Clockwork
@@ -219,6 +219,9 @@ async def test_lock_and_release_come_late(one: Machine, time: Clockwork) -> None
     turns = await two_turns(one)
     for ghost in ghosts:
         one.sky._session.send(ghost)
+    row = await one.store.turns._access.threads.get(ThreadKey("ann", "t"))
+    assert row
+    assert row.n == 2
     time.advance(LEASE)
     claim = claimed(await one.store.turns.open(ask("r3"), history=20))
     assert (claim.number, claim.history) == (3, tuple(turns))
@@ -716,6 +719,14 @@ def test_table_differences(dynamodb: str, endpoint: tuple[str, str]) -> None:
         "it lacks the local index by_response",
         "it lacks the local index by_recency",
     ]
+    with pytest.raises(StoreUnavailable, match="already, and it lacks the local index by_response"):
+        table.create(client, other)
+    table.delete(client, other)
+    client.create_table(TableName=other, **table.DEFINITION)
+    assert table.time_to_live(client, other) == "DISABLED"
+    for _ in range(2):  # what was left undone is finished, and what is whole stays as it is
+        table.create(client, other)
+        assert table.time_to_live(client, other) == "ENABLED"
     table.delete(client, other)
     ttl = client.describe_time_to_live(TableName=endpoint[1])["TimeToLiveDescription"]
     assert (ttl["TimeToLiveStatus"], ttl["AttributeName"]) == ("ENABLED", "expires_at")

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.h
 
 from typing import Any
 
+from c1fn.errors import StoreUnavailable
 from c1fn.stores.dynamodb.calls import told_plainly
 
 BY_RESPONSE = "by_response"
@@ -53,11 +54,36 @@ WAIT = {"Delay": 2, "MaxAttempts": 60}
 
 
 def create(client: Any, name: str) -> None:
-    """Create the table, wait until it can be used, and let it forget what is past its ``expires_at``."""
+    """Create the table, wait until it can be used, and let it forget what is past its ``expires_at``. What an
+    earlier creation left undone is finished; a table that is whole is left as it is.
+
+    :raises StoreUnavailable: there is another table of this name.
+    """
     with told_plainly():
-        client.create_table(TableName=name, **DEFINITION)
+        try:
+            client.create_table(TableName=name, **DEFINITION)
+        except client.exceptions.ResourceInUseException:
+            wrong = differences(describe(client, name))
+            if wrong:
+                raise StoreUnavailable(f"There is a table {name} already, and {wrong[0]}.") from None
         client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAIT)
-        client.update_time_to_live(TableName=name, TimeToLiveSpecification=TIME_TO_LIVE)
+        if time_to_live(client, name) not in ("ENABLED", "ENABLING"):
+            client.update_time_to_live(TableName=name, TimeToLiveSpecification=TIME_TO_LIVE)
+
+
+def time_to_live(client: Any, name: str) -> str:
+    """ENABLED where rows are deleted after their ``expires_at``; else another state."""
+    with told_plainly():
+        found = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    wanted = found.get("AttributeName") == EXPIRY
+    return str(found["TimeToLiveStatus"]) if wanted else "DISABLED"
+
+
+def recovery(client: Any, name: str) -> str:
+    """Whether the table can be restored to a point in time."""
+    with told_plainly():
+        found = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    return str(found.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus", "DISABLED"))
 
 
 def describe(client: Any, name: str) -> dict[str, Any]:
