@@ -35,14 +35,20 @@ async def run(*command: str, folder: Path) -> tuple[int, str, str]:
     return process.returncode, out.decode(), err.decode()
 
 
+def need(name: str) -> None:
+    """Skips where a machine lacks what the example is for."""
+    for command in (RUN[name], *(["curl"] if name == "curl.sh" else [])):
+        if shutil.which(command) is None:
+            pytest.skip(f"{command} is not installed")
+
+
 def test_every_example_is_run() -> None:
     assert {path.name for path in EXAMPLES.iterdir() if path.is_file()} == {*RUN, "react.tsx"}
 
 
 @pytest.mark.parametrize("name", RUN)
 async def test_an_example_prints_the_whole_answer(server: Command, tmp_path: Path, name: str) -> None:
-    if shutil.which(RUN[name]) is None:
-        pytest.skip(f"{RUN[name]} is not installed")
+    need(name)
     status, out, err = await run(RUN[name], str(EXAMPLES / name), server.url.rstrip("/"), folder=tmp_path)
     assert (status, err) == (0, "")
     answers = out.strip().splitlines()
@@ -56,8 +62,7 @@ async def test_an_example_prints_the_whole_answer(server: Command, tmp_path: Pat
 
 @pytest.mark.parametrize("name", RUN)
 async def test_an_example_tells_a_refusal(server: Command, tmp_path: Path, name: str) -> None:
-    if shutil.which(RUN[name]) is None:
-        pytest.skip(f"{RUN[name]} is not installed")
+    need(name)
     nowhere = f"{server.url}nowhere"
     status, out, err = await run(RUN[name], str(EXAMPLES / name), nowhere, folder=tmp_path)
     assert (status != 0, "Not found" in out + err) == (True, True)
