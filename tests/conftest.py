@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from moto import mock_aws
 
-from c1fn.startup import authorities
+from c1fn.startup import VARIABLE, authorities
 from tests.secure import certificate, serving
 from tests.upstream import Upstream
 
@@ -39,7 +39,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
 @pytest.fixture
 def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The package's authorities: none yet."""
-    for variable in (*authorities.NAMED, "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"):
+    for variable in (*authorities.NAMED, "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", VARIABLE):
         monkeypatch.delenv(variable, raising=False)
     folder = tmp_path / "authorities"
     folder.mkdir()
