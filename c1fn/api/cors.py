@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from c1fn import same_origin
 from c1fn.errors import C1fnError, ForeignPage
+from c1fn.identity import same_origin
 
 METHODS = ("GET", "POST", "PUT", "DELETE")
 

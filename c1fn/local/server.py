@@ -24,7 +24,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from c1fn import same_origin
+from c1fn.identity import same_origin
 
 READING = 2
 """Seconds for slow readers of their last bytes, once the turns have ended. Then their connections are cut."""

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import h11
 
-from c1fn import same_origin
+from c1fn.identity import same_origin
 
 READ = 64 * 1024
 """Bytes read at once; asyncio's own limit for its buffer is twice that."""

@@ -10,7 +10,7 @@ import json
 import re
 from urllib.parse import unquote
 
-from c1fn import same_origin
+from c1fn.identity import same_origin
 from c1fn.runtime.emulator import console, doors, eventstream
 from c1fn.runtime.emulator.call import Begun, Call, Ended
 from c1fn.runtime.emulator.function import Function, Throttled

@@ -2,7 +2,7 @@
 
 import pytest
 
-from c1fn.same_origin import is_foreign, is_local
+from c1fn.identity.same_origin import is_foreign, is_local
 
 HERE = "https://app.example"
 
