@@ -73,6 +73,20 @@ async def test_hidden_messages_never_leave(scene: Scene) -> None:
     assert roles == {"user", "assistant"}
 
 
+async def test_what_a_model_wants_back_never_leaves() -> None:
+    """Its reasoning and its signatures go to the model that wrote them, and to nobody else."""
+    kept = [*says("seen")[:-1], Ended("stop", Usage(1, 1), opaque='{"v": 1, "reasoning": "hidden"}')]
+    model = ScriptedModel(kept)
+    chat = Chat(MemoryStore(), model, Tools(), LIMITS, lambda _: None)
+    async with client_of(build_app(lambda: chat, max_body=10_000)) as client:
+        scene = Scene(client, model)
+        answers = [await scene.say("r"), await scene.say("r"), await scene.say("r2")]
+        paths = ["", "/t/messages", "/t/turns/r"]
+        answers += [await scene.call("GET", f"/api/threads{path}") for path in paths]
+    assert "hidden" in (model.asked[1][1].opaque or "")
+    assert all(b"hidden" not in answer.body for answer in answers)
+
+
 @pytest.mark.parametrize("role", [*OTHER_ROLES, "USER", None])
 @pytest.mark.parametrize(
     ("method", "path", "frame"),
