@@ -86,3 +86,18 @@ async def test_the_tool_of_the_tools_page_works_as_written() -> None:
     exec(found[1], names)  # noqa: S102 - the page's own example, as a reader would paste it
     (result,) = await Tools(names["TOOLS"]).run([ToolCall("c1", "order_status", '{"order": 7}')])
     assert result.content == '{"order":"7","state":"shipped"}'
+
+
+A_PLACE = re.compile(r"^\| .+ \| `(\S+\.py)` \| `(\w+)`.* \|$", re.MULTILINE)
+
+
+def test_what_the_design_says_where_to_look_for_is_there() -> None:
+    """A row of docs/design.md names a file and a name that this file defines."""
+    section = (
+        (ROOT / "docs/design.md").read_text("utf-8").partition("## Where to look")[2].partition("\n## ")[0]
+    )
+    places = A_PLACE.findall(section)
+    assert len(places) == section.count("\n| ") - 1  # but for the table's head
+    for file, name in places:
+        defined = rf"^\s*(?:async def|def|class) {name}\b|^\s*{name}\b.* = "
+        assert re.search(defined, (ROOT / file).read_text("utf-8"), re.MULTILINE), (file, name)

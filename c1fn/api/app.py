@@ -12,7 +12,7 @@ from c1fn import __version__
 from c1fn.api import chat, threads
 from c1fn.api.browsers import PlainText
 from c1fn.api.cors import guarded
-from c1fn.api.head import Heads
+from c1fn.api.methods import Heads
 from c1fn.api.pages import Site
 from c1fn.api.refusals import HANDLERS, refusal
 from c1fn.chat.converse import Chat

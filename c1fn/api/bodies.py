@@ -1,4 +1,4 @@
-"""What clients send: JSON bytes → checked values, or a refusal that names the field.
+"""What clients send: a body within its limit → checked values, or a refusal that names the field.
 
 The shape is the C1 quickstart's: `{prompt, threadId, responseId}`, where `prompt` is an OpenAI chat message
 with an optional `id`. Fields that newer clients may add are let be; what would change the meaning is not.
@@ -7,9 +7,11 @@ with an optional `id`. Fields that newer clients may add are let be; what would 
 import re
 from typing import Annotated, Any, Literal, TypeVar
 
+from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect
 
-from c1fn.errors import BadField, BadRequest, NotJson, RoleNotAllowed, UnsupportedPart
+from c1fn.errors import BadField, BadRequest, NotJson, RoleNotAllowed, TooLarge, UnsupportedPart
 from c1fn.identity.callers import Caller
 from c1fn.turn import Ask, Message, can_be_seen
 
@@ -18,6 +20,9 @@ ID_LENGTH = 128
 
 TITLE_LENGTH = 200
 """Characters of a title that a person gives; those made from a prompt are shorter."""
+
+DIGITS = 20
+"""Of a declared length; HTTP libraries read no longer ones, and Python refuses to above a few thousand."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -114,6 +119,33 @@ class ChatBody(BaseModel):
 
 
 Shape = TypeVar("Shape", bound=BaseModel)
+
+
+async def body_of(request: Request, *, answer: bool = False) -> bytes:
+    """The body's bytes; read by endpoints, not before them: what is wrong with a path is told without it.
+
+    :param answer: it holds a whole answer, which may be larger than any prompt.
+    :raises TooLarge: it has more bytes than the application takes; the rest is not read.
+    :raises BadRequest: the connection was closed midway.
+    """
+    state = request.app.state
+    limit: int = state.max_body + (state.max_answer if answer else 0)
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and (len(declared) > DIGITS or int(declared) > limit):
+        raise _too_large(limit)
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > limit:
+                raise _too_large(limit)
+    except ClientDisconnect:
+        raise BadRequest("The connection was closed in the middle of the body.") from None
+    return bytes(body)
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body may have {limit} bytes at most. Send less at once.")
 
 
 def read_ask(body: bytes, caller: Caller) -> Ask:

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.background import BackgroundTask
 
 from c1fn import __version__
-from c1fn.api.bodies import read_ask
+from c1fn.api.bodies import body_of, read_ask
 from c1fn.api.browsers import streams_cards
-from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, body_of, origin_of, time_left
+from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, origin_of, time_left
 from c1fn.api.refusals import refusal
 from c1fn.api.streaming import SILENCE, StreamedAnswer
 from c1fn.api.threads import ResponseId, ThreadId

@@ -14,8 +14,9 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from c1fn.api.headers import EveryAnswer
 from c1fn.errors import C1fnError, ForeignPage
 from c1fn.identity import same_origin
 
@@ -33,12 +34,6 @@ REMEMBERED = 7200
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
-NOSNIFF = (b"x-content-type-options", b"nosniff")
-"""No browser takes an answer for anything but what it is said to be."""
-
-NO_STORE = (b"cache-control", b"no-store")
-"""No cache keeps an answer: what is said here is one person's. Pages and their files say their own."""
-
 Refuse = Callable[[Request, C1fnError], Response]
 
 
@@ -52,19 +47,9 @@ class Origins:
         self._refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-
-        async def guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                told = message["headers"]
-                kept = [] if any(name.lower() == NO_STORE[0] for name, _ in told) else [NO_STORE]
-                message = {**message, "headers": [*told, NOSNIFF, *kept]}
-            await send(message)
-
-        if self._is_foreign(scope):
-            return await self._refuse(Request(scope), ForeignPage())(scope, receive, guarded)
-        return await self._app(scope, receive, guarded)
+        if scope["type"] == "http" and self._is_foreign(scope):
+            return await self._refuse(Request(scope), ForeignPage())(scope, receive, send)
+        return await self._app(scope, receive, send)
 
     def _is_foreign(self, scope: Scope) -> bool:
         if scope["method"] in SAFE or "*" in self._allowed:
@@ -73,8 +58,10 @@ class Origins:
 
 
 def guarded(app: ASGIApp, allowed: Sequence[str], refuse: Refuse) -> ASGIApp:
-    """The application behind its origins' rules. CORS is outside: a page reads its refusals as well."""
-    inner = Origins(app, allowed, refuse)
+    """The application behind its origins' rules. CORS is outside: a page reads its refusals as well, and
+    these have the headers of every answer.
+    """
+    inner = EveryAnswer(Origins(app, allowed, refuse))
     if not allowed:
         return inner
     return CORSMiddleware(

@@ -18,7 +18,7 @@ from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 
-from c1fn.api import head
+from c1fn.api import methods
 from c1fn.api.bodies import sentence
 from c1fn.api.browsers import renders_c1
 from c1fn.api.dependencies import origin_of
@@ -68,7 +68,7 @@ async def no_route(request: Request, error: Exception) -> Response:
     problem = {"type": "about:blank", "title": error.detail, "status": error.status_code}
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers["allow"] = head.allowed(request.app.routes, request.scope)
+        headers["allow"] = methods.allowed(request.app.routes, request.scope)
     return Problem(_json(problem), error.status_code, headers=headers)
 
 

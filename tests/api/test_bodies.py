@@ -8,6 +8,8 @@ from c1fn.api import bodies
 from c1fn.api.bodies import WORD, ChatBody, read_ask
 from c1fn.errors import BadField, BadRequest, NotJson, RoleNotAllowed, UnsupportedPart
 from c1fn.identity.callers import Caller
+from tests.api.scene import Stage
+from tests.scripted import says
 
 GOOD: dict[str, Any] = {"prompt": {"role": "user", "content": "hi"}, "threadId": "t", "responseId": "r"}
 
@@ -146,3 +148,26 @@ def test_a_title_may_be_exactly_as_long_as_the_limit(length: int, fits: bool) ->
     else:
         with pytest.raises(BadField):
             bodies.read(bodies.TitleBody, body)
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_body_over_the_limit_is_not_read(stage: Stage, declared: bool) -> None:  # noqa: FBT001 - a case
+    scene = await stage(says("a"), max_body=1024)
+    size = {"content-length": "999999"} if declared else {}
+    answer = await scene.client.post("/api/chat", b"x" * (10 if declared else 1025), headers=size)
+    assert (answer.status, answer.json["code"]) == (413, "too_large")
+    assert answer.json["detail"] == "The body may have 1024 bytes at most. Send less at once."
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_bug(stage: Stage) -> None:
+    scene = await stage(says("a"))
+    exchange = scene.client.request("POST", "/api/chat", b'{"pro', whole=False)
+    exchange.leave()
+    assert (await exchange.whole()).json["code"] == "bad_request"
+    assert scene.model.asked == []
+
+
+async def test_a_length_that_is_no_number_any_more_is_too_large(stage: Stage) -> None:
+    scene = await stage(says("a"))
+    answer = await scene.client.post("/api/chat", b"{}", headers={"content-length": "9" * 5000})
+    assert answer.status == 413

@@ -155,35 +155,6 @@ async def test_an_older_browser_tells_the_page_by_its_origin_alone(origin: str) 
         assert (answer.status, answer.json["code"]) == (403, "foreign_page")
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body"),
-    [
-        ("GET", "/api/threads", b""),
-        ("GET", "/api/threads/none/messages", b""),
-        ("POST", "/api/chat", BODY),
-        ("POST", "/api/chat", b"{"),
-        ("POST", "/api/threads", b""),
-        ("DELETE", "/api/threads/none", b""),
-        ("GET", "/nowhere", b""),
-        ("GET", "/healthz", b""),
-        ("GET", "/openapi.json", b""),
-    ],
-)
-async def test_no_cache_keeps_an_answer(method: str, path: str, body: Any) -> None:
-    """One person's threads are no other's, also behind a cache that somebody put in front."""
-    async with serving() as client:
-        answer = await client.request(method, path, body).whole()
-        assert "no-store" in answer.headers["cache-control"].split(", ")
-        foreign = {"origin": OTHER, "sec-fetch-site": "cross-site"}
-        refused = await client.request("POST", "/api/chat", BODY, foreign).whole()
-        assert (refused.status, refused.headers["cache-control"]) == (403, "no-store")
-
-
-async def test_a_page_tells_its_own_caching() -> None:
-    async with serving() as client:
-        assert (await client.get("/")).headers["cache-control"] == "no-cache"
-
-
 async def test_a_link_on_another_site_leads_to_the_page() -> None:
     async with serving() as client:
         assert (await client.get("/", headers={"sec-fetch-site": "cross-site"})).status == 200
