@@ -165,15 +165,16 @@ async def test_a_threads_row_outlives_its_turns(
     assert max(float(item.get("expires_at", {"N": "inf"})["N"]) for item in others) <= kept
 
 
+@pytest.mark.parametrize("before", [0, 30])
 async def test_a_retention_that_was_switched_on_hides_what_is_too_old(
-    endpoint: tuple[str, str], time: Clockwork
+    endpoint: tuple[str, str], time: Clockwork, before: int
 ) -> None:
-    """Also rows that were written when there was none; the id then begins anew."""
-    machine = Machine(endpoint, time)
+    """Also rows that were written when there was none, or that expire a day later; the id begins anew."""
+    machine = Machine(endpoint, time, retention_days=before)
     claim = claimed(await machine.store.turns.open(ask("r1"), history=20))
     await machine.store.turns.commit(claim, answered(claim, "hi"))
     await machine.close()
-    time.advance(31 * DAY)
+    time.advance(30.5 * DAY)
     machine = Machine(endpoint, time, retention_days=30)
     assert (await machine.store.threads.page("ann", cursor=None, limit=3)).threads == ()
     with pytest.raises(NotFound):
