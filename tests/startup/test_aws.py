@@ -1,6 +1,7 @@
 """Clients of AWS's services."""
 
 import asyncio
+import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -71,8 +72,12 @@ def get(client: Any) -> None:
 def test_a_call_takes_the_connection_that_was_opened_for_it(seen: tuple[str, list[str]]) -> None:
     url, came = seen
     client = client_of(url)
+    pool = client._endpoint.http_session._manager.connection_from_url(url)
+    connection = pool._get_conn()
+    pool._put_conn(connection)
     give = aws.connect(client)
     wait_for(lambda: came == ["connected"])
+    select.select([connection.sock], [], [], 5)  # the server's tickets are there: something to read
     give()
     get(client)
     assert came == ["connected", "asked"]
