@@ -99,5 +99,5 @@ def test_what_the_design_says_where_to_look_for_is_there() -> None:
     places = A_PLACE.findall(section)
     assert len(places) == section.count("\n| ") - 1  # but for the table's head
     for file, name in places:
-        defined = rf"^\s*(?:async def|def|class) {name}\b|^\s*{name}\b.* = "
+        defined = rf"^\s*(?:async def|def|class) {name}\b|^{name}\b.* = |^    {name}: .* = "
         assert re.search(defined, (ROOT / file).read_text("utf-8"), re.MULTILINE), (file, name)
