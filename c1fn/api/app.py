@@ -1,4 +1,4 @@
-"""The HTTP side: one FastAPI application around one `Chat`, put together from the modules beside it."""
+"""The HTTP API: builds the FastAPI application around one `Chat`, from the other modules of this package."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -50,11 +50,11 @@ def build_app(
     """The application.
 
     :param open_chat: makes the process's Chat, at startup, inside the event loop that will serve it.
-    :param max_body: bytes of a request's body, at most.
-    :param max_answer: bytes that the body of an answer which is saved may have beyond that.
-    :param identify: who calls; by default nobody is asked.
-    :param origins: of other sites' pages that may call; by default none.
-    :param site: the pages a browser gets; by default the plain one.
+    :param max_body: maximum size of a request's body in bytes.
+    :param max_answer: additional bytes that the body may have when a client saves an answer.
+    :param identify: finds out who calls; by default callers are not authenticated.
+    :param origins: origins of other sites whose pages may call; by default none.
+    :param site: the pages for a browser; by default the plain page.
     :param plain_text: whether an answer that is not in C1's form is sent as a card.
     """
 

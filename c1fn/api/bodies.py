@@ -1,7 +1,8 @@
-"""What clients send: a body within its limit → checked values, or a refusal that names the field.
+"""Request bodies: a body within its limit → checked values, or an error that names the field.
 
 The shape is the C1 quickstart's: `{prompt, threadId, responseId}`, where `prompt` is an OpenAI chat message
-with an optional `id`. Fields that newer clients may add are let be; what would change the meaning is not.
+with an optional `id`. Unknown fields, which newer clients may add, are ignored, unless they would
+change the meaning.
 """
 
 import re
@@ -19,10 +20,10 @@ ID_LENGTH = 128
 """Characters of any id; a UUID has 36."""
 
 TITLE_LENGTH = 200
-"""Characters of a title that a person gives; those made from a prompt are shorter."""
+"""Maximum characters of a title that a user gives; titles made from a prompt are shorter."""
 
 DIGITS = 20
-"""Of a declared length; HTTP libraries read no longer ones, and Python refuses to above a few thousand."""
+"""Maximum digits of a Content-Length; HTTP libraries accept no more, and Python rejects a few thousand."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -47,7 +48,7 @@ Id = Annotated[
     Field(min_length=1, max_length=ID_LENGTH, json_schema_extra=_SHOWN),
     AfterValidator(_printable),
 ]
-"""A name chosen by a client: any printable characters, in any script."""
+"""An id chosen by a client: any printable characters, in any script."""
 
 Title = Annotated[
     str,
@@ -63,7 +64,7 @@ leaves out the five that are named."""
 
 
 def _some_words(schema: dict[str, Any]) -> None:
-    """Tell in the schema what ``read_prompt`` asks for: one part at least must have a text."""
+    """State in the schema what ``read_prompt`` requires: at least one part must have a text."""
     text, parts = schema["anyOf"]
     text["pattern"] = WORD
     parts["contains"] = {"properties": {"text": {"pattern": WORD}}}
@@ -83,7 +84,7 @@ class Prompt(BaseModel):
 
 
 class ThreadBody(BaseModel):
-    """A thread to create. Without an id it gets one; its title may also come from its first prompt."""
+    """A thread to create. Without an id c1fn makes one; without a title, the first prompt gives it."""
 
     threadId: Id | None = None
     title: Title | None = None
@@ -91,19 +92,19 @@ class ThreadBody(BaseModel):
 
 
 class TitleBody(BaseModel):
-    """A thread's new name."""
+    """A thread's new title."""
 
     title: Title
 
 
 class AnswerBody(BaseModel):
-    """An answer as its reader left it: with the state of its form."""
+    """An answer to save, with the state of its form as the user left it."""
 
     content: str = Field(min_length=1)
 
 
 class StopBody(BaseModel):
-    """Which answer to stop; without a name, whichever is being written."""
+    """The responseId of the answer to stop; without one, the answer that is being written."""
 
     responseId: Id | None = None
 
@@ -122,11 +123,11 @@ Shape = TypeVar("Shape", bound=BaseModel)
 
 
 async def body_of(request: Request, *, answer: bool = False) -> bytes:
-    """The body's bytes; read by endpoints, not before them: what is wrong with a path is told without it.
+    """The body's bytes. Endpoints read it themselves, so an error in the path is reported without reading it.
 
-    :param answer: it holds a whole answer, which may be larger than any prompt.
-    :raises TooLarge: it has more bytes than the application takes; the rest is not read.
-    :raises BadRequest: the connection was closed midway.
+    :param answer: true if the body holds a complete answer, which may be larger than a prompt.
+    :raises TooLarge: the body has more bytes than allowed; the rest is not read.
+    :raises BadRequest: the connection was closed before the end of the body.
     """
     state = request.app.state
     limit: int = state.max_body + (state.max_answer if answer else 0)
@@ -149,7 +150,7 @@ def _too_large(limit: int) -> TooLarge:
 
 
 def read_ask(body: bytes, caller: Caller) -> Ask:
-    """The body as an Ask of this caller.
+    """Read the body of a chat request as an ``Ask`` of this caller.
 
     :raises BadRequest: what is wrong, with the field's path.
     """
@@ -159,7 +160,7 @@ def read_ask(body: bytes, caller: Caller) -> Ask:
 
 
 def read_prompt(prompt: Prompt) -> Message:
-    """:raises BadField: it says nothing at all."""
+    """:raises BadField: the prompt has no text."""
     text = prompt.content if isinstance(prompt.content, str) else "".join(p.text for p in prompt.content)
     if not text.strip():  # some models refuse what is blank, and the reason would not reach the person
         raise BadField("must not be empty", field="prompt.content")
@@ -178,7 +179,7 @@ def read(shape: type[Shape], body: bytes) -> Shape:
 
 
 def refusal(error: ValidationError) -> BadRequest:
-    """The first complaint, in our form."""
+    """The first validation error, as one of our errors."""
     first: Any = error.errors(include_url=False, include_input=True, include_context=False)[0]
     # A union names its branch after the field's name; the client knows no branches.
     place = [str(step) for step in first["loc"] if not re.match(r"str$|list\[", str(step))]
@@ -196,7 +197,9 @@ def refusal(error: ValidationError) -> BadRequest:
 
 
 def _content_refusal(error: ValidationError) -> BadRequest:
-    """Why neither a text nor parts: the deepest complaint is about what the client meant."""
+    """The reason why ``content`` is neither a text nor parts: the error deepest in the value is the relevant
+    one.
+    """
     deepest: Any = max(error.errors(include_url=False), key=lambda e: len(e["loc"]))
     if deepest["type"] == "literal_error":
         index = next(step for step in deepest["loc"] if isinstance(step, int))
@@ -208,5 +211,5 @@ def _content_refusal(error: ValidationError) -> BadRequest:
 
 
 def sentence(message: str) -> str:
-    """A validator's complaint without pydantic's word for where it comes from."""
+    """A validator's message without the prefix that pydantic adds."""
     return message.removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""The chat endpoints: a prompt is answered, an answer is followed; and whether the process serves."""
+"""The chat endpoints: answer a prompt, follow an answer; and the two health checks."""
 
 from typing import Annotated
 
@@ -20,20 +20,20 @@ from c1fn.wires.c1 import HEADERS, Wire
 routes = APIRouter()
 
 LONGEST = 2**31 - 1
-"""Bytes that a client may say it has: far above the longest answer."""
+"""Maximum of the `after` parameter in bytes: far above the longest answer."""
 
 After = Annotated[int, Query(ge=0, le=LONGEST, description="Bytes of the answer that the client has.")]
 
 
 @routes.get("/healthz", tags=["service"])
 async def healthz() -> dict[str, str]:
-    """Whether the process serves. It asks neither the store nor the model."""
+    """Whether the process serves requests. It calls neither the store nor the model."""
     return {"status": "ok", "version": __version__}
 
 
 @routes.get("/readyz", tags=["service"])
 async def readyz(caller: CurrentCaller, store: CurrentStore) -> dict[str, str]:
-    """Whether turns can be begun: the store is asked. While it does not answer, a 503 says why."""
+    """Whether turns can begin: checks the store. While the store does not answer, a 503 says why."""
     del caller  # a stranger makes no calls of ours
     await store.ready()
     return {"status": "ok", "version": __version__}
@@ -56,15 +56,15 @@ async def turn(  # noqa: PLR0917 - FastAPI passes them by name
     response_id: ResponseId,
     after: After = 0,
 ) -> Response:
-    """An answer, followed while it is being written, for a minute at most: then `after` asks for the rest,
-    until there is none (204).
+    """Stream an answer while it is being written, for at most a minute. A request with `after` then gets the
+    rest, until there is none (204).
     """
     queue = await chat.follow(caller.owner, thread_id, response_id, seconds=time_left(request))
     return await (_rest(request, chat, queue, after) if after else _streamed(request, chat, queue))
 
 
 async def _rest(request: Request, chat: Chat, queue: EventQueue, after: int) -> Response:
-    """What comes after these bytes of an answer: a stream, nothing (204), or a refusal to tell it at all."""
+    """The rest of an answer after these bytes: a stream, nothing (204), or an error."""
     cards, size = streams_cards(request), 0
     first: list[Event] = []
     while size <= after and (events := await queue.take(SILENCE)):
@@ -80,7 +80,7 @@ async def _rest(request: Request, chat: Chat, queue: EventQueue, after: int) -> 
 
 
 async def _streamed(request: Request, chat: Chat, queue: EventQueue) -> Response:
-    """What comes through the queue, as a stream; a refusal where the turn failed before it said anything."""
+    """The queue's events as a stream; an error response if the turn failed before its first text."""
     first = await queue.take(SILENCE)
     if first and isinstance(first[0], Failed):
         request.state.logged = queue.logged

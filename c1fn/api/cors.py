@@ -1,9 +1,9 @@
-"""Which web pages may call, on every answer: the outermost room, so that refusals and bugs are told too.
+"""CORS: which web pages may call. It is the outermost layer, so that errors have its headers too.
 
 CORS lets the pages of the allowed origins read answers. It does not keep a page of any other site from
-*sending* (a form's POST needs no preflight), and where nobody is asked who they are, as on a developer's own
-machine, that page could spend the model's money and write into threads. So a change that another site's page
-asks for is refused: `same_origin` tells which those are.
+*sending* (a form's POST needs no preflight). Without authentication, as on a developer's own machine, such a
+page could call the model and write into threads. So requests of other sites' pages that change data are
+rejected; `same_origin` recognises them.
 
 https://fetch.spec.whatwg.org/#http-cors-protocol
 """
@@ -24,13 +24,13 @@ METHODS = ("GET", "POST", "PUT", "DELETE")
 
 SIGNATURE = ("x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
 SENT = ("authorization", "content-type", "x-api-key", *SIGNATURE)
-"""What a page may send: its caller's token or key, or the parts of an AWS signature."""
+"""Request headers that a page may send: the caller's token or key, or the parts of an AWS signature."""
 
 TOLD = ("c1fn-error", "link", "retry-after")
-"""The headers of an answer that a page may read."""
+"""Response headers that a page may read."""
 
 REMEMBERED = 7200
-"""Seconds for which a browser keeps a preflight's answer; Chromium keeps none for longer."""
+"""Seconds for which a browser caches a preflight's answer; Chromium's maximum."""
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 
@@ -38,7 +38,7 @@ Refuse = Callable[[Request, C1fnError], Response]
 
 
 class Origins:
-    """The application, for the pages that may call it."""
+    """Middleware: applies the rules for origins to the application."""
 
     def __init__(self, app: ASGIApp, allowed: Sequence[str], refuse: Refuse) -> None:
         """:param allowed: origins, as ``https://example.com``; ``*`` is any; none: same origin only."""

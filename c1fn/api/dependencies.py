@@ -1,6 +1,6 @@
-"""What endpoints are given: the process's `Chat` and who calls, as FastAPI's dependencies; the time left.
+"""FastAPI's dependencies for the endpoints: the process's `Chat`, the caller's identity; and the time left.
 
-The parts of an application stand in its `state`, where `build_app` puts them: `chat` once it has started,
+`build_app` puts the parts of an application into its `state`: `chat` once it has started,
 `identify`, `max_body`, `max_answer` and `plain_text`.
 
 https://fastapi.tiangolo.com/tutorial/dependencies/
@@ -16,15 +16,17 @@ from c1fn.stores import Store
 from c1fn.telemetry.log import LOCAL, Origin
 
 DEADLINE_MARGIN = 4.0
-"""Seconds before the platform's deadline at which an answer ends: time to store it and to say so."""
+"""Seconds before the platform's deadline at which an answer is ended, to leave time to store it and to send
+the end.
+"""
 
 
 async def identified(request: Request) -> Caller:
-    """Who calls. FastAPI asks it before anything else is looked at: a stranger learns nothing, not even a
-    limit. The owner stays beside the request: for the log, should it be refused.
+    """The caller's identity. FastAPI resolves it first, so an unauthenticated caller learns nothing, not even
+    a limit. The owner is kept in the request's state, for the log of rejected requests.
 
-    :raises Unauthorized: nobody that is known.
-    :raises IssuerUnavailable: a token cannot be verified now.
+    :raises Unauthorized: the caller is unknown.
+    :raises IssuerUnavailable: the token cannot be verified now.
     """
     caller: Caller = await request.app.state.identify(request.scope)
     request.state.owner = caller.owner
@@ -32,13 +34,13 @@ async def identified(request: Request) -> Caller:
 
 
 async def chat_of(request: Request) -> Chat:
-    """The process's conversations."""
+    """The process's `Chat`."""
     chat: Chat = request.app.state.chat
     return chat
 
 
 async def store_of(request: Request) -> Store:
-    """The process's threads."""
+    """The process's store."""
     return (await chat_of(request)).store
 
 
@@ -54,7 +56,7 @@ def origin_of(request: Request) -> Origin:
 
 
 def time_left(request: Request) -> float | None:
-    """Seconds until an answer must end, where the platform has a deadline."""
+    """Seconds until an answer must end; None if the platform has no deadline."""
     context = request.scope.get("aws.context")
     if context is None:
         return None

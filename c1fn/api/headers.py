@@ -1,4 +1,4 @@
-"""The headers that every answer has, refusals and pages too: a further one is added here.
+"""The headers of every answer, including errors and pages. Add further ones here.
 
 A header of one endpoint is set by that endpoint; which headers a page of another site may read is in `cors`.
 """
@@ -6,10 +6,12 @@ A header of one endpoint is set by that endpoint; which headers a page of anothe
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ALWAYS = ((b"x-content-type-options", b"nosniff"),)
-"""No browser takes an answer for anything but what it is said to be."""
+"""Browsers use only the declared content type of an answer."""
 
 UNLESS_SET = ((b"cache-control", b"no-store"),)
-"""No cache keeps an answer: what is said here is one person's. Pages and their files say their own."""
+"""No cache stores an answer, because it belongs to one user. Pages and their files set a value of their
+own.
+"""
 
 
 class EveryAnswer:

@@ -1,4 +1,4 @@
-"""HTTP's methods, as far as routes do not know them: HEAD is a GET without its body, Allow names them all.
+"""HTTP methods that the routes do not handle: HEAD is a GET without the body; Allow lists all methods.
 
 https://www.rfc-editor.org/rfc/rfc9110#name-head · https://www.rfc-editor.org/rfc/rfc9110#name-allow
 """
@@ -31,7 +31,7 @@ class Heads:
 
 
 def allowed(routes: Iterable[BaseRoute], scope: Scope) -> str:
-    """The methods that any route takes at this path, for the header Allow."""
+    """All methods that the routes accept at this path, for the header Allow."""
     found = [
         method
         for method in METHODS

@@ -1,8 +1,8 @@
-"""The OpenAPI document, made from the classes that do the work: the bodies that are read, the errors raised.
+"""The OpenAPI document, generated from the classes in use: the request bodies and the errors.
 
-Strategy: the framework knows paths and parameters; `ENDPOINTS` tells for each of them what it takes, what it
-answers, and which errors it may end in. Their statuses and codes come from the errors themselves, so that the
-document cannot drift. It is made when somebody asks for it: a start pays nothing.
+FastAPI knows the paths and parameters. `ENDPOINTS` adds the body, the answer and the possible errors of each.
+Statuses and codes come from the error classes, so the document always matches them. It is generated at the
+first request for it, so it costs nothing at the start.
 
 https://spec.openapis.org/oas/v3.1.0 · https://www.rfc-editor.org/rfc/rfc9457
 """
@@ -39,7 +39,7 @@ class Health(BaseModel):
 
 
 class Thread(BaseModel):
-    """What a list of threads shows of one."""
+    """One thread in a list of threads."""
 
     threadId: str
     title: str
@@ -58,7 +58,7 @@ class Threads(BaseModel):
 
 
 class Message(BaseModel):
-    """What people see of a prompt or an answer."""
+    """A prompt or an answer, as a client sees it."""
 
     id: str
     role: Literal["user", "assistant"]
@@ -132,15 +132,15 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
         (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY),
     ),
 }
-"""By verb and path: what it takes, its status when all is well, what it answers then (None: a stream, or
-nothing), and how it refuses."""
+"""By method and path: the request body, the status of success, its answer (None: a stream, or nothing), and
+the possible errors."""
 
 OPTIONAL = (StopBody, ThreadBody)
-"""Bodies that may be left out."""
+"""Bodies that are optional."""
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
-    """The framework's document with what it does not know."""
+    """FastAPI's document, completed."""
     components = {
         "schemas": models_json_schema([(s, "validation") for s in (*SHAPES, *BODIES)], ref_template=REFS)[1][
             "$defs"

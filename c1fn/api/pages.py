@@ -1,13 +1,13 @@
-"""The page at `/`: the official client's once it is built, a plain one until then.
+"""The page at `/`: the official client after it is built, a plain page before that.
 
-Strategy: the name of every built file but `index.html` holds a hash of its content, so a browser may keep it
-for ever, and asks only for the index each time. The files are listed when the build is shown, and only a
-listed name is ever opened. A server answers before its page is built (``vite.py``), so the site is told
-where a build lies while it serves.
+The name of every built file except `index.html` contains a hash of its content, so a browser may cache it for
+ever, and requests only the index each time. The files are listed when `show` is called, and only listed names
+are ever opened. The server answers before its page is built (``vite.py``), so `show` is called while it
+serves.
 
-A page may load its own files and speak to its own server, and be part of no other page. That holds for
-pictures too, but for hosts that the deployment names: a browser asks for a picture at once, and an address
-may carry what was said to whoever wrote it, which a text that the model believed can bring about.
+A page may load only its own files and call only its own server, and no other page may embed it. Pictures may
+also come from hosts that the deployment names. The reason: a browser loads a picture at once, and a prompt
+injection could make the model write a picture's address that contains the conversation.
 
 https://www.rfc-editor.org/rfc/rfc8246 (immutable)
 https://www.w3.org/TR/CSP3/ · https://genai.owasp.org/llmrisk/llm01-prompt-injection/
@@ -26,22 +26,22 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 FOR_EVER = "public, max-age=31536000, immutable"
-"""A year, the longest that caches are asked to believe."""
+"""A year in seconds, the longest useful cache time."""
 
 ASK_AGAIN = "no-cache"
 
 _PLAIN_PAGE = importlib.resources.files("c1fn.api").joinpath("page.html").read_text("utf-8")
 _NOTE = "<!-- note -->"
 _HEAD = re.compile(r'<head[^>]*>|<meta charset="utf-8">')
-"""After it the first of a page's links may come."""
+"""The place in a page before its first link."""
 _SCRIPTS = re.findall(r"<script>(.*?)</script>", _PLAIN_PAGE, re.DOTALL)
 _HASHES = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in _SCRIPTS)
 
 
 def policy(images: Sequence[str] = (), base: str = "'none'") -> str:
-    """What a page may load.
+    """The page's content security policy.
 
-    :param images: hosts of pictures, beside its own.
+    :param images: hosts of pictures, besides its own server.
     """
     return "; ".join(
         (
@@ -66,7 +66,7 @@ PAGE = {
 
 
 class Site:
-    """What a browser gets. ``note`` is a sentence for the plain page: how to get the other one.
+    """The pages for browsers. ``note`` is a sentence on the plain page: how to get the official client.
 
     :param images: hosts whose pictures a page may show.
     """
@@ -79,7 +79,7 @@ class Site:
         self._assets: dict[str, Path] = {}
 
     def show(self, build: Path) -> None:
-        """From now on serve this build: a folder with `index.html` and `assets/`."""
+        """Serve this build from now on: a folder with `index.html` and `assets/`."""
         self._assets = {path.name: path for path in (build / "assets").iterdir() if path.is_file()}
         self._index = build / "index.html"
         self._text = self._index.read_text("utf-8")

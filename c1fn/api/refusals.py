@@ -1,8 +1,8 @@
-"""How a request is refused: `application/problem+json`, a C1 error card, and one line in the log.
+"""Error responses: `application/problem+json`, or a C1 error card; and one line in the log.
 
-A refusal before the stream keeps its true status as `application/problem+json` (RFC 9457) for every client
-but a browser, because the official client shows a person nothing for a status other than 2xx: a browser gets
-the same refusal as a C1 error card in a 200. The header `C1fn-Error` carries the same code in both.
+Before streaming has begun, an error has its own status and is `application/problem+json` (RFC 9457). The
+exception is a browser: the official client shows the user nothing for a status other than 2xx, so a browser
+gets the error as a C1 error card with status 200. The header `C1fn-Error` has the error's code in both cases.
 
 https://www.rfc-editor.org/rfc/rfc9457
 """
@@ -41,28 +41,30 @@ Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 ERROR_HEADER = "c1fn-error"
 
 LONGEST_WAIT = 86_400
-"""Seconds that a client is told to wait, at most: a model's provider may ask for anything."""
+"""Maximum of Retry-After in seconds: a model's provider may ask for any time."""
 
 
 class Problem(Response):
-    """A refusal for programs."""
+    """An error response for programs."""
 
     media_type = "application/problem+json"
 
 
 async def refused(request: Request, error: Exception) -> Response:
-    """An endpoint's error; one that is not c1fn's is a bug, of which a client is told no more than that."""
+    """Respond to an endpoint's error. An error that is not c1fn's is a bug; the client gets no details of
+    it.
+    """
     return refusal(request, error if isinstance(error, C1fnError) else Internal())
 
 
 async def bad_parameter(request: Request, error: Exception) -> Response:
-    """FastAPI's complaint about a part of the URL, in our form."""
+    """FastAPI's error about a part of the URL, as one of our errors."""
     first: Any = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": ""}
     return refusal(request, BadField(sentence(first["msg"]), field=".".join(map(str, first["loc"][1:]))))
 
 
 async def no_route(request: Request, error: Exception) -> Response:
-    """Starlette's own 404 and 405, in our form."""
+    """Starlette's own 404 and 405, as our errors."""
     if not isinstance(error, HTTPException) or error.status_code == NotFound.status:
         return refusal(request, NotFound("There is nothing at this path."))
     problem = {"type": "about:blank", "title": error.detail, "status": error.status_code}
@@ -78,11 +80,11 @@ HANDLERS: dict[int | type[Exception], Handler] = {
     RequestValidationError: bad_parameter,
     Exception: refused,  # a bug: told here, and then raised to the server as well
 }
-"""Who answers for which exception: for `FastAPI(exception_handlers=...)`."""
+"""The handler of each exception, for `FastAPI(exception_handlers=...)`."""
 
 
 def refusal(request: Request, error: C1fnError) -> Response:
-    """The response that tells this error, and its line in the log."""
+    """The response for this error; also writes its log line."""
     chat: Chat = request.app.state.chat
     _log(chat, request, error)
     later = BackgroundTask(chat.settle)  # a refused turn gives its lock back
@@ -115,7 +117,7 @@ def _problem(error: C1fnError) -> dict[str, Any]:
 
 
 def _log(chat: Chat, request: Request, error: C1fnError) -> None:
-    """One line, unless the turn has told its own end."""
+    """Write one log line, unless the turn has written its own."""
     state = request.state
     if getattr(state, "logged", False):
         return
@@ -135,13 +137,15 @@ def _log(chat: Chat, request: Request, error: C1fnError) -> None:
 
 
 def _shows_cards(request: Request) -> bool:
-    """A browser's chat client, which renders C1 and shows no status."""
+    """True for a chat client in a browser, which renders C1 and does not show a status."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", "")).rstrip("/")
     return path == "/api/chat" and renders_c1(request)
 
 
 def _is_for_people(error: C1fnError) -> bool:
-    """A person can cause it. Of all malformed requests only a long one is a person's, not a program's."""
+    """True if a user can cause the error. Of the malformed requests only a too long one can come from a
+    user.
+    """
     return isinstance(error, TooLarge) or not isinstance(error, BadRequest | ForeignPage)
 
 

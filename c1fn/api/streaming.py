@@ -1,8 +1,8 @@
 """A turn's events as a streamed ASGI response.
 
-Starlette's StreamingResponse would end the turn with its client. Here the client's leaving only ends the
-sending: the response then waits for the turn itself, so that no platform freezes the process before the
-turn is stored.
+Starlette's StreamingResponse would end the turn when the client disconnects. Here a disconnect only ends the
+sending: the response then waits for the turn, so that Lambda does not freeze the process before the turn is
+stored.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ event, which decides the status."""
 
 
 class StreamedAnswer(Response):
-    """Streams what comes through a queue whose first events were taken already, to learn the status."""
+    """Streams a queue's events. The first of them were read before, to decide the status."""
 
     def __init__(
         self,
@@ -34,9 +34,9 @@ class StreamedAnswer(Response):
         *,
         after: int = 0,
     ) -> None:
-        """:param settle: what is still to do when the client has everything, before a platform may freeze.
+        """:param settle: finishes background work after the last byte, before Lambda may freeze the process.
         :param wire: encodes the answer for this client; by default as the model wrote it.
-        :param after: bytes of the answer that the client has.
+        :param after: number of bytes of the answer that the client already has.
         """
         self._after = self._skip = after
         super().__init__(headers=dict(headers))
@@ -66,7 +66,7 @@ class StreamedAnswer(Response):
             self._queue.leave()
 
     async def _stream(self, send: Send, left: "asyncio.Task[None]") -> None:
-        """The bytes of the queue, up to its last event or until the client has left; never an empty piece."""
+        """The queue's bytes, until its last event or until the client disconnects; no piece is empty."""
         wire, events = self._wire, self._first
         while True:
             data = self._rest(wire.encode(events)) if events else b"" if self._after else wire.keep_alive()
@@ -79,7 +79,7 @@ class StreamedAnswer(Response):
             events = await self._queue.take(SILENCE)
 
     def _rest(self, data: bytes) -> bytes:
-        """What of it the client has not."""
+        """The part of these bytes that the client does not have."""
         skipped = min(self._skip, len(data))
         self._skip -= skipped
         return data[skipped:]

@@ -1,4 +1,4 @@
-"""The thread endpoints: what the official client's hooks ask for, per caller.
+"""The thread endpoints, as the official client's hooks call them; each caller sees only its own threads.
 
 A thread's id may hold any printable character. In a path it is percent-encoded as one segment, so paths are
 matched as they were sent and ids are decoded after the match: see ``AsSent``.
@@ -23,10 +23,10 @@ from c1fn.turn import UNTITLED, State, Thread, Turn, title_of
 from c1fn.wires.c1 import whole
 
 MOST = 9_999_999_999
-"""The largest number of a turn."""
+"""Maximum of a turn's number."""
 
 PAGE = 50
-"""Threads on a page: more than a side bar shows at once."""
+"""Threads per page: more than a side bar shows at once."""
 
 _Decoded = BeforeValidator(unquote)
 ThreadId = Annotated[Id, _Decoded, Path(alias="threadId", description="Percent-encoded.")]
@@ -35,7 +35,7 @@ ResponseId = Annotated[Id, _Decoded, Path(alias="responseId", description="Perce
 
 class AsSent:
     """Lets routes match the path as it was sent, so that an encoded slash stays inside its segment. A slash
-    at the end changes nothing: a redirect would lose the prefix that a door took away, and often the body.
+    at the end is ignored: a redirect would lose the prefix that the endpoint removed, and often the body.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -67,7 +67,7 @@ async def list_threads(
 
 @routes.post("", status_code=201)
 async def create_thread(request: Request, caller: CurrentCaller, store: CurrentStore) -> Response:
-    """Create a thread; one that exists is left as it is."""
+    """Create a thread; an existing one is not changed."""
     wanted = read(ThreadBody, await body_of(request) or b"{}")
     words = title_of(read_prompt(wanted.prompt)) if wanted.prompt else UNTITLED
     title = wanted.title or words
@@ -84,7 +84,7 @@ async def load_messages(  # noqa: PLR0917 - FastAPI passes them by name
     limit: Annotated[int | None, Query(ge=1, le=100, description="The newest so many turns.")] = None,
     before: Annotated[int | None, Query(ge=1, le=MOST, description="Turns with a smaller number.")] = None,
 ) -> Response:
-    """The messages that people see, oldest first. With `limit` the newest page of them; the page before it is
+    """The messages that users see, oldest first. With `limit` the newest page of them; the page before it is
     linked in the header `Link`, as `rel="prev"`, until there is none.
     """
     turns = await store.threads.load(caller.owner, thread_id, before=before, limit=limit)
@@ -105,7 +105,7 @@ async def rename_thread(
 
 @routes.delete("/{threadId}", status_code=204)
 async def delete_thread(caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId) -> Response:
-    """Delete the thread; an answer that is being written to it ends."""
+    """Delete the thread; an answer that is being written in it is ended."""
     await store.threads.delete(caller.owner, thread_id)
     return Response(status_code=204)
 
@@ -114,7 +114,7 @@ async def delete_thread(caller: CurrentCaller, store: CurrentStore, thread_id: T
 async def save_answer(
     request: Request, caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId, response_id: ResponseId
 ) -> Response:
-    """Keep an answer as its reader left it: the state of its form."""
+    """Save an answer with the state of its form."""
     content = read(AnswerBody, await body_of(request, answer=True)).content
     await store.threads.revise(caller.owner, thread_id, response_id, content)
     return Response(status_code=204)
@@ -124,17 +124,17 @@ async def save_answer(
 async def stop_answer(
     request: Request, caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId
 ) -> Response:
-    """End the answer that is being written; what was said so far is kept."""
+    """End the answer that is being written; its text so far is stored."""
     response_id = read(StopBody, await body_of(request) or b"{}").responseId
     return JSONResponse({"stopping": await store.turns.stop(caller.owner, thread_id, response_id)})
 
 
 def visible(turns: Iterable[Turn], *, cards: bool = False) -> list[dict[str, str]]:
-    """What people see of a thread: prompts and answers, failures as the card they were shown as.
+    """The messages of a thread that users see: prompts and answers; a failure as the card that was shown.
 
-    A prompt that is being answered names that answer as ``running``: it can be followed.
+    A prompt whose answer is being written has its responseId as ``running``: that answer can be followed.
 
-    :param cards: an answer in plain text is shown as a card.
+    :param cards: show a plain text answer as a card.
     """
     messages = []
     for turn in turns:

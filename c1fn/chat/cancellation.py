@@ -1,8 +1,8 @@
-"""What ends a turn before its answer is complete: a closed union, and the wait that tells which it was.
+"""The reasons that end a turn before its answer is complete: a closed union, and the wait that returns one.
 
-Strategy: an answer is a task, and what keeps its lease is another. The time is the timeout of one wait for
-both, and the end of the process is the cancellation of that wait. So each reason is a value where it arises,
-and a delta costs no timer and no task switch.
+One task writes the answer, another renews its lease. One wait for both tasks has the time limit as its
+timeout; the end of the process cancels that wait. So each reason is a value at the place where it arises, and
+a delta needs no timer and no task switch.
 """
 
 import asyncio
@@ -14,38 +14,38 @@ from c1fn.errors import LeaseLost
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A person asked for it; what was said is kept."""
+    """A user stopped the turn; its text so far is stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseGone:
-    """Another process has taken the turn over, or its thread was deleted."""
+    """Another process took over the turn, or the thread was deleted."""
 
     error: LeaseLost
 
 
 @dataclass(frozen=True, slots=True)
 class TimeOver:
-    """The time for one answer has passed."""
+    """The time limit of the answer has passed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShutDown:
-    """The process ends."""
+    """The process is shutting down."""
 
 
 Cancellation = Stopped | LeaseGone | TimeOver | ShutDown
 
 Lease = asyncio.Task[Stopped | LeaseGone]
-"""Renews a lease, and ends when the turn is not to go on."""
+"""Renews a lease, and returns when the turn must end."""
 
 
 async def completed(answer: asyncio.Task[None], lease: Lease, seconds: float) -> Cancellation | None:
     """Wait until the answer is complete, or cancel it. Both tasks have ended when this returns.
 
-    :param seconds: how long the answer may take.
-    :returns: why it was cancelled; None: it is complete. A stop and a lost lease go before the time: while a
-        cancelled answer closes what it holds, the lease is still renewed.
+    :param seconds: time limit of the answer.
+    :returns: why it was cancelled; None if it is complete. A stop and a lost lease have priority over the
+        time limit: the lease is renewed while a cancelled answer closes its resources.
     :raises Exception: the bug that ended one of the tasks, or the error that ended the answer.
     """
     process_ends = False
@@ -63,7 +63,7 @@ async def completed(answer: asyncio.Task[None], lease: Lease, seconds: float) ->
 
 
 async def _ended(task: asyncio.Task[Any]) -> None:
-    """Cancel the task and wait for its end, even when the one that waits is cancelled meanwhile."""
+    """Cancel the task and wait for its end, even if the waiting task is cancelled meanwhile."""
     while not task.done():
         task.cancel()
         try:

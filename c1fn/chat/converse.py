@@ -1,7 +1,8 @@
-"""One turn, in order: open, answer, commit, and only then say that it is finished.
+"""One turn, in this order: open, answer, commit, and only then tell the client that it is complete.
 
-A turn is a task of its own, at the model's pace; the client reads it through an ``EventQueue``, at its own.
-What can end a turn early is told by ``cancellation``; a delta costs no timer and no task switch of its own.
+A turn is a task of its own that runs at the model's speed; the client reads it through an ``EventQueue`` at
+its own speed. ``cancellation`` has the reasons that end a turn early. A delta needs no timer and no task
+switch.
 """
 
 import asyncio
@@ -33,12 +34,13 @@ from c1fn.telemetry.tracing import UNTRACED, Tracer
 from c1fn.turn import Ask, State
 
 GRACE = 2.0
-"""Seconds that running turns get to finish when the process is asked to end, before they are interrupted:
-who pressed Ctrl-C waits no longer, and a platform that asks at all allows about as much."""
+"""Seconds for running turns to finish after the process is asked to end; then they are interrupted. A user
+who pressed Ctrl-C does not wait longer, and platforms that send a signal allow about as much.
+"""
 
 
 class Chat:
-    """The conversations of one process."""
+    """Runs the turns of one process."""
 
     def __init__(
         self,
@@ -53,7 +55,7 @@ class Chat:
         tracer: Tracer = UNTRACED,
         followed: float = FOLLOWED,
     ) -> None:
-        """:param followed: seconds for which an answer is followed at a stretch."""
+        """:param followed: seconds for which one request follows an answer."""
         self._followed = followed
         self.store = store
         self._unsaved = Unsaved(store.turns)
@@ -68,13 +70,13 @@ class Chat:
         self._draining = False
 
     async def begin(self, ask: Ask, *, seconds: float | None = None, origin: Origin = LOCAL) -> EventQueue:
-        """Open the turn; what it says then comes through the queue.
+        """Open the turn; its events then come through the queue.
 
-        :param seconds: how long the platform lets this request live; None: as long as the limits say.
+        :param seconds: until the platform's deadline; None if only the limits apply.
         :param origin: where the request came from, for the log.
-        :raises Refused: the thread says no.
-        :raises Interrupted: the process is about to end.
-        :raises StoreUnavailable: nothing was stored, nothing was asked of the model.
+        :raises Refused: the thread does not accept this turn.
+        :raises Interrupted: the process is shutting down.
+        :raises StoreUnavailable: nothing was stored, and the model was not called.
         """
         if self._draining:
             raise Interrupted
@@ -104,8 +106,8 @@ class Chat:
     async def follow(
         self, owner: str, thread_id: str, response_id: str, *, seconds: float | None = None
     ) -> EventQueue:
-        """The answer of a turn, wherever it runs, to its end or as far as it has come when the time is over:
-        its client then asks for the rest. Unknown: it says NotFound.
+        """Follow the answer of a turn, in whichever process it runs, until its end or until the time is over;
+        the client then requests the rest. For an unknown turn the queue gets NotFound.
 
         :param seconds: how long the platform lets this request live.
         """
@@ -115,11 +117,13 @@ class Chat:
         return queue
 
     def _stretch(self, seconds: float | None) -> float:
-        """For how long an answer is followed, where the platform lets the request live so long."""
+        """Seconds for which an answer is followed, limited by the platform's deadline."""
         return min(self._followed, seconds or self._followed)
 
     async def drain(self, grace: float = GRACE) -> None:
-        """Begin no more turns, let those that run finish for a while, and interrupt the rest visibly."""
+        """Begin no more turns; give running ones time to finish; then interrupt the rest, with an error for
+        each.
+        """
         self._draining = True
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=grace)
@@ -135,7 +139,7 @@ class Chat:
         await self._tracer.aclose()
 
     async def settle(self) -> None:
-        """Finish what was left for later: the store's, and the sending of spans. After the last byte."""
+        """Finish background work: the store's, and the sending of spans. Call it after the last byte."""
         await self.store.settle()
         await self._tracer.flush()
 
@@ -158,7 +162,7 @@ class Chat:
         await self._end(draft, queue, state, error, bug)
 
     async def _answered(self, draft: Draft, queue: EventQueue, seconds: float) -> Cancellation | None:
-        """The answer, to its end."""
+        """Write the answer until its end."""
         answer = asyncio.create_task(self._rounds.answer(draft, queue))
         lease = asyncio.create_task(self._hold_lease(draft))
         return await completed(answer, lease, seconds)
@@ -166,7 +170,7 @@ class Chat:
     async def _end(
         self, draft: Draft, queue: EventQueue, state: State, error: C1fnError | None, bug: Exception | None
     ) -> None:
-        """Commit, then say so. Whatever happens here, the reader hears an end."""
+        """Commit, then tell the reader. The reader gets an end in every case."""
         try:
             with draft.watch.storing("store.commit"):
                 await _to_its_end(self._unsaved.commit(draft.claim, draft.turn(state, error)))
@@ -182,7 +186,7 @@ class Chat:
             raise bug
 
     async def _hold_lease(self, draft: Draft) -> Stopped | LeaseGone:
-        """Renew the lease until a stop is asked for or it is lost."""
+        """Renew the lease until the turn is stopped or the lease is lost."""
         while True:
             await self._sleep(RENEWAL)
             try:
@@ -195,7 +199,7 @@ class Chat:
 
 
 def _outcome(cancellation: Cancellation | None) -> tuple[State, C1fnError | None]:
-    """How a turn ends whose answer was cancelled so; None: it was not."""
+    """The outcome of a turn whose answer was cancelled for this reason; None if it was not cancelled."""
     match cancellation:
         case None:
             return State.DONE, None
@@ -211,8 +215,8 @@ def _outcome(cancellation: Cancellation | None) -> tuple[State, C1fnError | None
 
 
 async def _to_its_end(commit: Coroutine[None, None, None]) -> None:
-    """Wait for the store's word even when this task is cancelled meanwhile: the answer is there already, and
-    nobody could say whether it was stored. The store bounds the wait.
+    """Wait for the store's reply even if this task is cancelled meanwhile: the answer is complete, and
+    otherwise it would be unknown whether it was stored. The store limits the wait.
     """
     storing = asyncio.ensure_future(commit)
     try:

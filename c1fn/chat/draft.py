@@ -1,7 +1,7 @@
-"""A turn while it is being written: what was said so far, what of it is kept, and what it took.
+"""A turn while it is being written: its text so far, what is stored of it, and the tokens it used.
 
-The rules of a turn are in converse; this only records what has happened, so that a turn that is cut anywhere
-can be stored as it stood.
+The rules of a turn are in converse. This module only records what has happened, so that a turn that ends at
+any point can be stored.
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,7 @@ from c1fn.turn import Message, State, ToolCall, Turn, Usage, estimated_tokens
 
 @dataclass(slots=True)
 class Draft:
-    """One claim's turn."""
+    """The turn of one claim."""
 
     claim: Claim
     origin: Origin
@@ -32,16 +32,16 @@ class Draft:
     usage: Usage = field(default_factory=Usage)
 
     def hear(self, text: str, limit: int) -> None:
-        """:raises AnswerTooLong: see ``grow``. What was heard before stays."""
+        """:raises AnswerTooLong: see ``grow``. Earlier text is kept."""
         self.size += self.grow((text,), limit)
         self.watch.hears()
         self.text.append(text)
         self.said.append(text)
 
     def grow(self, texts: Iterable[str], limit: int) -> int:
-        """The bytes of these texts.
+        """Add the bytes of these texts.
 
-        :raises AnswerTooLong: with them the turn would be more than ``limit`` bytes.
+        :raises AnswerTooLong: the turn would be longer than ``limit`` bytes.
         """
         size = sum(map(_size, texts))
         if self.kept + size > limit:
@@ -50,7 +50,9 @@ class Draft:
         return size
 
     def keep(self, opaque: str | None, limit: int) -> None:
-        """What goes back with this round's message, if there is room for it: it is no part of the answer."""
+        """Keep what must be sent back to the model with this round's message, if there is room; it is not
+        part of the answer.
+        """
         with suppress(AnswerTooLong):
             self.grow((opaque or "",), limit)
             self.opaque = opaque
@@ -63,7 +65,7 @@ class Draft:
         self.text, self.opaque = [], None
 
     def estimate(self, messages: Sequence[Message], calls: tuple[ToolCall, ...]) -> Usage:
-        """What this round took, where the model did not tell or was not heard to its end."""
+        """Estimate this round's tokens, if the model did not report them or its stream ended early."""
         said = Message("assistant", "".join(self.text), tool_calls=calls)
         return Usage(estimated_tokens(messages), estimated_tokens([said]))
 
@@ -82,9 +84,9 @@ class Draft:
         )
 
     def line(self, model: str, state: State, error: C1fnError | None) -> TurnLine:
-        """What the log holds of this turn, now that it has ended so.
+        """The log line of this turn with this outcome.
 
-        :param model: the name of the one that was asked.
+        :param model: name of the model that was called.
         """
         ask, watch = self.claim.ask, self.watch
         evidence = error.evidence if isinstance(error, ModelError) else Evidence()

@@ -1,9 +1,9 @@
-"""The queue between a turn and whoever reads it.
+"""The queue between a turn and its reader.
 
-The turn says events at the model's pace; the reader takes them at its own. So a client that is slow does
-not hold the thread, and one that leaves does not stop the turn. What waits here is bounded by the turn's
-own limits (an answer's size). Events that came together leave together, and a single one is never held
-back. Whoever answers a request awaits ``over`` before it lets the platform freeze the process.
+The turn adds events at the model's speed; the reader takes them at its own. So a slow client does not keep
+the thread busy, and a disconnect does not stop the turn. The turn's own limits (an answer's size) limit the
+queue. Events that arrive together are taken together, and a single event is never delayed. The code that
+answers a request awaits ``over`` before the platform may freeze the process.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ from c1fn.wakeup import WakeUp
 
 
 class EventQueue:
-    """What a turn says, for one reader. ``logged``: its end is in the log, whoever hears of it.
+    """A turn's events for one reader. ``logged``: the turn's end is already in the log.
 
-    :param ends_with_reader: what tells it is there for its reader alone: a follower, and no turn.
+    :param ends_with_reader: true for a follower, which exists only for its reader; false for a turn.
     """
 
     logged = False
@@ -27,7 +27,7 @@ class EventQueue:
         self._turn: asyncio.Task[None] | None = None
 
     def comes_from(self, turn: asyncio.Task[None]) -> None:
-        """Wake the reader also when the turn's task ends without a word."""
+        """Wake the reader also when the turn's task ends without an event."""
         self._turn = turn
         turn.add_done_callback(lambda _: self._over())
 
@@ -36,8 +36,8 @@ class EventQueue:
         self._said.wake()
 
     async def take(self, seconds: float) -> list[Event]:
-        """All events since the last call; waits for the first of them. Empty after ``seconds`` of silence,
-        or when there is nothing more to come.
+        """All events since the last call; waits for the first one. Empty after ``seconds`` without an event,
+        or when no more will come.
         """
         if not self._events and not self.ended:
             try:
@@ -49,11 +49,11 @@ class EventQueue:
 
     @property
     def ended(self) -> bool:
-        """Nothing more will be said."""
+        """True if no more events will come."""
         return not self._events and (self._turn is None or self._turn.done())
 
     async def over(self) -> None:
-        """Wait for the turn itself, whether or not anybody reads it. A reader's own end does not end it.
+        """Wait for the end of the turn, even if nobody reads it. Cancelling this wait does not end the turn.
 
         :raises Exception: the bug that ended it, for the platform's error report.
         """
@@ -63,7 +63,7 @@ class EventQueue:
                 self._turn.result()
 
     def leave(self) -> None:
-        """Its reader has gone. A turn goes on."""
+        """Tell the queue that its reader has disconnected. A turn continues."""
         if self._ends_with_reader and self._turn is not None:
             self._turn.cancel()
 

@@ -1,7 +1,7 @@
-"""An answer that is told again: a stored one at once, one that is still being written as it grows.
+"""Sends an answer again: a stored one at once, a running one while it is being written.
 
-A follower holds a connection, and on Lambda a function, while others may want one. So it is told for a while
-only; its client then asks for what comes after the bytes that it has.
+A follower uses a connection, and on Lambda an execution environment. So its time is limited; its client then
+requests the bytes after those that it has.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from c1fn.turn import State, Turn
 
 
 async def tell(story: AsyncGenerator[str | Turn, None], queue: EventQueue, seconds: float) -> None:
-    """Say the story of a turn, for so many seconds at most. Then nothing more is said, not even an end."""
+    """Send a turn's events for at most this many seconds. After that nothing is sent, not even an end."""
     limit = asyncio.timeout(seconds)
     try:
         async with limit, aclosing(story) as pieces:
@@ -32,7 +32,7 @@ async def tell(story: AsyncGenerator[str | Turn, None], queue: EventQueue, secon
 
 
 def retell(turn: Turn, queue: EventQueue) -> None:
-    """Say a stored turn again: the same bytes as the first time."""
+    """Send a stored turn again, with the same bytes as the first time."""
     if turn.answer:
         queue.say(Delta(turn.answer))
     queue.say(_ending(turn))

@@ -1,12 +1,12 @@
-"""Which earlier turns the model sees: the newest that fit, cut in steps.
+"""Selects the earlier turns that the model gets: the newest that fit, cut in steps.
 
-A provider keeps the beginning of a request in its cache, and forgets all of it when the first message
-changes. So when a history has grown too long it is cut to half of what is allowed, and then grows again: its
-beginning stays the same for many turns. Where a cut falls follows from the turns alone, as if each of them
-was asked again, so that another process cuts at the same place.
+A provider caches the beginning of a request, and the cached part is useless when the first message changes.
+So a history that is too long is cut to half of the limit, and then grows again: its beginning stays the same
+for many turns. The place of a cut depends only on the turns themselves, so that every process cuts at the
+same place.
 
-How much a model takes is known by its refusals. What was refused on a thread is remembered for it, so that it
-is cut before the next one; others' threads know nothing of it.
+A model's limit is learned from its errors. The size that was rejected on a thread is remembered for that
+thread only, so that its history is cut before the next request.
 """
 
 from collections import OrderedDict
@@ -17,13 +17,13 @@ from c1fn.stores import Claim
 from c1fn.turn import Message, Turn, estimated_tokens, for_model
 
 THREADS = 1_000
-"""Threads whose refusals are remembered, the newest; an entry takes about 300 bytes."""
+"""Number of threads whose rejected sizes are remembered, the newest; an entry takes about 300 bytes."""
 
 
 class Histories:
     """The histories of one process' threads.
 
-    :param turns: earlier turns that the model sees, at most.
+    :param turns: maximum number of earlier turns that the model gets.
     :param tokens: their estimated tokens, at most.
     """
 
@@ -33,7 +33,7 @@ class Histories:
         self._refused: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     def of(self, claim: Claim, reply: Iterable[Message] = ()) -> Sequence[Turn]:
-        """What fits before this claim's prompt, and what was said and called after it."""
+        """The earlier messages that fit before this claim's prompt and the messages after it."""
         turns = claim.history[_steps(claim.number - 1, len(claim.history), self._turns) :]
         limit = self._refused.get((claim.ask.owner, claim.ask.thread_id))
         asked = [estimated_tokens([turn.prompt]) for turn in turns[1:]]

@@ -1,6 +1,7 @@
-"""The rounds of one turn: a call of the model, the tools that it asks for, and the next call with results.
+"""The rounds of one turn: a model call, the tools that it requests, and the next model call with their
+results.
 
-What was said is kept in the draft as it comes, so that a turn may be cut anywhere.
+All text is recorded in the draft as it arrives, so that a turn can end at any point.
 """
 
 from contextlib import aclosing
@@ -29,7 +30,7 @@ class Limits:
 
 
 class Rounds:
-    """How this process answers prompts."""
+    """Answers prompts, with the model, the tools and the limits of this process."""
 
     def __init__(self, model: Model, tools: Tools, limits: Limits) -> None:
         self._model = model
@@ -38,9 +39,9 @@ class Rounds:
         self._histories = Histories(limits.history_turns, limits.history_tokens)
 
     async def answer(self, draft: Draft, queue: EventQueue) -> None:
-        """Ask the model until it asks for no more tools. What it says goes to the draft and to the queue.
+        """Call the model until it requests no more tools. Its text goes to the draft and to the queue.
 
-        :raises ModelError: it fails, says nothing, or says too much.
+        :raises ModelError: the model fails, or its answer is empty or too long.
         """
         while calls := await self._fitting_round(draft, queue):
             if draft.rounds >= self._limits.max_rounds:
@@ -54,8 +55,8 @@ class Rounds:
             draft.close_round(calls, results)
 
     async def _fitting_round(self, draft: Draft, queue: EventQueue) -> tuple[ToolCall, ...]:
-        """One round; with less history, by halves, until the model takes it. Only a prompt that is too long
-        alone fails by that.
+        """One round. If the model rejects the length, the history is halved until it accepts; only a prompt
+        that is too long without any history fails.
         """
         while True:
             history = self._histories.of(draft.claim, draft.messages)

@@ -1,11 +1,11 @@
 """Functions that a model may call.
 
 A Python function with type hints and a docstring becomes a tool: pydantic makes the schema and checks the
-arguments. Whatever goes wrong in a call becomes a result that the model can read, so a turn goes on and a
-call never stands without its result. Time and size of a result are bounded.
+arguments. Every failure of a call becomes a result that the model can read, so the turn continues and every
+call has a result. Time and size of a result are limited.
 
-A function that is not async runs in a daemon thread of its own. The event loop's executor would be the wrong
-place for it: the store's calls wait there, and the process waits at its end for all that hang in it.
+A function that is not async runs in a daemon thread of its own, not in the event loop's executor: the store's
+calls use that executor, and at its end the process waits for all its threads, including those that hang.
 
 https://platform.openai.com/docs/guides/function-calling
 """
@@ -27,13 +27,13 @@ from c1fn.models import ToolSpec
 from c1fn.turn import Message, ToolCall
 
 SECONDS = 30.0
-"""For one call: half of the shortest idle limit of a front door is gone by then."""
+"""Time limit of one call: half of the shortest idle limit of an AWS endpoint."""
 
 RESULT_CHARACTERS = 100_000
-"""Of one result: about 25,000 tokens, which a model can still read."""
+"""Maximum characters of one result: about 25,000 tokens, which a model can still read."""
 
 ROUND_CHARACTERS = 4 * RESULT_CHARACTERS
-"""Of all results of a round: as many tokens as a model's context has, and eight rounds are a turn of 3 MB."""
+"""Maximum characters of all results of a round: about a model's context; eight rounds are a turn of 3 MB."""
 
 THREADS = 64
 """Calls in threads at once, with those that nobody waits for any more: hanging ones cannot take all memory.
@@ -57,7 +57,7 @@ class Tools:
         return tuple(tool.spec for tool in self._tools.values())
 
     async def run(self, calls: Sequence[ToolCall]) -> list[Message]:
-        """All calls of a round at once; their results in the calls' order."""
+        """Run all calls of a round in parallel; return their results in the order of the calls."""
         texts = _within_a_round(await asyncio.gather(*map(self._text, calls)))
         return [Message("tool", text, tool_call_id=call.id) for call, text in zip(calls, texts, strict=True)]
 
@@ -103,9 +103,10 @@ class _Tool:
         self.spec = ToolSpec(function.__name__, inspect.getdoc(function) or "", self._adapter.json_schema())
 
     def bind(self, arguments: str) -> Callable[[], Any]:
-        """The function with these arguments, ready to call.
+        """Bind the arguments to the function.
 
-        :raises ValidationError: they do not fit. One that the function itself raises is another matter.
+        :raises ValidationError: the arguments do not match. (The function itself may also raise one, when it
+            is called.)
         """
         bound: Callable[[], Any] = self._adapter.validate_json(arguments or "{}")
         return bound
@@ -120,15 +121,16 @@ class _Tool:
 
 
 class _Threads:
-    """Runs functions in daemon threads, one each, up to a number of them."""
+    """Runs each function in a daemon thread of its own, up to a maximum number of threads."""
 
     def __init__(self, most: int) -> None:
         self._free = threading.Semaphore(most)
 
     async def run(self, function: Callable[[], Any]) -> Any:
-        """What it returns. It cannot be ended from here: who is cancelled leaves it behind.
+        """The function's return value. The thread cannot be stopped: if this call is cancelled, it keeps
+        running.
 
-        :raises _NoThread: too many run.
+        :raises _NoThread: the maximum number of threads is running.
         """
         if not self._free.acquire(blocking=False):
             raise _NoThread
@@ -153,7 +155,7 @@ class _Threads:
 
 
 class _NoThread(Exception):
-    """All threads for tools are taken."""
+    """All threads for tools are in use."""
 
 
 def _set_result(result: "asyncio.Future[Any]", value: Any) -> None:
@@ -169,7 +171,7 @@ def _set_error(result: "asyncio.Future[Any]", error: BaseException) -> None:
 
 
 def _is_cancelled() -> bool:
-    """Somebody asked this task to end."""
+    """True if this task was cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
@@ -183,7 +185,9 @@ def _places(error: ValidationError) -> str:
 
 
 def _within_a_round(texts: Iterable[str]) -> list[str]:
-    """The results, with those that are too long, or beyond the round's room, told of instead."""
+    """The results; one that is too long, or exceeds the round's limit, is replaced by a message that says
+    so.
+    """
     left, kept = ROUND_CHARACTERS, []
     for text in texts:
         limit = min(RESULT_CHARACTERS, left)

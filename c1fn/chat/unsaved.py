@@ -1,7 +1,7 @@
-"""Answers that are finished and that the store did not take: kept in this process until it does.
+"""Complete answers that the store could not save: kept in this process until it can.
 
-Their clients were told that they were not saved. Who sends the responseId again gets the same answer, and the
-model is not asked a second time, as long as this process lives and nobody else has taken the turn over.
+Their clients were told that the answer is not saved. A repeated responseId gets the same answer without a
+second model call, as long as this process runs and no other process has taken over the turn.
 """
 
 from c1fn.errors import LeaseLost, StoreUnavailable
@@ -9,7 +9,7 @@ from c1fn.stores import Claim, Opened, Turns
 from c1fn.turn import Ask, State, Turn
 
 MOST = 8
-"""Answers that are kept: with those of the largest size, 40 MB. The oldest goes first."""
+"""Maximum number of kept answers: 40 MB if all have the largest size. The oldest is dropped first."""
 
 
 class Unsaved:
@@ -18,7 +18,7 @@ class Unsaved:
         self._kept: dict[tuple[str, str], tuple[Claim, Turn]] = {}  # one a thread: its lock is the turn's
 
     async def commit(self, claim: Claim, turn: Turn) -> None:
-        """The store's ``commit``; an answer that it could not take is kept."""
+        """The store's ``commit``; an answer that it could not save is kept."""
         try:
             await self._turns.commit(claim, turn)
         except StoreUnavailable:
@@ -29,9 +29,9 @@ class Unsaved:
             raise
 
     async def open(self, ask: Ask, *, history: int) -> Opened:
-        """The store's ``open``, after the answer was saved that is kept for this thread, if there is one.
+        """The store's ``open``. If an answer is kept for this thread, it is saved first.
 
-        :raises StoreUnavailable: it is what is asked for, and still cannot be saved.
+        :raises StoreUnavailable: the kept answer is the requested one, and it still cannot be saved.
         """
         kept = self._kept.get((ask.owner, ask.thread_id))
         if kept:
