@@ -1,8 +1,8 @@
-"""The cursor of a page, as text that a client can only hand back: URL-safe base64 of a JSON list.
+"""The cursor of a page, an opaque text for clients: URL-safe base64 of a JSON list.
 
-It holds no owner: a cursor names a place in whatever list it is used on, so a stolen one opens nothing.
-Anybody can write one, so both parts are looked at: a database refuses a number or a key beyond its limits,
-and that would look like a fault of ours.
+It contains no owner: a cursor is a position in the caller's own list, so a stolen one gives no access.
+Clients can forge one, so both parts are checked: a database rejects a number or a key beyond its limits, and
+that would look like an internal error.
 """
 
 import base64
@@ -12,10 +12,10 @@ import json
 from c1fn.errors import BadField
 
 LATEST = 100_000_000_000
-"""Where in a list a thread can stand, at most: a time in seconds, until the year 5138."""
+"""Maximum position of a thread in a list: a time in seconds, until the year 5138."""
 
 LONGEST = 128
-"""Characters of a thread's id, at most, as clients may choose it."""
+"""Maximum characters of a thread's id."""
 
 
 def encode(place: float, thread_id: str) -> str:
@@ -24,7 +24,7 @@ def encode(place: float, thread_id: str) -> str:
 
 
 def decode(cursor: str) -> tuple[float, str]:
-    """:raises BadField: this text is no cursor."""
+    """:raises BadField: this text is not a cursor."""
     try:
         match json.loads(base64.b64decode(cursor.encode(), altchars=b"-_", validate=True)):
             case [int() | float() as place, str(thread_id)] if _is_place(place) and _is_id(thread_id):

@@ -1,9 +1,9 @@
-"""Threads in one DynamoDB table: the store that loses nothing.
+"""The store that keeps threads in one DynamoDB table.
 
-The thread's row is the lock; a turn's row, written once on a condition, is the truth. `rows` says what stands
-in the table; `thread_rows`, `turn_rows`, `texts` and `usage` read and write it; `opening` and `following` say
-in which order; `turns` and `threads` are the ports. Here they are put together. docs/store.md tells why it is
-safe and what it costs.
+The thread's row holds the lock; a turn's row, written once with a condition, is authoritative. `rows` defines
+the rows; `thread_rows`, `turn_rows`, `texts` and `usage` read and write them; `opening` and `following`
+define the order of the steps; `turns` and `threads` implement the ports. This module puts them together.
+docs/store.md explains why it is safe and what it costs.
 """
 
 import asyncio
@@ -38,9 +38,9 @@ class DynamoStore:
     """A ``Store`` in DynamoDB.
 
     :param client: see ``connect``; it is closed with the store.
-    :param quota: what one owner may take.
-    :param retention_days: for how long a thread is kept after its last turn; 0 is for ever.
-    :param checkpoints: when a running answer is kept as it grows.
+    :param quota: the limits of one owner.
+    :param retention_days: days that a thread is kept after its last turn; 0 means for ever.
+    :param checkpoints: when a running answer is stored in checkpoints.
     :param clock: seconds since the epoch. ``sleep``: waits that many of them. ``jitter``: 0 to 1.
     :param token: a fresh random token at each call. ``generation``: a fresh random number of 48 bits.
     """

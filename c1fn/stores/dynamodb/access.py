@@ -1,4 +1,4 @@
-"""What reads and writes the table, in one hand: each kind of row on its own conditions."""
+"""Bundles the objects that read and write the table, one for each kind of row."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

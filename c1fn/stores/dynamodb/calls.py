@@ -1,8 +1,8 @@
-"""Calls to DynamoDB: off the event loop, retried within bounds, their errors translated.
+"""Calls to DynamoDB: in threads, with a limited number of retries, and with translated errors.
 
-A client of botocore's blocks and may be shared by threads, so calls run in a few threads of our own. Retries
-are ours and not botocore's: jittered, bounded by number and by time, always with the same bytes. A failed
-condition is no error of the service but an answer, and comes with the row that failed it.
+A botocore client blocks and can be shared by threads, so calls run in a small thread pool. c1fn retries, not
+botocore: with jitter, limited in number and in time, always with the same request. A failed condition is a
+normal answer, not an error of the service, and it contains the row that failed the condition.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
 """
 
@@ -46,8 +46,8 @@ WORKERS = 16
 
 ATTEMPTS = 6
 BUDGET = 8.0
-"""Tries of one call, and seconds after which no further try begins: well inside a lease, so that a turn
-outlives bad weather, and less than a person waits."""
+"""Tries of one call, and seconds after which no further try begins: much shorter than a lease, so that a turn
+survives short outages, and shorter than a user waits."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 """Seconds of a pause between two tries at most, at first and after doubling."""
@@ -117,7 +117,7 @@ _SETUPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] =
 
 
 class ConditionFailed(Exception):
-    """The row is not as the write demanded; ``item`` is how it is, None if there is none."""
+    """The row did not match the write's condition; ``item`` is the current row, None if there is none."""
 
     def __init__(self, item: dict[str, Any] | None) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class ConditionFailed(Exception):
 
 
 def connect(endpoint: str | None = None) -> Any:
-    """A DynamoDB client as this store wants it.
+    """A DynamoDB client with the configuration for this store.
 
     :param endpoint: another endpoint's URL, such as an emulator's.
     :raises StoreUnavailable: AWS's settings are wrong; the sentence says which, and what to do.
@@ -136,9 +136,9 @@ def connect(endpoint: str | None = None) -> Any:
 
 @contextmanager
 def told_plainly() -> Generator[None, None, None]:
-    """Errors of a call made at once, such as the table's administration, as ours.
+    """Translate the errors of direct calls, such as the table's administration.
 
-    :raises StoreUnavailable: DynamoDB cannot be used, or says no.
+    :raises StoreUnavailable: DynamoDB cannot be used, or rejects the call.
     """
     try:
         yield
@@ -177,7 +177,7 @@ class Calls:
 
     async def __call__(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """:raises ConditionFailed: the row was not as demanded.
-        :raises StoreUnavailable: DynamoDB cannot be used; whether a write took effect is not known.
+        :raises StoreUnavailable: DynamoDB cannot be used; it is unknown whether a write took effect.
         """
         if "RequestItems" not in arguments:
             arguments["TableName"] = self._table

@@ -1,7 +1,7 @@
-"""Places of an owner's followers, in the row of what he uses: those who wait for the end of a turn that runs.
+"""Counts an owner's followers, the requests that wait for a running turn, in the owner's usage row.
 
-A follower takes a place when it begins to wait, and gives it back when it ends: two small writes. It is
-served for ``FOLLOWED`` seconds at most, so a place that a machine's death left behind is free soon after.
+A follower adds an entry when it begins and removes it when it ends: two small writes. It runs for at most
+``FOLLOWED`` seconds, so the entry of a killed process expires soon after.
 """
 
 import itertools

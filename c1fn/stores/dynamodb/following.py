@@ -1,8 +1,8 @@
-"""What is to be seen of one turn, from any process: its row, or its lock, and the answer as it grows.
+"""Follows one turn from any process: reads its row, or its lock and the checkpoints of its answer.
 
-A follower leaves its mark in the lock; whoever runs the turn sees that at its next look, and from then on
-writes down what it says. So a turn that nobody follows costs nothing more. A follower's readings are
-consistent: it is rare, and it must not miss an end.
+A follower sets a flag in the lock; the process that runs the turn sees it at its next renewal, and then
+writes checkpoints. So a turn without followers costs nothing extra. A follower's reads are strongly
+consistent: followers are rare, and must not miss the end.
 """
 
 from collections.abc import AsyncGenerator

@@ -1,6 +1,6 @@
-"""What is done in the background, after its caller was told: the release of a lock, the undoing of an open.
+"""Background work after the caller got its result: the release of a lock, the undoing of an open.
 
-Nothing is lost where it fails: the next open of the thread makes up for it.
+Nothing is lost if it fails: the next open of the thread does it.
 """
 
 import asyncio

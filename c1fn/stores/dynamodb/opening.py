@@ -1,12 +1,12 @@
-"""How a turn begins: replay, then busy, then claim; the lock first, then what stands behind it.
+"""How a turn begins: replay, then busy, then claim. The lock is taken first; reads follow while it is held.
 
 1. The *lock* is taken: one conditional write of the thread's row, which comes back as it is.
-2. Behind the lock, at once: the responseId is looked up among all turns, the newest turns are read, the turn
-   is counted for its owner, and a long prompt is written. All reads are consistent, and nobody else can write
-   a turn meanwhile; so what they tell is so.
+2. While the lock is held, in parallel: the responseId is looked up among all turns, the newest turns are
+   read, the turn is counted for its owner, and a long prompt is written. All reads are strongly consistent,
+   and no other process can write a turn meanwhile.
 
-Whoever finds a dead lock first writes its turn, as interrupted: from then on the dead machine's own commit
-fails its condition. Only then is its lock taken.
+If a lock has expired, its turn is first written as interrupted: after that the earlier process's commit fails
+its condition. Then the lock is taken over.
 """
 
 import asyncio
@@ -22,12 +22,14 @@ from c1fn.turn import Ask, estimated_tokens, title_of
 from c1fn.turn import Usage as Tokens
 
 ROUNDS = 8
-"""Times that an open looks again because somebody changed the thread under it; then the thread is busy."""
+"""Maximum number of times that an open reads again because the thread was changed meanwhile; then it is
+busy.
+"""
 
 
 @dataclass(slots=True)
 class Lease:
-    """What a claim's renewals remember."""
+    """The state of a claim's renewals."""
 
     renewed: float
     heard: float
@@ -38,7 +40,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class DynamoClaim(Claim):
-    """A claim that also knows its thread's generation, its prompt as it is kept, and its lease."""
+    """A claim with its thread's generation, its packed prompt, and its lease."""
 
     key: ThreadKey = field(kw_only=True)
     prompt: Packed = field(kw_only=True)
@@ -47,7 +49,7 @@ class DynamoClaim(Claim):
 
 @dataclass(slots=True)
 class Try:
-    """An open that is under way, and what of it must be undone if it does not end as a claim.
+    """A running open, and what must be undone if it does not end in a claim.
 
     ``holds``: our lock may stand in the thread's row; ``locking`` may yet put it there. ``counting``: the
     turn is counted, or about to be.
@@ -80,7 +82,7 @@ class Opening:
         return Try(ask, ThreadKey(ask.owner, ask.thread_id), lock, prompt, history)
 
     async def open(self, mine: Try) -> Opened:
-        """:raises C1fnError: it says no, or cannot be done. Unless a claim is returned, ``undo`` it."""
+        """:raises C1fnError: the turn cannot begin. Call ``undo`` unless a claim is returned."""
         for _ in range(ROUNDS):
             opened = await self._look(mine)
             if opened is not None:
@@ -88,7 +90,7 @@ class Opening:
         raise Busy
 
     async def undo(self, mine: Try) -> None:
-        """Take back what stands of an open that came to no claim, or is on its way."""
+        """Undo the writes of an open that did not end in a claim, including writes still in progress."""
         pending = [task for task in (mine.locking, mine.counting) if task]
         if pending:
             await asyncio.gather(*pending, return_exceptions=True)  # it was told of, or is not worth telling
@@ -109,7 +111,7 @@ class Opening:
             await self._access.texts.discard(mine.key, mine.prompt)
 
     async def delete(self, key: ThreadKey, row: ThreadRow) -> None:
-        """Mark a thread as gone, and delete what it has left. It may break off, and be done again."""
+        """Mark a thread as deleted, and delete its rows. It may be interrupted and repeated."""
         if not row.gone:
             await self._access.threads.bury(key, row)  # or somebody else does: then we sweep together
             row = await self._access.threads.get(key) or row
@@ -121,12 +123,14 @@ class Opening:
         await self._access.threads.swept(key, row)
 
     async def begin_again(self, key: ThreadKey, row: ThreadRow, title: str, draft: str = "") -> None:
-        """Begin the next generation of a thread, after deleting what is left of the last one."""
+        """Begin the next generation of a thread, after deleting the rows of the last one."""
         await self.delete(key, row)
         await self._access.threads.begin_again(key, row, title, draft)
 
     async def _look(self, mine: Try) -> Opened | None:
-        """One look at the thread; None: it was changed meanwhile, look again."""
+        """One attempt to open the turn; None if the thread was changed meanwhile, so it must be tried
+        again.
+        """
         mine.holds = True
         mine.locking = asyncio.create_task(
             self._access.threads.acquire(mine.key, mine.lock, title_of(mine.ask.prompt))
@@ -149,7 +153,7 @@ class Opening:
         return ran or await self._access.turns.was_asked(mine.key, response_id)
 
     async def _behind_the_lock(self, mine: Try, thread: ThreadRow) -> Opened | None:
-        """The lock is ours. Whether the turn may run is told by what became of this responseId before."""
+        """The lock is held. What happened to this responseId before decides whether the turn may run."""
         usage = self._access.usage
         if usage and mine.counting is None:
             reserve = thread.context + estimated_tokens([mine.ask.prompt])
@@ -191,7 +195,9 @@ class Opening:
         )
 
     async def _contest(self, mine: Try, thread: ThreadRow) -> Opened | None:
-        """Another holds the lock: it lives, or it committed and was not released, or it is dead."""
+        """Another attempt holds the lock: it runs, or it committed without a release, or its lease has
+        expired.
+        """
         lock = thread.lock
         if lock is None:
             return None

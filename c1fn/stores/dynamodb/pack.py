@@ -1,8 +1,8 @@
-"""What a turn said, as few bytes: JSON, then zlib with a dictionary of C1's vocabulary.
+"""Compresses a turn's texts: JSON, then zlib with a dictionary of C1's vocabulary.
 
 DynamoDB bills by the kilobyte, and C1's answers are escaped JSON that repeats the same names: a dictionary
-lets even the first card refer back to them. The first byte tells the format, so that a later one can be
-told from this one; zlib's checksum tells damage. Dictionaries are for ever: a change is a new format.
+lets even the first card refer back to them. The first byte is the number of the format; zlib's checksum
+detects damage. A dictionary must never change: a change is a new format.
 https://docs.python.org/3/library/zlib.html#zlib.compressobj
 """
 

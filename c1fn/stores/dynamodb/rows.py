@@ -1,4 +1,4 @@
-"""What stands in the table, and how it becomes plain data again. Pure: no call is made here.
+"""The rows of the table, and their conversion from and to plain data. Pure: no call is made here.
 
 | row        | pk                         | sk                     | holds                                |
 |------------|----------------------------|------------------------|--------------------------------------|
@@ -8,11 +8,11 @@
 | checkpoint | same                       | ``S#<attempt>#000001`` | a piece of a running answer          |
 | usage      | ``Q#<owner>``              | ``usage``              | what an owner used today             |
 
-``g`` is the thread's generation, a random number: an id that is used again starts a new one, so that nothing
-of the old thread, and no machine that still writes to it, can reach the new.
+``g`` is the thread's generation, a random number. A thread id that is used again gets a new one, so that the
+new thread shows nothing of the old one, and late writes to the old one cannot reach it.
 
-Every row carries ``v``, the version of its form. A row that is damaged, or of a newer form, is read as far as
-it can be: an unknown lock counts as one that is held, an unknown text as nothing said.
+Every row has ``v``, the version of its format. A damaged row, or one of a newer format, is read as far as
+possible: an unknown lock counts as held, an unknown text as empty.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 """
 

@@ -1,8 +1,8 @@
 """The one table: its definition, and how it is created, described and deleted.
 
-On demand, so it costs nothing at rest. Two local indexes, both of keys alone: ``by_response`` finds a turn
-by its responseId, ``by_recency`` sorts an owner's threads. Local, because only those can be read
-consistently; they exist from the table's creation or never.
+It is on-demand, so it costs nothing without traffic. It has two local indexes that hold only keys:
+``by_response`` finds a turn by its responseId, ``by_recency`` sorts an owner's threads. Local, because only
+those can be read consistently; they exist from the table's creation or never.
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html
 """
 

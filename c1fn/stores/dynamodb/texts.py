@@ -1,7 +1,7 @@
-"""Texts that are too large for a row, in parts; and the pieces of a running answer.
+"""Texts that are too large for a row, in parts; and the checkpoints of a running answer.
 
-A part's name begins with who writes it: the attempt of a turn, so that whoever takes the turn over finds the
-parts of a dead machine; or the token of a revision, whose parts expire by themselves until a row names them.
+A part's key begins with its writer: the attempt of a turn, so that a process that takes over the turn finds
+the parts of the earlier one; or the token of a revision, whose parts expire unless a row refers to them.
 """
 
 import asyncio

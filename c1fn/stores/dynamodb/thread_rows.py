@@ -1,8 +1,8 @@
-"""A thread's row: the lock of its turns, and what a list shows. Reads and conditional writes, one law each.
+"""A thread's row: the lock of its turns, and the data for lists. Reads and conditional writes.
 
-Every write has a condition on what stood there. One whose condition failed because it had been made already
-(its reply was lost, and it was sent again) counts as made: the row that comes back with the failure tells. So
-a write that is delivered twice, or long after its reply was given up, does no harm.
+Every write has a condition on the row's earlier state. If the condition fails because the write was already
+made (its reply was lost, and it was sent again), the write counts as made: the row in the failure's reply
+shows it. So a write that is delivered twice, or long after its timeout, does no harm.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.ConditionExpressions.html
 """
 

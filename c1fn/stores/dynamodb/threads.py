@@ -1,4 +1,4 @@
-"""Threads as people see them: listed, created, loaded, renamed, deleted, and their forms saved."""
+"""The port ``Threads``: list, create, load, rename and delete threads, and save the state of forms."""
 
 from c1fn.errors import NotFound
 from c1fn.stores.cursor import decode, encode

@@ -1,4 +1,4 @@
-"""The rows of turns: read, written once on a condition, revised, and swept away.
+"""The rows of turns: read, written once with a condition, revised, and deleted.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.html
 """
