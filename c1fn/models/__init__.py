@@ -1,4 +1,4 @@
-"""The port of models: messages and tools in, one round of events out."""
+"""The port of models: messages and tools go in, the events of one round come out."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ from c1fn.turn import Message
 
 
 class Unusable(ValueError):
-    """A model's address, or a proxy on the way to it, cannot be used. The message is for the operator."""
+    """The model's address, or a proxy for it, cannot be used. The message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as the model is told of it; ``parameters`` is a JSON Schema."""
+    """The description of a tool for the model; ``parameters`` is a JSON Schema."""
 
     name: str
     description: str
@@ -30,15 +30,15 @@ class Model(Protocol):
     def reply(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ModelEvent, None]:
-        """One round: deltas in the order written, then at most one ``Called``, then exactly one ``Ended``.
+        """Run one round: deltas in order, then at most one ``Called``, then exactly one ``Ended``.
 
-        Closing the generator early gives the connection back.
+        Closing the generator early releases the connection.
 
-        :raises ModelError: the model refused, failed, went silent or broke off. An answer that did not come
-            to its end never ends cleanly.
+        :raises ModelError: the model rejected the request, failed, sent nothing for too long, or its stream
+            broke. An incomplete answer always raises.
         """
         ...
 
     async def aclose(self) -> None:
-        """Give the sockets back."""
+        """Close the sockets."""
         ...

@@ -1,12 +1,12 @@
 """The C1 model, or any other OpenAI-compatible one, through the ``openai`` package.
 
-Strategy: the package opens the stream (authentication, connection pool, retries before the first byte) and we
-read it: `transport` carries it, `responses` reads the body, `sse` decodes the bytes and `chunks` the events;
-what goes to the model is made in `messages`. The package would build a pydantic object for each delta: 99 µs
-of CPU from the socket to the text in a burst, and 331 for one that comes alone. Here it is 18 and 112 (Python
+The package opens the stream (authentication, connection pool, retries before the first byte), and c1fn reads
+it: `transport` carries it, `responses` reads the body, `sse` decodes the bytes and `chunks` the events;
+`messages` builds the request's messages. The package would build a pydantic object for each delta: 99 µs of
+CPU from the socket to the text in a burst, and 331 for one that comes alone. Here it is 18 and 112 (Python
 3.13, openai 3.54, medians of 7 interleaved rounds of 5,000 deltas at once and 1,000 a millisecond apart, on
-one core). Its exceptions carry requests and bodies, so they end at the border of this room, translated into
-ours without a cause.
+one core). Its exceptions contain requests and bodies, so this package translates them into our errors,
+without a cause, and lets none through.
 
 https://docs.thesys.dev · https://platform.openai.com/docs/api-reference/chat/create
 """
@@ -38,7 +38,7 @@ with lazy("openai"):
     import openai
 
 RETRIES = 2
-"""More tries before the first byte: a lost connection or a busy moment is over by then, an outage is not."""
+"""Retries before the first byte: enough for a lost connection or a short overload, not for an outage."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,9 +59,9 @@ class C1Model:
     """A model behind an OpenAI-compatible API; one client, built once.
 
     :param base_url: of the API, with or without `/chat/completions` at its end; its query is sent along.
-    :param system: a system prompt that goes before every history.
+    :param system: a system prompt, sent before every history.
     :param metadata_thesys: C1's own settings (custom actions, components), a JSON text.
-    :param renew_key: tells the key as it is now, after one was rejected.
+    :param renew_key: returns the current key, after one was rejected.
     :raises ValueError: the key cannot be sent in a header.
     :raises Unusable: the address, or a proxy of the environment.
     :raises AuthoritiesUnusable: the environment names certificates that cannot be read.

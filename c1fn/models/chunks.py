@@ -1,10 +1,10 @@
-"""One round of a chat completion, put together without I/O: its events in, what it says out.
+"""Assembles one round of a chat completion without I/O: events in, text and tool calls out.
 
-Strategy: each event is one JSON document, read by the standard library. Servers differ in what they leave out
-and in what they put in the place of nothing, so that is taken in any form; what says something in a form that
-nobody knows is an `AnswerGarbled`, never a guess. Text goes out as it comes; tool calls are collected until
-the round is over. JSON may cut a character beyond the basic plane into two surrogate halves and a server may
-send each in a delta of its own: a first half waits for the second.
+Each event is one JSON document, parsed by the standard library. Servers differ in the fields they omit and in
+how they write an empty value, so every empty form is accepted. A value that is not empty and has an unknown
+form is an `AnswerGarbled`; it is never guessed. Text is passed on at once; tool calls are collected until the
+round ends. JSON can split a character outside the basic plane into two surrogates, and a server may send them
+in two deltas: the first surrogate waits for the second.
 
 https://platform.openai.com/docs/api-reference/chat/streaming
 """

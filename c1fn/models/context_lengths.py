@@ -1,8 +1,8 @@
-"""Whether an error is about the length of what was sent: each server says it in its own words.
+"""Recognises errors about the length of a request, in the wording of each server.
 
-One pattern for statuses and for streams. Its sources are the wordings that people reported, one case each in
-tests/models/corpus. What is about a rate ("too many tokens per minute") is another matter, and comes first,
-unless a single request is larger than the rate allows: then less history helps.
+One pattern for status errors and for errors in a stream. Its sources are wordings that users reported, one
+case each in tests/models/corpus. An error about a rate ("too many tokens per minute") is checked first and is
+a different error, unless a single request is larger than the rate allows: then less history helps.
 """
 
 import re

@@ -1,8 +1,9 @@
-"""How a round ended, in the words of many servers.
+"""The finish reasons of a round, as the servers name them.
 
-Strategy: a list of good endings, and any other word is none: half an answer must never pass for a whole one,
-and the next server invents a new word. Those that are known to mean something better than "cut" say so.
-Words are compared without case; what follows a colon is a detail (``content_filter: PROHIBITED_CONTENT``).
+There is a list of successful reasons; every other reason is a failure, because an incomplete answer must
+never be reported as complete, and servers add new reasons. Known failures have an error of their own; the
+others are "cut". Reasons are compared without case; the text after a colon is a detail (``content_filter:
+PROHIBITED_CONTENT``).
 
 https://platform.openai.com/docs/api-reference/chat/streaming
 https://docs.z.ai/api-reference/llm/chat-completion · https://api-docs.deepseek.com/api/create-chat-completion

@@ -1,8 +1,8 @@
-"""What a server means by a refusal, whether it came as a status or in the stream.
+"""Translates a server's error, from a status response or from the stream, into one of ours.
 
-Strategy: the words of an error's own fields are gathered from whatever document a server sends, and asked for
-one meaning after the other; the first that fits wins, and the status decides where no words do. The words are
-looked at and thrown away: only those of the protocol (`Evidence`) are kept, for they may repeat a prompt.
+The texts of an error's fields are collected from the server's document and compared with one meaning after
+the other; the first match wins, and the status decides if none matches. The texts may repeat a prompt, so
+they are not kept: only the protocol's own words (`Evidence`) are.
 
 https://platform.openai.com/docs/guides/error-codes · https://openrouter.ai/docs/api-reference/errors
 """

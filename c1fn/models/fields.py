@@ -1,7 +1,7 @@
-"""Fields of a request that one server refuses, or demands, as its refusals tell: kept for the process' life.
+"""Request fields that a server rejects or requires, learned from its errors and kept while the process runs.
 
-Only fields that can be left out without changing what is asked are left out, or go under their newer name.
-What cannot (the messages, the tools, the model) is told to the operator, by its name.
+A field is omitted only if that does not change the meaning of the request, or sent under its newer name. If a
+required field is rejected (the messages, the tools, the model), the log names it for the operator.
 
 https://platform.openai.com/docs/api-reference/chat/create#chat-create-max_tokens
 """

@@ -1,9 +1,9 @@
-"""What goes to the model: our messages in OpenAI's form, and made so that the strictest server takes them.
+"""The messages for the model, in OpenAI's form, so that also the strictest server accepts them.
 
-A server refuses a whole conversation for one message of it, and the next prompt would carry that message
-again. So what goes back is put right here, whoever wrote it: after a question comes an answer, no text is
-blank, each call has an id of its own, arguments are a JSON object, a name has only the letters that a name
-may have. Nothing is invented; what cannot be put right is left out with its turn.
+A server rejects a whole conversation because of one invalid message, and every later prompt would contain
+that message again. So this module corrects all messages, whoever wrote them: every question has an answer, no
+text is blank, each call has a unique id, arguments are a JSON object, and a name has only valid characters.
+Nothing is invented; if a message cannot be corrected, its whole turn is omitted.
 
 https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
 """

@@ -1,9 +1,10 @@
-"""A model that needs no account: it answers each prompt with a card the official client renders.
+"""A built-in model that needs no account: it answers each prompt with a card that the official client
+renders.
 
-Strategy: the same history always gives the same answer. The words of the prompt choose what the card shows
-(a form, a table or a chart); the figures come from a checksum of the prompt, so they look different from
-prompt to prompt and mean nothing. What a person wrote is quoted shortened, as plain text. A tool is called
-only when the prompt says so: ``use the tool get_time {"zone": "UTC"}``.
+The same history always gives the same answer. The words of the prompt choose what the card shows (a form, a
+table or a chart). The figures come from a checksum of the prompt: they differ between prompts and have no
+meaning. The user's text is quoted as plain text, shortened. A tool is called only when the prompt says so:
+``use the tool get_time {"zone": "UTC"}``.
 
 The card's format: https://docs.thesys.dev
 """

@@ -1,9 +1,9 @@
-"""What a model sends beside its words and wants back with them.
+"""Fields that a model sends besides its text and that must be sent back with it.
 
-DeepSeek refuses the next request without its ``reasoning_content``, Gemini without the signature of each call
-(``extra_content``), OpenRouter and LiteLLM ask for the blocks of reasoning as they were. None of it is read
-here: it is put together as it streamed, kept with the message as a JSON text with a version, and given back
-to the model that wrote it, at the address it came from. It is never shown.
+DeepSeek rejects the next request without its ``reasoning_content``, Gemini without the signature of each call
+(``extra_content``); OpenRouter and LiteLLM require the unchanged blocks of reasoning. c1fn does not interpret
+these fields: it assembles them from the stream, stores them with the message as a JSON text with a version,
+and sends them back only to the model that wrote them, at the same address. They are never shown.
 
 https://api-docs.deepseek.com/guides/thinking_mode#tool-calls
 https://ai.google.dev/gemini-api/docs/thought-signatures#openai

@@ -1,8 +1,8 @@
-"""The body of a model's response: an answer's events as they come, and of a refusal what is worth reading.
+"""Reads the body of a model's response: an answer's events as they arrive, or the beginning of an error.
 
-Strategy: nothing is read without a limit. A refusal is understood here before the package sees it: whether
-asking again can help is told to the package by a header that it obeys. No delta of an answer costs a task or
-a timer: the package's read timeout ends a silence, and the time for the whole is looked at when bytes arrive.
+Every read has a limit. An error is interpreted here before the package sees it; a header that the package
+obeys tells it whether a retry can help. A delta needs no task and no timer: the package's read timeout ends a
+silence, and the time limit of the whole answer is checked when bytes arrive.
 
 https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
 """

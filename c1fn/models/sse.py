@@ -1,11 +1,10 @@
-"""Server-sent events, decoded without I/O: bytes in, the data of each whole event out.
+"""Decodes server-sent events without I/O: bytes in, the data of each complete event out.
 
-Strategy: chunks are split at line ends by ``bytes.splitlines`` (CR, LF and CRLF, as the standard has it),
-and only a line that a chunk leaves unfinished is kept. Of the fields, ``data`` and ``event`` are read and the
-others are dropped: chat completions set no ids and are never resumed. One field is none of the standard's:
-llama.cpp's server told an error in a line of its own, ``error: {...}``, which is read as an event of that
-name. An event that the stream does not finish with a blank line is not an event. This file does not know
-what is in the data.
+Chunks are split at line ends by ``bytes.splitlines`` (CR, LF and CRLF, as in the standard), and only an
+incomplete last line is kept. The fields ``data`` and ``event`` are read and the others ignored: chat
+completions set no ids and are never resumed. One field is not in the standard: llama.cpp's server sent an
+error in a separate line, ``error: {...}``, which is read as an event of that name. An event without a blank
+line at its end is ignored. This module does not interpret the data.
 
 https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """

@@ -1,10 +1,10 @@
-"""The tool calls of one round, put together from the pieces that a stream brings.
+"""Assembles the tool calls of one round from the pieces of a stream.
 
-Strategy: a piece belongs to the call of its index; without one, to that of its id; without either, to the
-last call. A server may number all its calls 0, repeat the name with each piece, or leave ids out: so a piece
-that names a function begins a new call if its id is another one, or, without ids, if the call before it is
-whole. Arguments are taken as the text that the model wrote, if that is a JSON object, and else as what a
-server may have made of one.
+A piece belongs to the call with its index; without an index, to the call with its id; without both, to the
+last call. Some servers number all calls 0, repeat the name in each piece, or omit ids: so a piece that names
+a function begins a new call if its id differs, or, without ids, if the call before it is complete. If the
+model's text is a JSON object, it is the arguments; otherwise the known ways in which servers change such an
+object are reversed.
 
 https://platform.openai.com/docs/guides/function-calling#streaming
 """

@@ -1,4 +1,4 @@
-"""Values out of a JSON document that a stranger wrote."""
+"""Reads values from an untrusted JSON document."""
 
 import re
 from typing import TypeVar

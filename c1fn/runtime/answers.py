@@ -1,8 +1,8 @@
-"""Answers in the form that each door reads: the metadata of a stream, or a whole answer as JSON.
+"""Answers in the form that each door expects: the metadata of a stream, or a buffered answer as JSON.
 
-Mangum knows how a door wants a whole answer written. It is given nothing of the event but its form, so that
-only ``request`` reads events. Bodies are UTF-8 in JSON as they are: escapes would swell most of the world's
-writing to three times its size. What still does not fit its door is told instead of being lost there.
+Mangum writes the buffered answer for each door. It gets only the form of the event, so that events are read
+only in ``request``. Bodies are UTF-8 in JSON without escapes, which would make text in most non-Latin scripts
+up to three times larger. If an answer is too large for its door, an error says so.
 
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#function-configuration-deployment-and-execution
 """

@@ -1,4 +1,4 @@
-"""One request through an ASGI app: what it hears, what it may send and when.
+"""Runs one request through an ASGI app: what the app receives, and what it may send and when.
 
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """

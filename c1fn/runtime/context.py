@@ -1,4 +1,4 @@
-"""What Lambda tells about an invocation, with the attributes its own Python runtime gives.
+"""Lambda's context of an invocation, with the attributes of AWS's own Python runtime.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
 """

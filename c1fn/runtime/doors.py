@@ -1,8 +1,8 @@
-"""The front doors: how an event tells which one it came through, and what each of them carries.
+"""The AWS endpoints (doors): how to recognise a door from its event, and the limits of each.
 
-The event alone decides, since any door may be put before a function at any time. What is no HTTP request is
-a warmer's ping or a foreign event. A foreign event fails its invocation: a refusal inside a success would
-delete a queue's message, and ring no alarm.
+Only the event decides, because any door can be added to a function at any time. An event that is not an HTTP
+request is a warmer's ping or a foreign event. A foreign event fails its invocation: an error inside a
+successful invocation would delete a queue's message and set off no alarm.
 
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html

@@ -1,4 +1,4 @@
-"""A failure as the platform is told of it: a type, a message, and where it happened.
+"""A failure as it is reported to Lambda: a type, a message, and the place in the code.
 
 Lambda accepts error types of the form ``Function.Name`` or ``Runtime.Name``, and a JSON body.
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-invokeerror

@@ -1,11 +1,12 @@
 """A plain ``def handler(event, context)``, served as AWS's own runtime serves it.
 
-Monitoring layers put such a function of theirs in front of ours, and many functions are written so. It gets
-the event as it came. What it returns is the answer: on a door that streams, as a stream of that answer.
+Many functions have this form, and monitoring layers put such a function in front of ours. It gets the event
+unchanged. Its return value is the answer; on a door that streams, the answer is sent as a stream of one
+piece.
 
-Strategy: on such a door the function is an ASGI app that answers in one piece. A function that is not async
-runs in a thread, so that it may block, and may run an event loop of its own. With one invocation at a time it
-is always the same thread.
+On such a door the function is wrapped as an ASGI app that answers in one piece. A function that is not async
+runs in a thread, so that it may block and may run its own event loop. With one invocation at a time it is
+always the same thread.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads

@@ -1,4 +1,4 @@
-"""What the loop serves: a handler of ours, an ASGI app, or a plain function. ``_HANDLER`` names it."""
+"""Loads the object that ``_HANDLER`` names: a handler of ours, an ASGI app, or a plain function."""
 
 import importlib
 import inspect

@@ -1,9 +1,9 @@
-"""The client's side of HTTP/1.1, without I/O: the bytes of one connection in, whole responses out.
+"""An HTTP/1.1 client protocol without I/O: the bytes of one connection in, complete responses out.
 
-Strategy: a generator walks through a response and stops where bytes are missing, so a response may come
-whole, byte by byte, or with the beginning of the next. As strict as the Runtime API allows: lines end with
-CRLF, fields are not folded, a length and a coding together are refused, head and body are bounded. The tests
-compare it with h11, which takes five times as long.
+A generator parses a response and pauses where bytes are missing, so a response may arrive in one piece, byte
+by byte, or with the beginning of the next one. It is as strict as the Runtime API allows: lines end with
+CRLF, fields are not folded, a content length together with a transfer coding is rejected, head and body have
+a maximum size. The tests compare it with h11, which takes five times as long.
 
 https://www.rfc-editor.org/rfc/rfc9112
 """

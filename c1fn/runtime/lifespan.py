@@ -1,4 +1,4 @@
-"""The app's startup and shutdown, and the state it leaves to each request.
+"""The app's startup and shutdown, and the state that it passes to each request.
 
 https://asgi.readthedocs.io/en/latest/specs/lifespan.html
 """

@@ -1,10 +1,9 @@
-"""One socket to the Runtime API: the protocol's bytes go out, its events come in.
+"""One socket to the Runtime API: sends the protocol's bytes and receives its events.
 
-Strategy: asyncio's transport over one keep-alive TCP socket. It sends at once what the socket takes, sets
-TCP_NODELAY, and never blocks; ``send`` waits only when the socket is full, and then only its own task. A
-refusal that comes early, or a connection that dies, turns what is still sent into nothing: the app is not
-disturbed by a platform that stopped listening. An early 2xx stops nothing: some platforms acknowledge a
-streamed response when they have seen its beginning, and read on.
+It uses asyncio's transport over one keep-alive TCP socket with TCP_NODELAY, sends at once and never blocks;
+``send`` waits only when the socket is full, and only in its own task. After an early error response, or when
+the connection breaks, further data is discarded without an error in the app. An early 2xx does not stop the
+sending: some platforms acknowledge a streamed response after its beginning and continue to read.
 """
 
 import asyncio

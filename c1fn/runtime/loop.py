@@ -1,8 +1,8 @@
-"""The runtime loop: each worker asks for an event, lets the app answer it, and asks again.
+"""The runtime loop: each worker requests an event, lets the app answer it, and requests the next.
 
-Strategy: one asyncio event loop for the life of the process. A worker has one socket and one invocation at
-a time; there are as many workers as Lambda allows invocations at once. A fault before the response has begun
-is told as an error, one midway by the response's trailers; the process lives on.
+There is one asyncio event loop per process. A worker has one socket and one invocation at a time; there are
+as many workers as Lambda allows concurrent invocations. A fault before the response has begun is reported as
+an error, a later one in the response's trailers; the process continues.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances-runtimes.html

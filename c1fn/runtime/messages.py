@@ -1,5 +1,5 @@
-"""What the Runtime API says, as values: an invocation, an acknowledgement, the end of a snapshot; and the
-metadata of a streamed response, which it takes as JSON.
+"""The Runtime API's messages as values: an invocation, an acknowledgement, the end of a snapshot; and the
+metadata of a streamed response, as JSON.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming

@@ -1,9 +1,9 @@
-"""AWS's own runtime, from the day on which it streams: c1fn's handler in the form that it takes.
+"""c1fn's handler for AWS's own runtime, for when that runtime can stream.
 
-No release does so yet (awslambdaric 4.2.2). Node's does, and this is its form in Python: a decorator
-``streamify_response`` around a function of an event, a stream and a context, and ``http_response_stream``,
-which puts status and headers before the body. Both are looked for; where they are not, nothing changes. If
-AWS chooses other names, this file is the one that changes.
+No release can yet (awslambdaric 4.2.2). AWS's Node runtime can, and this is the same interface in Python: a
+decorator ``streamify_response`` around a function of an event, a stream and a context, and
+``http_response_stream``, which sends status and headers before the body. If these names do not exist, nothing
+changes. If AWS chooses other names, only this module must change.
 
 https://docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html
 https://github.com/aws/aws-lambda-roadmap/issues/39

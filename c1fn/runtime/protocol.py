@@ -1,8 +1,8 @@
-"""The Lambda Runtime API without I/O: a command gives the bytes to send, bytes that came give an event.
+"""The Lambda Runtime API without I/O: commands become bytes to send, and received bytes become events.
 
-Strategy: http1 keeps HTTP's rules; this module keeps Lambda's. It never looks at a socket or a clock, so it
-can be fed whole, byte by byte, or with bytes too many. Where a connection stands is one state, and every
-legal move stands in one table (``MOVES``): what is missing there is illegal.
+http1 implements HTTP's rules, this module Lambda's. It uses no socket and no clock, so input may arrive in
+one piece, byte by byte, or with extra bytes. A connection has one state, and one table (``MOVES``) lists
+every legal transition; all others are illegal.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html#runtimes-custom-response-streaming

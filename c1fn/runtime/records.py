@@ -1,6 +1,6 @@
 """Log records as JSON lines on stdout, each with the id of the request it belongs to.
 
-Under an exec wrapper Lambda's own framing of log records is gone: a line is a record.
+With an exec wrapper Lambda's own framing of log records is not available: each line is a record.
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
 """
 

@@ -1,9 +1,9 @@
-"""An HTTP event becomes an ASGI scope and a body: one reading for every door, streamed or whole.
+"""Converts an HTTP event into an ASGI scope and a body, with the same code for every door and both modes.
 
-Strategy: the path is brought into one form first, percent-encoded, and split into the prefix that the door or
-the deployment put before it and the app's own part; ``path`` and ``raw_path`` are both made of that. So
-nothing is checked under one path and answered under another. Everything in an event is looked at before it is
-used: a door can be called by anyone who may invoke the function.
+First the path is normalised to one percent-encoded form, and split into the prefix of the door or the
+deployment and the app's own part; ``path`` and ``raw_path`` are both made from that. So a request cannot be
+checked under one path and answered under another. Every value of an event is validated before use, because
+everyone who may invoke the function can write an event.
 
 https://asgi.readthedocs.io/en/latest/specs/www.html
 """

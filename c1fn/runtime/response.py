@@ -1,8 +1,8 @@
-"""The answer to one invocation, in the mode that its event asks for.
+"""The response to one invocation, in the mode that its event requests.
 
-Strategy: the head is held until the app sends a body or awaits something, so that head, metadata, first
-body and end leave in one send where they are at hand. What was not sent can still become an error report;
-what was sent can only be ended by trailers that tell.
+The head is held back until the app sends a body or awaits something, so that head, metadata, first body and
+end are sent together if they are available. Before anything is sent, a failure becomes an error report; after
+that, only the trailers can report it.
 """
 
 import asyncio

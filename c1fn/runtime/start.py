@@ -1,7 +1,7 @@
-"""From a new process to one that serves: import, startup, snapshot and restore, then the loop.
+"""The start of a process: import, startup, snapshot and restore, then the runtime loop.
 
-What fails here is told to the platform as an init error or a restore error, with its message: no request
-has been seen yet, so it can quote none.
+A failure here is reported to Lambda as an init error or a restore error, with its message: there was no
+request yet, so the message cannot contain one.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror
 https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html

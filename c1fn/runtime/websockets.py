@@ -1,4 +1,5 @@
-"""WebSockets, which none of a function's doors carries: refused in words, before the app takes one for a GET.
+"""Rejects WebSockets with an explanation, before the app treats one as a GET: no door of a function carries
+them.
 
 https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 """

@@ -1,4 +1,4 @@
-"""The way to the model: its address, and the transport that leads there."""
+"""The model's address, and the HTTP transport for it."""
 
 import os
 

@@ -1,9 +1,9 @@
-"""A connection that is opened before there is a request for it, for the first that is.
+"""Opens a connection before the first request needs it.
 
-A handshake is a wait: begun while a process still starts, it costs the first answer nothing. The transport
-takes its connections from a backend; this one hands out the connection that is open already, once, to who
-asks for its address, and is the usual one in all else. Nothing is sent on it beyond the handshake. One that
-could not be opened, that the server has closed, or that is too old, is as good as none.
+A handshake is mostly waiting: if it begins while the process starts, it costs the first answer no time. The
+transport gets its connections from a backend; this backend returns the open connection once, for a request to
+its address, and otherwise connects as usual. Only the handshake is sent on it. It is not used if it could not
+be opened, if the server closed it, or if it is too old.
 
 https://www.encode.io/httpcore/network-backends/
 """

@@ -1,4 +1,4 @@
-"""Why a server could not be reached, as a sentence for its operator. An error's own text is never part of it.
+"""The reason why a server could not be reached, as a sentence for the operator, without the error's own text.
 
 https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 """

@@ -1,8 +1,8 @@
-"""From a host's name to a connected socket: its addresses race, so that one that is silent delays nobody.
+"""Connects to a host: its addresses are tried in parallel, so that one that does not answer causes no delay.
 
-Strategy: the resolver's order, but the second address is of another family than the first. Each further one
-is tried when one has failed or a quarter of a second has gone. The first that connects wins, and nothing is
-left of the others, also when the whole is cancelled (asyncio's own race loses a socket then).
+The order is the resolver's, but the second address is of another family than the first. The next address is
+tried when one has failed or a quarter of a second has passed. The first that connects is used; the others are
+closed, also when the whole is cancelled (asyncio's own implementation leaks a socket then).
 
 https://www.rfc-editor.org/rfc/rfc8305
 """

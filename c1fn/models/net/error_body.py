@@ -1,8 +1,8 @@
-"""The body of a refusal, no more of it than is worth reading.
+"""Reads only the beginning of an error response's body.
 
-The openai package reads such a body whole and decompresses it: 0.8 MB of gzip fill 2.3 GB. A refusal that
-says anything says it in its first lines, so the rest is neither read nor decompressed, and one that does not
-come soon is not waited for: its status tells most.
+The openai package reads and decompresses the whole body: 0.8 MB of gzip become 2.3 GB. The useful part of an
+error is in its first lines, so the rest is neither read nor decompressed. If the body does not arrive soon,
+it is not waited for: the status is usually enough.
 
 https://www.python-httpx.org/advanced/event-hooks/
 """

@@ -1,9 +1,9 @@
-"""The proxy on the way to one address, as the environment names it.
+"""The proxy for one address, from the environment.
 
 HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY are read, in capitals or in small letters.
 
-Strategy: the library would read all of them for a client of any address, and fail for one that is never used.
-Here there is one address: its scheme's own variable counts before ALL_PROXY, NO_PROXY before both.
+The library reads all of them for a client of any address, and fails because of one that is never used. Here
+there is one address: its scheme's own variable has priority over ALL_PROXY, and NO_PROXY over both.
 
 https://curl.se/libcurl/c/libcurl-env.html
 """

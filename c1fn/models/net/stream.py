@@ -1,12 +1,13 @@
-"""Sockets for the model's connections: what httpcore2 asks of a network, by as few steps as a socket allows.
+"""Sockets for the model's connections: httpcore2's network interface with as few steps per read as possible.
 
-Strategy: one non-blocking socket, TLS by OpenSSL right on it, and one registration with the event loop that
-stays while it is read. A delta that comes alone then costs one wake-up and one call that reads and decrypts;
-the library's own way takes a transport that is paused and resumed, two memory buffers, a cancel scope and a
-timer for each read. One task at a time uses a stream. A read that is cancelled may take bytes with it, so the
-stream is to be closed then, as httpcore2 does.
+One non-blocking socket, TLS by OpenSSL directly on it, and one registration with the event loop that stays
+while the socket is read. A delta that arrives alone then costs one wake-up and one call that reads and
+decrypts; the library's own backend needs a transport that is paused and resumed, two memory buffers, a cancel
+scope and a timer for each read. One task at a time uses a stream. A read that is cancelled may take bytes
+with it, so the stream is to be closed then, as httpcore2 does.
 
-https://www.encode.io/httpcore/network-backends/ · https://docs.python.org/3/library/ssl.html#notes-on-non-blocking-sockets
+https://www.encode.io/httpcore/network-backends/ ·
+https://docs.python.org/3/library/ssl.html#notes-on-non-blocking-sockets
 """
 
 import asyncio

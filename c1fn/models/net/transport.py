@@ -1,4 +1,4 @@
-"""httpx2's transport over httpcore2's pool, with a network of our own: httpx2 does not take one by itself.
+"""httpx2's transport over httpcore2's pool, with our own network backend, for which httpx2 has no option.
 
 A host behind a proxy is reached by the library's own transport (see `proxies`).
 

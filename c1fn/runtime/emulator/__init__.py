@@ -1,10 +1,9 @@
-"""Lambda's side of the bargain, on this machine: to develop against, and to test with.
+"""Emulates Lambda on this machine, for development and tests.
 
-Strategy: the function runs as it would on Lambda, as processes started through the exec wrapper, each with
-a Runtime API of its own; before it stand a function URL, a REST API, an HTTP API, a load balancer and the
-Invoke API. Only 127.0.0.1 is listened to, under its own names alone; and no web page gets through to the
-Invoke API, for AWS asks for a signature there. What is not emulated: IAM, quotas over accounts, the file
-system, the CPU's share.
+The function runs as on Lambda: as processes that the exec wrapper starts, each with its own Runtime API. In
+front of them are a function URL, a REST API, an HTTP API, a load balancer and the Invoke API. The emulator
+listens only on 127.0.0.1 and accepts only its own host names. Web pages cannot use the Invoke API, because
+AWS requires a signature there. Not emulated are IAM, account quotas, the file system, and the share of a CPU.
 
     async with Emulator(task_root=Path.cwd(), environ={"C1FN_MODEL": "offline"}) as emulator:
         print(emulator.url)

@@ -1,4 +1,4 @@
-"""The doors of an emulated function, each with the limits and the habits of AWS's.
+"""The doors of an emulated function, each with the limits and the behaviour of AWS's.
 
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html

@@ -1,8 +1,8 @@
-"""HTTP requests become the events that Lambda's front doors send. Pure.
+"""Converts HTTP requests into the events of each door. Pure.
 
 What each door does to a path and to a query is seen in events that people have published: an HTTP API
 decodes the path, and ends it at a decoded question mark; a load balancer decodes neither; a REST API decodes
-the query alone. A stage with a name stands in the path of an HTTP API's event.
+the query alone. The path of an HTTP API's event contains the name of the stage.
 
 https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html

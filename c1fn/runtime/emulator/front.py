@@ -1,8 +1,8 @@
-"""An HTTP front door: a request in, an event to the function, its reply out, streaming or whole.
+"""A door: converts a request into an event, invokes the function, and sends its reply, streamed or buffered.
 
-Strategy: a streamed reply is passed on piece by piece; a fault midway breaks the connection, as Lambda does,
-so that no client takes half an answer for a whole one. When a client leaves, the invocation runs on. What one
-kind of door does and another does not is said by a ``Door`` (doors.py).
+A streamed reply is passed on piece by piece. A fault during the stream breaks the connection, as on Lambda,
+so that no client treats an incomplete answer as complete. When a client disconnects, the invocation
+continues. A ``Door`` (doors.py) defines what differs between the doors.
 """
 
 import asyncio

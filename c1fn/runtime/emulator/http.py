@@ -1,7 +1,7 @@
 """A small HTTP/1.1 server on h11 and asyncio's streams, for both sides of the emulator.
 
-It gives what Lambda's side needs and common servers hide: bodies as they come, trailers, answers before the
-request has ended, and a connection broken on purpose.
+It offers what an emulator of Lambda needs and common servers do not offer: bodies while they arrive,
+trailers, answers before the end of the request, and connections that are broken intentionally.
 """
 
 import asyncio

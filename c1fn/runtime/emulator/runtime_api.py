@@ -1,7 +1,7 @@
-"""The Runtime API as the platform offers it to one process.
+"""The Runtime API that the emulator offers to one process.
 
-Strategy: calls wait in a queue until a worker asks; a reply is read as it comes, throttled, and passed on to
-whoever waits for the call. What the rules of the API forbid is refused with the status Lambda uses.
+Calls wait in a queue until a worker requests one. A reply is read while it arrives, throttled, and passed to
+the caller. A request that violates the API's rules is rejected with the same status as on Lambda.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
