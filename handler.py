@@ -1,9 +1,9 @@
-"""The Lambda entry: the ASGI `app`, and one `handler` for every front door.
+"""The Lambda entry point: the ASGI `app`, and one `handler` for every kind of AWS endpoint (door).
 
-Under c1fn's own runtime loop (`c1fn/bootstrap`) a function URL and a REST API are streamed. Without it, on
-Lambda's managed Python runtime, every door is answered whole: `handler(event, context)`. Which door an event
-came through is decided by the event alone, but for SAM's local emulator, which buffers whatever it is sent.
-A warmer's ping is answered at once, and wakes neither the model nor the store.
+With c1fn's own runtime loop (`c1fn/bootstrap`) answers through a function URL and a REST API are streamed.
+Without it, on Lambda's managed Python runtime, every answer is buffered: `handler(event, context)`. The door
+is recognised from the event alone, except under SAM's local emulator, which buffers every answer. A warmer's
+ping is answered at once, without a call of the model or the store.
 """
 
 import asyncio
@@ -29,14 +29,16 @@ ESCAPED = sys.version_info < (3, 12)
 
 
 class InvocationFailed(Exception):
-    """What the managed runtime is told: the kind of the error. Its text may quote a request."""
+    """The error for the managed runtime. It contains only the kind of the error, because the text may quote a
+    request.
+    """
 
 
 class Handler:
     """c1fn behind Lambda's doors; a ``c1fn.runtime.handler.Handler`` that can also be called."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        """:raises SettingsError: the environment is not what c1fn can run with."""
+        """:raises SettingsError: the settings in the environment are not valid."""
         settings = compose.settle(Settings.read(environ), environ)
         # Not before a snapshot, and not where nobody knows when the first turn comes.
         awaited = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "on-demand"
@@ -62,15 +64,18 @@ class Handler:
         return cast("Handler", native.streamed(runtime, self)) if native.can_stream(runtime) else self
 
     def mode(self, event: Any) -> Mode:
-        """How this event is answered. A direct invocation is a bare stream where its caller asks for it."""
+        """The mode of the answer to this event. A direct invocation is streamed, without HTTP metadata, on
+        request.
+        """
         if _is_chat(event):
             return "raw" if event.get("stream") is True and not self._doors.sam_local else "buffer"
         return self._doors.mode(event)
 
     def request(self, event: Any, context: Any) -> tuple[Scope, bytes]:
-        """The HTTP request an event stands for; a direct invocation stands for a POST of its event.
+        """The HTTP request that an event represents; a direct invocation becomes a POST with the event as
+        body.
 
-        :raises BadEvent: it stands for none.
+        :raises BadEvent: the event represents no HTTP request.
         """
         if _is_chat(event):
             chat = {name: value for name, value in event.items() if name != "stream"}
@@ -94,7 +99,7 @@ class Handler:
         )
 
     async def buffered(self, event: Any, context: Any, *, escaped: bool = False) -> dict[str, Any]:
-        """The whole answer in the form of the event's door.
+        """The buffered answer in the form that the event's door expects.
 
         :param escaped: it will be written as JSON in ASCII.
         :raises BadEvent: the event cannot be understood.

@@ -1,23 +1,23 @@
-"""Every way c1fn refuses or fails.
+"""All errors of c1fn.
 
     C1fnError
-    ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: the client's
+    ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: client's fault
     ├── Unauthorized ─ TokenRejected · ForeignPage · NotFound
-    ├── IssuerUnavailable                                                    nobody can be recognised
-    ├── Refused ─ Busy · Mismatch                                                the thread says no
-    ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp                   the owner had enough
+    ├── IssuerUnavailable                                                    tokens cannot be verified
+    ├── Refused ─ Busy · Mismatch                                                the thread's state forbids it
+    ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp                   the owner reached a limit
     ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
     ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelQuotaUsedUp
     │                · ModelRejected · ContextTooLong · AnswerCut · AnswerGarbled · AnswerTooLong
     │                · AnswerWithheld · AnswerEmpty · TooManyRounds
     ├── OutOfTime                                                                the platform's deadline
-    ├── Interrupted                                                              shut down, or died
-    └── Internal                                                                 a bug, told to the platform
+    ├── Interrupted                                                              shut down, or killed
+    └── Internal                                                                 a bug, reported to Lambda
 
-Each has a stable machine-readable ``code``, the HTTP ``status`` of a refusal before the stream, a ``title``
-fit for a person, and ``retry_after`` in seconds where a retry can help. ``detail`` says what is wrong,
-where, and what to do; it never holds a prompt, a key or an upstream's text. Errors of libraries are
-translated into these at the border of their room.
+Each has a stable machine-readable ``code``, the HTTP ``status`` before streaming has begun, a ``title`` for
+users, and ``retry_after`` in seconds if a retry can help. ``detail`` says what is wrong, where, and what to
+do; it never contains a prompt, a key or another server's text. The package that uses a library translates the
+library's errors into these.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from typing import ClassVar
 
 
 class C1fnError(Exception):
-    """Something c1fn tells about. ``str(error)`` is the detail."""
+    """Base of all errors of c1fn. ``str(error)`` is the detail."""
 
     code: ClassVar[str]
     status: ClassVar[int]
@@ -40,7 +40,7 @@ class C1fnError(Exception):
 
 
 class BadRequest(C1fnError):
-    """The request is not of the form it should have; ``field`` names the place, as a path."""
+    """The request is malformed; ``field`` is the place in the request, as a path."""
 
     code = "bad_request"
     status = 400
@@ -133,7 +133,7 @@ class NotFound(C1fnError):
 
 
 class Refused(C1fnError):
-    """The thread's own rules say no."""
+    """The thread's state does not allow the request."""
 
 
 class Busy(Refused):
@@ -197,7 +197,7 @@ class StoreUnavailable(StoreError):
 
 
 class LeaseLost(StoreError):
-    """Another machine has taken this turn over, or the thread was deleted: nothing was written."""
+    """Another process has taken over this turn, or the thread was deleted: nothing was written."""
 
     code = "lease_lost"
     status = 409

@@ -1,7 +1,7 @@
-"""Everything a reply can say, as two closed unions of frozen events.
+"""The events of a reply, as two closed unions of frozen values.
 
-``ModelEvent`` is what a model says to c1fn; ``Event`` is what c1fn says to a client. Each is matched with
-``assert_never``, so a new event that somebody forgets is a type error.
+``ModelEvent`` goes from a model to c1fn; ``Event`` goes from c1fn to a client. Each ``match`` ends with
+``assert_never``, so an event that is not handled is a type error.
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """The model asks for these tools, whole, in its order. At most once in a round, after its deltas."""
+    """The model's tool calls, complete and in its order. At most once in a round, after its deltas."""
 
     calls: tuple[ToolCall, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The model said how this round ended. ``reason`` is its finish_reason, in its own words.
+    """The end of a round. ``reason`` is the model's own finish_reason.
 
     ``error`` tells why that is no good ending; a round that has one makes no calls. ``opaque`` is what goes
     back to the model with this message (c1fn.turn.Message).
@@ -47,7 +47,7 @@ class Working:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The turn ended badly and was stored so. Always the last event."""
+    """The turn failed, and was stored as failed. Always the last event."""
 
     error: C1fnError
 

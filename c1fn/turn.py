@@ -1,8 +1,8 @@
-"""The nouns of a conversation.
+"""The data types of a conversation.
 
-A *turn* is one prompt and everything that came of it: tool calls, tool results, the answer. A *thread* is
-an ordered list of whole turns, numbered from 1 without gaps. What people see and what the model sees are
-both read from turns. Nothing here does I/O; every value is frozen.
+A *turn* is one prompt and its results: tool calls, tool results, the answer. A *thread* is an ordered list of
+complete turns, numbered from 1 without gaps. The messages for users and those for the model are both made
+from turns. Nothing here does I/O; every value is frozen.
 """
 
 import html

@@ -1,7 +1,7 @@
-"""A wakeup for one task that waits, again and again, for no longer than its patience.
+"""Wakes one task that waits repeatedly, each time with a timeout.
 
-Strategy: asyncio's timeout makes a timer for each wait, though hardly any comes to its end while deltas flow.
-Here one is set, and when it is due it looks whether there still is a wait, and how long that one may take.
+asyncio's timeout creates a timer for each wait, though almost none expires while deltas arrive. Here one
+timer is set; when it is due, it checks whether the task still waits, and how long that wait may take.
 """
 
 import asyncio

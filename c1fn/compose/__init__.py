@@ -1,5 +1,5 @@
-"""Chooses: settings → the parts of one process. The only room that names adapters, and it imports them late,
-because what is not imported costs no cold start. Who may call, and with which keys, is chosen in `access`.
+"""Builds the parts of one process from the settings. Only this package names adapters. It imports them late,
+because an unused import makes the cold start longer. `access` chooses the authentication and the keys.
 """
 
 import json

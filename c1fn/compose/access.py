@@ -1,4 +1,6 @@
-"""Chooses who may call, and with which keys: by where the process runs, by a secret, by the settings."""
+"""Chooses the authentication and the keys: from the place where the process runs, a secret, and the
+settings.
+"""
 
 import json
 import logging
@@ -25,8 +27,8 @@ LAZY = ("anyio", "botocore.docs", "dateutil", "fastapi.security", "jmespath")
 
 
 def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
-    """What depends on where the process runs. On AWS itself callers are asked who they are unless the
-    settings say otherwise, and a missing key is never silently made up for by the offline model.
+    """Complete the settings that depend on where the process runs. On AWS callers are authenticated unless
+    the settings say otherwise, and a missing key is an error instead of a silent use of the offline model.
 
     :raises SettingsError: a deployed function has no key, or the settings do not fit together.
     """

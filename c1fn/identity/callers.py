@@ -1,8 +1,8 @@
-"""Who calls: a request's ASGI scope in, a Caller out. Pure: nothing here does I/O.
+"""Authentication: a request's ASGI scope in, a Caller out. Pure: nothing here does I/O.
 
-The caller is the owner in every key of the store, so another owner's thread cannot even be named. Each mode
-is one function; `compose` chooses, and passes in what a mode has to wait for: the verifying of a token, the
-reading of a secret. An owner's name carries its kind, so that no two kinds can meet.
+The caller is the owner in every key of the store, so another owner's thread cannot be addressed. Each mode is
+one function; `compose` chooses it and passes in the functions that do I/O: verifying a token, reading a
+secret. An owner's name contains its kind, so that owners of different kinds are never the same.
 """
 
 import hmac
@@ -17,14 +17,14 @@ from c1fn.errors import TokenRejected, Unauthorized
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever sends a request; ``owner`` is stable for one person or one key."""
+    """The sender of a request; ``owner`` is stable for one person or one key."""
 
     owner: str
 
 
 Scope = Mapping[str, Any]
 Identify = Callable[[Scope], Awaitable[Caller]]
-""":raises Unauthorized: nobody it knows."""
+""":raises Unauthorized: the caller is unknown."""
 
 Claims = Mapping[str, Any]
 """What a token says: https://www.rfc-editor.org/rfc/rfc7519#section-4"""
@@ -33,16 +33,18 @@ CHALLENGE = "Bearer"
 """What a caller without a token or a key is told to send (RFC 6750 section 3)."""
 
 SUBJECT = 255
-"""Characters of a person's name at its issuer, at most: https://openid.net/specs/openid-connect-core-1_0.html"""
+"""Characters of a person's name at its issuer, at most:
+https://openid.net/specs/openid-connect-core-1_0.html
+"""
 
 _PRINTABLE = frozenset(map(chr, range(0x20, 0x7F)))
 
 ANYBODY = Caller("anybody")
-"""The one caller of a service that asks nobody who they are: the local server."""
+"""The only caller of a service without authentication, such as the local server."""
 
 
 async def anybody(scope: Scope) -> Caller:  # noqa: ARG001 - the shape of every mode
-    """Mode `none`: all requests are one owner's."""
+    """Mode `none`: all requests have the same owner."""
     return ANYBODY
 
 

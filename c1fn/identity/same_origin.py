@@ -1,12 +1,11 @@
-"""Where a request comes from, as a browser tells it. Pure: headers in, a verdict out.
+"""Recognises requests from pages of other sites, by the browser's headers. Pure: headers in, a decision out.
 
-A page of any site may *send* requests to any server; CORS keeps it from reading the answers alone. So a
-server has to refuse what a page of another site asks it to change. Browsers tell by ``Sec-Fetch-Site``, which
-no page can set; those without it tell the page's ``Origin`` with every POST, PUT and DELETE, ``null`` where
-they hide it.
+A page of any site may *send* requests to any server; CORS only prevents it from reading the answers. So a
+server must reject requests of other sites' pages that change data. Browsers send ``Sec-Fetch-Site``, which no
+page can set; older ones send the page's ``Origin`` with every POST, PUT and DELETE, or ``null`` to hide it.
 
-A site can also have its own name resolve to 127.0.0.1. Its page is then of the same origin as a server there,
-so a server of this machine answers to this machine's names alone.
+A site can also make its own DNS name resolve to 127.0.0.1. Its page then has the same origin as a local
+server, so a local server accepts only this machine's own names.
 
 https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header
 https://fetch.spec.whatwg.org/#origin-header

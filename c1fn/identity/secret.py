@@ -1,8 +1,8 @@
-"""The secret of a deployment: read when the function starts, from Secrets Manager or from SSM, and again when
-a key is rejected, so that a rotated key works without a deployment.
+"""Reads the secret of a deployment from Secrets Manager or SSM: when the function starts, and again when a
+key is rejected, so that a rotated key works without a deployment.
 
-It holds the model's key and, if callers are known by keys, theirs: a JSON object of settings, or the model's
-key as plain text. Where no secret is named, none of this costs a cold start.
+The secret holds the model's key and, with mode `key`, the callers' keys: a JSON object of settings, or only
+the model's key as plain text. Without a secret this module is not imported.
 
 https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html
 https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html

@@ -1,12 +1,12 @@
-"""What only a start does: above all, what makes it short.
+"""Code that runs only at the start of a process: mostly optimisations of the cold start.
 
-Most modules here are levers: without one c1fn does the same, slower or a little later. Some touch what a
-library does not promise. So each tells in its docstring the gain that was measured; where the installed
-version lacks what it touches (``TOUCHED``), it takes the library's own way, without an error, and a test of
-``tests/startup/test_canaries.py`` fails by the name that is missing.
+Most modules here are optimisations: without one c1fn behaves the same, but slower. Some use a library's
+private names. So each docstring gives the measured gain. If the installed version does not have the private
+names (``TOUCHED``), the optimisation is off, without an error, and a test in
+``tests/startup/test_canaries.py`` fails and names what is missing.
 
 ===============  =========================================  ==================================================
-lever            what it spares                             what it touches
+module           what it saves                              private names that it uses
 ===============  =========================================  ==================================================
 garbage          looking for garbage while there is none    nothing
 compiled         compiling what dataclasses, named tuples   builtins, as dataclasses, collections and typing
@@ -18,7 +18,7 @@ aws              reading such a list for each connection,   botocore's and urlli
                  waiting for handshakes
 ===============  =========================================  ==================================================
 
-``C1FN_PLAIN_START=1`` runs without all of them: to see whether one is to blame, or what one gives.
+``C1FN_PLAIN_START=1`` switches all of them off, to see whether one causes a fault, or what one gains.
 """
 
 import os

@@ -1,10 +1,10 @@
-"""Who vouches for the servers that are called: the authorities that the package brings in a folder.
+"""The certificate authorities that c1fn trusts: a folder in the package.
 
-A list of authorities in one file is read whole for each client of a new process: 21 ms of CPU (OpenSSL 3.0),
-twice in a start, so without the folder it takes 9 % more. In the folder OpenSSL reads the one that it needs,
-when it needs it. The folder is made with the package, of the list that botocore brings
-(scripts/authorities.py); where there is none, or with C1FN_PLAIN_START=1, each library does as ever. So it
-does where an operator names a list: SSL_CERT_FILE and SSL_CERT_DIR for the model, AWS_CA_BUNDLE for AWS.
+A list in one file is read completely for each client of a new process: 21 ms of CPU (OpenSSL 3.0), twice in a
+start, so a start without the folder takes 9 % more. From a folder OpenSSL reads only the authority that it
+needs. The package's build makes the folder from botocore's list (scripts/authorities.py). Without the folder,
+or with C1FN_PLAIN_START=1, each library uses its own default; also if an operator names a list: SSL_CERT_FILE
+and SSL_CERT_DIR for the model, AWS_CA_BUNDLE for AWS.
 
 https://docs.openssl.org/3.0/man3/SSL_CTX_load_verify_locations/
 """

@@ -1,8 +1,9 @@
-"""Clients of AWS's services: here they are made, all of them, from one session of boto3 each.
+"""Creates all clients of AWS's services, each from its own boto3 session.
 
-Two levers are in it. A client reads the authorities once and not for each connection (``TrustOnce``), and a
-connection can be opened before there is a call for it (``connect``). Both touch what botocore and urllib3 do
-not promise (``TOUCHED``); where that is missing, or with C1FN_PLAIN_START=1, the client is as boto3 makes it.
+It has two optimisations: a client reads the certificate authorities once, not for each connection
+(``TrustOnce``), and a connection can be opened before the first call (``connect``). Both use private names of
+botocore and urllib3 (``TOUCHED``); if these are missing, or with C1FN_PLAIN_START=1, the client is an
+ordinary boto3 client.
 
 https://docs.aws.amazon.com/boto3/latest/reference/core/session.html
 https://botocore.amazonaws.com/v1/documentation/api/latest/index.html

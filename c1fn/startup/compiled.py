@@ -1,11 +1,13 @@
-"""What a start compiles from text, compiled beforehand: dataclasses, named tuples, annotations, patterns.
+"""Compiles at build time what Python compiles from text at import: dataclasses, named tuples, annotations,
+patterns.
 
-A decorated dataclass writes its methods as text and has Python compile it; a pattern is parsed in Python. The
-packages that a start imports do so some 700 times, a quarter of its CPU, and always for the same texts. So
-the package brings a file with what was made of them (scripts/compiled.py); inside the modules of the standard
-library that do the work, ``exec`` and its like look there first. The text itself is the key, so nothing else
-can be found, and what is not there is compiled as ever; so is everything where Python is of another version
-than the file, where Python has not what is touched (``TOUCHED``), and with C1FN_PLAIN_START=1.
+The dataclass decorator generates its methods as text and compiles it; patterns are parsed by Python code. The
+packages that a start imports do this about 700 times, always for the same texts, which takes a quarter of the
+start's CPU. So the package contains a file with the results (scripts/compiled.py), and in the modules of the
+standard library that do this work, ``exec`` and similar functions look there first. The text itself is the
+key, so a wrong result cannot be found; a text that is not in the file is compiled as usual. The file is not
+used if it was made by another version of Python, if Python lacks the private names (``TOUCHED``), or with
+C1FN_PLAIN_START=1.
 
 Without it a start takes 20 % more CPU (least of 10 interleaved starts on a busy machine: 489 → 585 ms).
 

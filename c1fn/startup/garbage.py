@@ -1,4 +1,4 @@
-"""Garbage is not looked for while a process starts: importing makes next to none.
+"""Switches the garbage collector off while a process starts: imports produce almost no garbage.
 
 Without it a start takes 13 % more CPU (least of 10 interleaved starts on a busy machine: 489 → 553 ms).
 
@@ -11,13 +11,13 @@ from c1fn.startup import is_plain
 
 
 def pause() -> None:
-    """Until ``resume``, nothing is collected."""
+    """Switch the collector off until ``resume``."""
     if not is_plain():
         gc.disable()
 
 
 def resume() -> None:
-    """What was imported stays, so the collector need not walk it; from now on it works as ever."""
+    """Exclude all imported objects from collection, because they stay, and switch the collector on again."""
     if not is_plain():
         gc.freeze()
         gc.enable()

@@ -1,7 +1,7 @@
-"""The packages of a function's layers, found as AWS's own bootstrap finds them: after the function's own
-files, before Python's.
+"""Makes the packages in a function's layers importable, in the order of AWS's own bootstrap: after the
+function's own files, before Python's.
 
-Lambda unpacks layers into /opt. An exec wrapper takes the place of AWS's bootstrap, which looks there.
+Lambda unpacks layers into /opt. AWS's bootstrap searches there, but an exec wrapper replaces it.
 
 https://docs.aws.amazon.com/lambda/latest/dg/python-layers.html
 """

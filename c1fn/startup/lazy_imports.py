@@ -1,4 +1,4 @@
-"""Packages that are loaded when they are used, for a dependency that imports far more than is used of it.
+"""Lazy imports of packages, for a dependency that imports far more than c1fn uses.
 
 ``import openai`` loads every type of every API it knows, and every way to reach it; a chat completion read as
 raw events needs almost none of them. Inside ``with lazy("openai"):`` each *package* of that tree is imported

@@ -1,9 +1,9 @@
-"""How much the libraries may log: warnings, and nothing of what they send and receive.
+"""Sets the libraries' log levels: only warnings, and nothing of what they send and receive.
 
 At DEBUG botocore prints the secret that it has read, the session's token and every prompt that it stores, and
 openai prints every prompt that it sends; at INFO httpx2 prints whole addresses. A function's log level is one
-setting for all of them (AWS_LAMBDA_LOG_LEVEL). So each library gets a level of its own, under whichever
-runtime and whatever the level of the whole is.
+setting for all of them (AWS_LAMBDA_LOG_LEVEL). So each library gets a level of its own, with
+every runtime and every log level of the function.
 
 https://docs.python.org/3/howto/logging.html#configuring-logging-for-a-library
 """

@@ -10,7 +10,7 @@ adapter follows these rules; `tests/stores/contract.py` proves them for each one
 * A claim that is not renewed for ``LEASE`` seconds may be taken over: by another prompt (its turn is then
   interrupted) or by the same responseId (its turn then runs again, under the same number).
 * The owner is part of every key: a thread of another owner cannot be addressed.
-* An owner's ``Quota`` is exact also with concurrent requests: a claim is counted once, before it is returned.
+* An owner's ``Quota`` also holds for concurrent requests: a claim is counted once, before it is returned.
   A turn that is run again is counted again, because it calls the model again.
 * A deleted thread's id may be used again. The responseIds of the deleted thread are kept for a day: a late
   retry is rejected and does not create the thread again.

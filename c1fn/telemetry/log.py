@@ -1,8 +1,8 @@
-"""One JSON line per turn and per refused request, for who reads the logs; on Lambda it is metrics as well.
+"""Writes one JSON log line per turn and per rejected request; on Lambda the line also contains metrics.
 
-No prompt, no answer and no key is ever in a line, and the owner only as a pseudonym. A line is ASCII with
-every control character escaped, so nothing that a client sends can begin another one. On Lambda the same
-line is in CloudWatch's embedded metric format: CloudWatch takes the figures from the log, no call is made.
+A line never contains a prompt, an answer or a key, and the owner only as a pseudonym. A line is ASCII with
+every control character escaped, so a client cannot insert another line. On Lambda the same line is in
+CloudWatch's embedded metric format: CloudWatch takes the figures from the log, no call is made.
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """

@@ -1,4 +1,4 @@
-"""One turn under observation: how long its parts take, for the log, and its spans, for a tracer."""
+"""Measures one turn: the times of its parts for the log, and its spans for a tracer."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,9 +1,9 @@
-"""Spans of a turn, where the platform asks for them: the port, nobody's tracer, and OpenTelemetry's.
+"""Tracing of turns: the port, a tracer that does nothing, and OpenTelemetry's tracer.
 
-OpenTelemetry is asked for by its own variable, ``OTEL_EXPORTER_OTLP_ENDPOINT`` (or the one for traces), and
-set up by the others of its kind. It is imported only then, and does not ship: the extra ``otel`` adds it. A
-turn joins the trace that X-Ray's header names. Nothing of a trace goes to the model: its provider is another
-company. Spans hold names and codes, no words.
+OpenTelemetry is switched on by its own variable, ``OTEL_EXPORTER_OTLP_ENDPOINT`` (or the one for traces), and
+configured by its other variables. It is imported only then, and is not in the package: the extra ``otel``
+adds it. A turn becomes part of the trace in X-Ray's header. No trace data is sent to the model, because its
+provider is another company. Spans contain names and codes, no text.
 
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """

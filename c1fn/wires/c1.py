@@ -1,11 +1,11 @@
-"""Events → the client's bytes.
+"""Encodes events as the bytes for the client.
 
-The official client reads raw UTF-8 text, the model's deltas as they are, in any chunking. What it does with
-the few additions of ours was observed on four of its versions (docs/clients.md):
+The official client reads raw UTF-8 text: the model's unchanged deltas, in pieces of any size. Its behaviour
+with c1fn's additions was observed on four of its versions (docs/clients.md):
 
 * a think item before the content shows progress; after the content has begun it would break it;
 * `<!-- -->` before the content changes nothing, so it keeps an idle connection open;
-* a second, complete `<content>` replaces a partial answer, so an error midway becomes visible;
+* a second, complete `<content>` replaces a partial answer, so an error during the answer becomes visible;
 * text that is not in C1's form is an error to it. So an answer that begins like text is sent as a card
   that grows: the card's beginning, each delta escaped as JSON and then as HTML, and the card's end. Should
   C1's form come after it, the card is ended, and what comes takes its place.
