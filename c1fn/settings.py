@@ -95,25 +95,28 @@ class Settings(BaseModel):
         None, description="The model's key. Without it: the offline model."
     )
     secret: str | None = Field(None, description="ARN of the secret or SSM parameter that holds the keys.")
-    auth: Literal["iam", "key", "jwt", "none"] | None = Field(None, description="How callers are known.")
+    auth: Literal["iam", "key", "jwt", "none"] | None = Field(
+        None, description="How callers are authenticated."
+    )
     doors: str | None = Field(
         None,
         pattern=DOORS,
-        description="Doors whose events are believed to tell who calls, comma-separated; for `iam`, `jwt`.",
+        description="AWS endpoints whose identities are trusted, comma-separated; for `iam`, `jwt`.",
     )
     iam_owner: Literal["role", "session"] = Field(
         "role",
-        description="Whose an assumed role's threads are, with `iam`: the `role`'s, or each `session`'s.",
+        description="Owner of an assumed role's threads, with `iam`: the `role`, or each `session`.",
     )
     keys: SecretStr | None = Field(None, description="Callers' keys by name, a JSON object; for `key`.")
     jwt_issuer: SecureAddress | None = Field(
         None, max_length=200, description="The issuer of callers' tokens; for `jwt`."
     )
     jwt_audience: str | None = Field(
-        None, description="Whom the tokens are for, or Cognito's client ids, comma-separated; for `jwt`."
+        None,
+        description="Accepted audiences, or Cognito's client ids, comma-separated; for `jwt`.",
     )
     jwt_jwks: SecureAddress | None = Field(
-        None, description="Address of the issuer's keys, where it has no discovery."
+        None, description="Address of the issuer's keys, if it has no discovery document."
     )
 
     image_hosts: str | None = Field(
@@ -128,17 +131,19 @@ class Settings(BaseModel):
     base_url: Address = Field("https://api.thesys.dev/v1/embed/", description="An OpenAI-compatible API.")
     model: str = Field("c1-nightly", min_length=1, description="A model's name, or `offline`.")
 
-    system_prompt: str | None = Field(None, description="What the model is told before every conversation.")
-    system_prompt_file: str | None = Field(None, description="The same, from a file.")
+    system_prompt: str | None = Field(
+        None, description="System prompt, sent to the model before every conversation."
+    )
+    system_prompt_file: str | None = Field(None, description="The system prompt, from a file.")
     temperature: float | None = Field(None, ge=0, le=2, description="As OpenAI defines it.")
-    max_tokens: int | None = Field(None, ge=1, description="Of one round of the model, at most.")
+    max_tokens: int | None = Field(None, ge=1, description="Maximum output tokens of one model call.")
     custom_actions: Json[dict[str, Any]] | None = Field(None, description="C1's custom actions, as JSON.")
     custom_components: Json[dict[str, Any]] | None = Field(
         None, description="C1's custom components: each one's JSON Schema by its name, as JSON."
     )
     included_components: str | None = Field(None, description="C1 components to add, comma-separated.")
     excluded_components: str | None = Field(None, description="C1 components to leave out, comma-separated.")
-    model_silence: float = Field(60, gt=0, description="The longest silence of the model.")
+    model_silence: float = Field(60, gt=0, description="Maximum time without bytes from the model.")
 
     store: Literal["memory", "dynamodb"] = Field("memory", description="Where threads are kept.")
     table: Annotated[str, AfterValidator(_table_name)] = Field(
@@ -152,11 +157,13 @@ class Settings(BaseModel):
         "followed", description="When a running answer is stored as it grows."
     )
 
-    history_turns: int = Field(20, ge=0, le=1000, description="Earlier turns the model sees, at most.")
-    history_tokens: int = Field(100_000, ge=0, description="Their estimated tokens, at most.")
-    max_body: int = Field(262_144, ge=1024, description="A request's body, at most.")
-    max_answer: int = Field(4_194_304, ge=1024, description="One answer, at most.")
-    max_seconds: float = Field(600, gt=0, description="The time for one answer, at most.")
+    history_turns: int = Field(
+        20, ge=0, le=1000, description="Maximum number of earlier turns that the model gets."
+    )
+    history_tokens: int = Field(100_000, ge=0, description="Maximum estimated tokens of these earlier turns.")
+    max_body: int = Field(262_144, ge=1024, description="Maximum size of a request's body.")
+    max_answer: int = Field(4_194_304, ge=1024, description="Maximum size of one answer.")
+    max_seconds: float = Field(600, gt=0, description="Maximum time for one answer.")
     max_rounds: int = Field(8, ge=1, le=64, description="Rounds of tool calls in one turn, at most.")
 
     owner_turns_at_once: int = Field(
@@ -171,13 +178,14 @@ class Settings(BaseModel):
 
     plain_text: Literal["auto", "card", "raw"] = Field(
         "auto",
-        description="How an answer that is no C1 is sent: as a `card`, `raw`, or `auto`: a card to pages.",
+        description="Answers that are not in C1's form: sent as a `card`, `raw`, or `auto`: a card to pages.",
     )
     runtime: Literal["own", "aws"] = Field(
         "own", description="Who runs the function: c1fn's loop, or AWS's, which cannot stream yet (next.md)."
     )
     rest_api: Literal["streaming", "buffered"] = Field(
-        "streaming", description="How a REST API is answered, as its integration is set up: or `buffered`."
+        "streaming",
+        description="Mode of answers through a REST API, as in its integration: `streaming` or `buffered`.",
     )
     base_path: str | None = Field(
         None,
@@ -186,7 +194,7 @@ class Settings(BaseModel):
     )
 
     plain_start: bool = Field(
-        False, description="Start without what shortens a cold start, to see whether it is to blame."
+        False, description="Switch cold start optimisations off, to see whether one causes a fault."
     )
 
     @classmethod
