@@ -95,9 +95,7 @@ class Settings(BaseModel):
         None, description="The model's key. Without it: the offline model."
     )
     secret: str | None = Field(None, description="ARN of the secret or SSM parameter that holds the keys.")
-    auth: Literal["iam", "key", "jwt", "none"] | None = Field(
-        None, description="How callers are authenticated."
-    )
+    auth: Literal["iam", "key", "jwt", "none"] | None = Field(None, description="How callers authenticate.")
     doors: str | None = Field(
         None,
         pattern=DOORS,
@@ -131,9 +129,7 @@ class Settings(BaseModel):
     base_url: Address = Field("https://api.thesys.dev/v1/embed/", description="An OpenAI-compatible API.")
     model: str = Field("c1-nightly", min_length=1, description="A model's name, or `offline`.")
 
-    system_prompt: str | None = Field(
-        None, description="System prompt, sent to the model before every conversation."
-    )
+    system_prompt: str | None = Field(None, description="System prompt, sent before every conversation.")
     system_prompt_file: str | None = Field(None, description="The system prompt, from a file.")
     temperature: float | None = Field(None, ge=0, le=2, description="As OpenAI defines it.")
     max_tokens: int | None = Field(None, ge=1, description="Maximum output tokens of one model call.")
@@ -157,9 +153,7 @@ class Settings(BaseModel):
         "followed", description="When a running answer is stored as it grows."
     )
 
-    history_turns: int = Field(
-        20, ge=0, le=1000, description="Maximum number of earlier turns that the model gets."
-    )
+    history_turns: int = Field(20, ge=0, le=1000, description="Maximum earlier turns that the model gets.")
     history_tokens: int = Field(100_000, ge=0, description="Maximum estimated tokens of these earlier turns.")
     max_body: int = Field(262_144, ge=1024, description="Maximum size of a request's body.")
     max_answer: int = Field(4_194_304, ge=1024, description="Maximum size of one answer.")

@@ -1,6 +1,6 @@
-"""`c1fn lambda --app main:app`: an ASGI app of anyone's, through the emulator of Lambda.
+"""`c1fn lambda --app main:app`: runs any ASGI app in the Lambda emulator.
 
-The app is found as uvicorn finds it, in the working directory. Each process takes one request at a time, as
+The app is imported as uvicorn does, from the working directory. Each process takes one request at a time, as
 on Lambda, so what an app keeps in memory is not shared.
 """
 

@@ -1,4 +1,4 @@
-"""What the command line takes: its commands and their options."""
+"""The commands of the command line and their options."""
 
 import argparse
 from collections.abc import Callable, Mapping

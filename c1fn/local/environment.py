@@ -1,10 +1,10 @@
-"""The environment of a command on a developer's machine, with `.env` and `.env.local` of the working
+"""The environment of a command on a developer's machine, including `.env` and `.env.local` in the working
 directory.
 
-A `.env` may come with a repository that somebody else wrote, and a person who starts a command in it has read
-no file. So a file sets c1fn's own settings alone, a value in it is what stands there (no ``${…}`` of the
-environment), and what it may not do unless the person says so is: have a key that is not its own sent to
-another machine, or have a file of this machine sent to a model.
+A `.env` may be part of another person's repository, and the user may not have read it. So a file can set only
+c1fn's own settings, and its values are literal (``${…}`` is not expanded). Unless the user allows it, a file
+cannot make c1fn send a key that is not in the same file to another machine, or send a file of this machine to
+a model.
 
 https://nvd.nist.gov/vuln/detail/CVE-2026-21852 is the same in another command.
 """

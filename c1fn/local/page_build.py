@@ -1,8 +1,8 @@
-"""Builds the official client's page with Node, beside the local server, which answers from its first moment.
+"""Builds the official client's page with Node while the local server already answers.
 
-Strategy: a build lies in a folder named by a hash of its sources, so each state of them is built once. It is
-made elsewhere and moved there when it is whole. One process at a time builds, under a file's lock. What is
-still running when the server ends is ended with all its children.
+A build is in a folder named by a hash of its sources, so each state of the sources is built once. It is made
+in another folder and moved when it is complete. A file lock lets one process build at a time. A build that
+still runs when the server ends is stopped, with all its child processes.
 
 https://vite.dev/guide/build · https://docs.npmjs.com/cli/commands/npm-ci
 """

@@ -1,11 +1,11 @@
-"""The local server: uvicorn, told how to end.
+"""The local server: uvicorn with our own shutdown.
 
-uvicorn would wait for open responses, then cancel their requests, and only then run the application's
-shutdown. A turn should rather be interrupted visibly: its reader sees a card, the store a turn that can be
-run again. So the turns are drained first; then no response is left to wait for.
+uvicorn waits for open responses, then cancels their requests, and only then runs the application's shutdown.
+A turn must instead end with a visible error: its reader gets a card, and the store a turn that can be run
+again. So the turns are drained first; after that no response is open.
 
-It answers only to this machine's own names. A web site can have its name resolve to 127.0.0.1, and its pages
-would then be of this server's origin: free to read what they like, where nobody is asked who they are.
+It accepts only this machine's own host names. A web site can make its DNS name resolve to 127.0.0.1; its
+pages would then have this server's origin and could read everything, because there is no authentication.
 
 https://www.uvicorn.org/settings/
 """

@@ -1,5 +1,5 @@
-"""Threads as an operator sees them: when, how it ended, how much. What people and the model said is told only
-when it is asked for, because the owner has agreed.
+"""Threads for an operator: times, outcomes, sizes. Prompts and answers are shown only on request, when the
+owner has agreed.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""A conversation in the terminal, over HTTP; in a pipe, the whole input is one prompt. docs/terminal.md"""
+"""Chat in the terminal, over HTTP; in a pipe, the whole input is one prompt. docs/terminal.md"""
 
 import sys
 

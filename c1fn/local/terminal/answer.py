@@ -1,8 +1,8 @@
-"""An answer's text, whole or still growing → the components it shows.
+"""Parses an answer's text, complete or partial, into components.
 
-Strategy: the whole text is read anew each time, because that is one way only. What is still being written is
-told apart from what is settled: a component is settled once another follows it, a paragraph likewise. JSON
-that has not ended is read as far as it goes. What is neither C1's JSON nor wrapped is taken as Markdown.
+The whole text is parsed again each time, which is the simplest way. A component or a paragraph is complete
+when another one follows it; the rest is still being written. Incomplete JSON is read as far as possible. Text
+that is not in C1's form is treated as Markdown.
 
 https://docs.thesys.dev · https://docs.pydantic.dev/latest/concepts/json/#partial-json-parsing
 """

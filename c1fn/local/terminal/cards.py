@@ -1,8 +1,8 @@
 """C1's components as text: headings, tables, charts as bars, forms as their fields.
 
-Strategy: one small function for each kind of component, in one table. A kind that is not there shows the
-texts and the components it holds, so nothing that can be read is lost. What comes from a model is never
-taken for a terminal's commands: control characters are taken out, and nothing is read as markup.
+A table has one small function for each kind of component. An unknown kind is shown as the texts and
+components that it contains, so no text is lost. A model's text can never control the terminal: control
+characters are removed, and nothing is interpreted as markup.
 
 https://docs.thesys.dev · https://rich.readthedocs.io/en/stable/protocol.html
 """

@@ -1,7 +1,6 @@
-"""The service's HTTP side, as the terminal uses it: a server, an emulated function, a function URL, an API.
+"""The terminal's HTTP client: for a server, an emulated function, a function URL or an API.
 
-:class:`EndpointError` is all that goes wrong here, one sentence each. It is told for which address it
-happened, never with which key.
+Every failure is an :class:`EndpointError` of one sentence, which names the address and never the key.
 
 https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html · docs/http.md
 """

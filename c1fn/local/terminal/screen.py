@@ -1,7 +1,7 @@
-"""Shows an answer while it grows, and never takes anything back.
+"""Shows an answer while it is written, without changing what was printed.
 
-Strategy: what is settled is printed once, above one line that tells what is being written. So nothing
-flickers, however long the answer is, and a pipe gets the same text without that line and without colours.
+Complete parts are printed once, above one line that shows what is being written. So long answers do not
+flicker, and a pipe gets the same text without that line and without colours.
 
 https://rich.readthedocs.io/en/stable/reference/status.html
 """

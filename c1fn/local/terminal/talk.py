@@ -1,7 +1,7 @@
 """A conversation with an endpoint: typed line by line on a terminal; in a pipe the whole input is one prompt.
 
-Strategy: everything happens in the main thread and nothing runs while a line is typed. So Ctrl-C means one
-thing at a time: while an answer arrives it stops that answer, and while a line is typed it drops the line.
+Everything runs in the main thread, and nothing runs while a line is typed. So Ctrl-C has one meaning at a
+time: it stops the answer that is arriving, or discards the line that is typed.
 
 https://python-prompt-toolkit.readthedocs.io/en/stable/pages/asking_for_input.html
 """
