@@ -196,7 +196,8 @@ class Person:
         body = chat_body(told.prompt, told.prompt, told.thread)
         answer = await self.client.post(f"{self._url}/api/chat", json=body)
         if answer.status_code != 200:
-            return error_card(by_code(answer.json()["code"]))
+            problem = answer.json()
+            return error_card(by_code(problem["code"], problem["detail"]))
         return SHOWN.sub("", answer.text)
 
     async def read(self, told: Told) -> None:
