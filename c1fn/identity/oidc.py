@@ -1,11 +1,11 @@
-"""OpenID Connect's tokens: a compact JWT in, its verified claims out.
+"""Verifies OpenID Connect tokens: a compact JWT in, its verified claims out.
 
-Strategy: PyJWT verifies; this room keeps the issuer's keys. They are fetched when the first token arrives, by
-the issuer's discovery document or from a given address, and again when they are old or a token names a key
-that is not among them. A stranger can name any key, so fetches are rate-limited whatever tokens say, and all
-requests that wait for one share it. Fetching waits in the event loop, so other turns go on meanwhile.
+PyJWT verifies; this module fetches and caches the issuer's keys. They are fetched when the first token
+arrives, through the issuer's discovery document or from a given address, and again when they are old or a
+token names an unknown key. An attacker can name any key, so fetches are rate-limited, and all requests that
+wait for a fetch share it. A fetch does not block the event loop, so other turns continue.
 
-A token is never logged, and no error quotes one: what PyJWT says about it is translated without a cause.
+A token is never logged, and no error contains one: PyJWT's errors are translated without a cause.
 
 https://openid.net/specs/openid-connect-discovery-1_0.html · https://www.rfc-editor.org/rfc/rfc7517
 https://www.rfc-editor.org/rfc/rfc8725 (best practice: one list of algorithms, checked before the key)
