@@ -31,12 +31,18 @@ from c1fn.models.context_lengths import is_about_length
 DEPTH = 8
 """Levels of a document that are looked into; OpenRouter's and Azure's have four."""
 
-_WORD = re.compile(r"[A-Za-z]+(?:[_.]?[A-Za-z]+|[_.]\d{1,3}|\[\d{1,3}\])*|\d{1,5}")
+_WORD = re.compile(r"[A-Za-z]++(?:[_.]?[A-Za-z]++|[_.]\d{1,3}|\[\d{1,3}\])*+|\d{1,5}")
 """A word of a protocol (``invalid_request_error``, ``messages[0].content``, ``1261``). A key has digits
-between its letters, or hyphens.
+between its letters, or hyphens. The quantifiers are possessive: else a long word with a wrong character at
+its end would be tried in every division into parts, which takes years.
 """
 
 _WORD_LENGTH = 64
+
+WORDS = 65_536
+"""Characters of an error that are looked at: as many as are read of a refusal's body. An error in a stream
+may be one event of 4 MB, and every pattern would search all of it.
+"""
 
 _ECHOES = frozenset({"input", "ctx", "url", "body", "request", "prompt", "messages"})
 """Fields in which a server repeats what it was sent."""
@@ -62,7 +68,7 @@ class Refusal:
         code = next((found for name in ("code", "error_code", "status") if (found := told.get(name))), None)
         if status is None or status < HTTPStatus.BAD_REQUEST:
             status = _as_status(code) or _as_status(told.get("status_code")) or status
-        words = " ".join(_texts(document)).lower()
+        words = " ".join(_texts(document))[:WORDS].lower()
         field = word(told.get("param")) or _place(document) or ("tools" if _TOOLS.search(words) else None)
         kind = word(told.get("type")) or word(told.get("error_type"))
         evidence = Evidence(status, word(code), kind, field)
@@ -96,9 +102,7 @@ class Refusal:
 _TOOLS = re.compile(
     r"not support (tools|function|tool)|tools? (is|are|was) not supported|tool choice requires"
 )
-_DAILY = re.compile(
-    r"(?s)resource_exhausted.*(per_?day|limit: 0\b)|(per_?day|limit: 0\b).*resource_exhausted"
-)
+_DAILY = re.compile(r"per_?day|limit: 0\b")
 _QUOTA = re.compile(
     r"insufficient[_ ]?(quota|balance|credit|funds)|exceeded[_ ](your[_ ])?current[_ ]quota"
     r"|billing[_ ](hard|detail)|credit balance|(out of|all available|not enough|more) credits"
@@ -115,7 +119,7 @@ _KEY = re.compile(
 _BUSY = re.compile(r"overloaded|rate[_ ]?limit|throttl|too many requests")
 
 _MEANINGS: tuple[tuple[type[ModelError], Callable[[str], object]], ...] = (
-    (ModelQuotaUsedUp, _DAILY.search),
+    (ModelQuotaUsedUp, lambda words: "resource_exhausted" in words and _DAILY.search(words)),
     # Google says "check your plan and billing" of each limit, also of one that is over in a minute.
     (ModelBusy, re.compile("resource_exhausted").search),
     (AnswerWithheld, _FILTER.search),

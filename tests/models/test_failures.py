@@ -16,7 +16,7 @@ from c1fn.errors import (
     ModelTimeout,
     ModelUnavailable,
 )
-from c1fn.models.failures import Refusal, document_of, word
+from c1fn.models.failures import WORDS, Refusal, document_of, word
 
 
 def meaning(document: object, status: int | None = None) -> ModelError:
@@ -85,6 +85,21 @@ def test_what_could_be_a_key_or_a_sentence_is_no_word(key: object) -> None:
 )
 def test_a_word_of_a_protocol_is_told(told: object) -> None:
     assert word(told) == str(told)
+
+
+def test_a_long_word_with_a_wrong_end_is_none_at_once() -> None:
+    """A pattern that tries every division of the word would not come back."""
+    assert word("A" * 63 + "!") is None
+    assert word("A" * 30 + "_" + "b" * 30 + "-1") is None
+    assert word("gpt_4o.messages[0].content") is not None
+
+
+@pytest.mark.parametrize("said", ["resource_exhausted ", "per_day ", "token limit ", "prompt ", "a"])
+def test_an_error_as_long_as_an_event_can_be_is_read_in_a_moment(said: str) -> None:
+    """A pattern with `.*` between two words would search the rest again from each first one."""
+    refused = Refusal.read({"error": {"message": said * (4_000_000 // len(said))}})
+    assert len(refused.words) <= WORDS
+    assert refused.meaning().code
 
 
 def test_what_a_server_repeats_of_the_request_is_not_asked() -> None:
