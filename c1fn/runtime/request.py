@@ -93,9 +93,10 @@ def _mounted(path: str, context: Event, door: Door, base_path: str) -> tuple[str
     domain = context.get("domainName")
     public = isinstance(domain, str) and ".execute-api." not in domain
     root = _taken_out(context.get("path"), own) if door is REST_API else ""
-    rest = None if root or (door is REST_API and public) else _after(f"/{context.get('stage')}", own)
+    stage = f"/{context['stage']}" if context.get("stage") else ""  # a load balancer has none
+    rest = None if root or not stage or (door is REST_API and public) else _after(stage, own)
     if rest:
-        own, root = rest, "" if public else f"/{context['stage']}"
+        own, root = rest, "" if public else stage
     if base_path and (below := _after(base_path, own)):
         own, root = below, root + base_path
     elif base_path and public and rest:

@@ -250,6 +250,8 @@ def test_an_http_api_decodes_the_path_and_it_is_not_decoded_again(
         (alb("/chat/api/chat"), "/chat", "/chat", "/api/chat"),
         (alb("/api/chat"), "/chat", "", "/api/chat"),
         (alb("/chats/api/chat"), "/chat", "", "/chats/api/chat"),
+        (alb("/None/api/chat"), "", "", "/None/api/chat"),
+        (http_api("/None", "", OWN), "", "", "/None"),
         (url("//api/chat"), "", "", "/api/chat"),
         (url("/deep/er//api/chat"), "/deep/er", "/deep/er", "/api/chat"),
         (http_api("/prod//api/chat", "prod", OWN), "", "/prod", "/api/chat"),
