@@ -64,11 +64,23 @@ class Function:
             if self._async:
                 return await self._function(event, context)
             call = contextvars.copy_context().run
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, call, self._function, event, context
+            value, error = await asyncio.get_running_loop().run_in_executor(
+                self._threads, call, self._called, event, context
             )
         except Exception as error:
             raise FunctionFailed(_fault(error)) from error
+        if error is not None:
+            raise FunctionFailed(_fault(error)) from error
+        return value
+
+    def _called(self, event: Any, context: Any) -> tuple[Any, Exception | None]:
+        """What the function returns, or its error as a value: a future cannot carry a StopIteration, and
+        before Python 3.12 who awaits it would wait for ever.
+        """
+        try:
+            return self._function(event, context), None
+        except Exception as error:  # noqa: BLE001 - told as AWS's runtime tells it
+            return None, error
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One answer in one piece."""

@@ -94,6 +94,18 @@ async def test_the_body_of_an_error_report_names_the_class_as_aws_does() -> None
     assert json.loads(caught.value.fault.body())["errorType"] == "KeyError"
 
 
+async def test_an_error_that_no_future_can_carry_is_told_as_any_other() -> None:
+    """``next()`` of nothing: before Python 3.12 it was never told, and the invocation did not end."""
+
+    def failing(_: Any, __: Any) -> Any:
+        return next(iter(()))
+
+    with pytest.raises(FunctionFailed) as caught:
+        await asyncio.wait_for(Function(failing, Doors()).buffered({}, None), 10)
+    assert caught.value.fault.type == "Function.StopIteration"
+    assert "test_function.py" in caught.value.fault.trace[-1]
+
+
 async def test_a_function_may_run_a_loop_of_its_own_and_keeps_its_thread() -> None:
     async with served(events.handler) as api:
         loop = await answer(submit(api, plain(do="loop")))
