@@ -22,6 +22,8 @@ LIMIT = 1_048_576
 
 _VERSION = 1
 
+_JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
 MESSAGE_FIELDS = frozenset(
     {"reasoning_content", "reasoning_details", "reasoning_opaque", "thinking_blocks", "extra_content"}
 )
@@ -57,7 +59,10 @@ class Kept:
         fields = self._fields | {name: "".join(pieces) for name, pieces in self._texts.items()}
         if not fields and not any(calls):
             return None
-        kept = json.dumps([_VERSION, writer, fields, calls], ensure_ascii=False, separators=(",", ":"))
+        try:
+            kept = _JSON.encode([_VERSION, writer, fields, calls])
+        except ValueError:
+            return None  # a number that is none, NaN or infinite: no request could carry it back
         return whole(kept)  # half a character can be stored, and not be sent
 
     def _join(self, name: str, value: Any) -> None:

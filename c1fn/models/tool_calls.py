@@ -18,7 +18,8 @@ from c1fn.models.values import of, whole
 from c1fn.turn import ToolCall
 
 ARGUMENTS_LIMIT = 1_048_576
-"""Characters of all arguments of a round: a tool takes a few thousand, and they wait in memory."""
+"""Characters of all arguments of a round, with what else comes with its calls: a tool takes a few thousand, a
+signature as many, and they wait in memory."""
 
 CALLS_LIMIT = 128
 """Tool calls of a round: as many as OpenAI lets a request have tools."""
@@ -55,7 +56,7 @@ class Calls:
         self._extra = extra
         self._calls: list[_Call] = []
         self._by_index: dict[int, _Call] = {}
-        self._size = 0  # of all arguments
+        self._size = 0  # of all arguments, and of what comes with the calls
 
     def __bool__(self) -> bool:
         return bool(self._calls)
@@ -71,8 +72,10 @@ class Calls:
         call.name = name or call.name
         call.named += bool(name)
         call.pieces.append(arguments)
-        call.extra |= {name: delta[name] for name in self._extra & delta.keys() if delta[name]}
         self._size += len(arguments)
+        if extra := {name: delta[name] for name in self._extra & delta.keys() if delta[name]}:
+            self._size += len(json.dumps(extra))
+            call.extra |= extra
         if self._size > ARGUMENTS_LIMIT or len(self._calls) > CALLS_LIMIT:
             raise AnswerTooLong("The model's tool calls are too many or too long.")
 
@@ -172,9 +175,14 @@ def is_object(text: str) -> bool:
     if not text.lstrip().startswith("{"):
         return False
     try:
-        return isinstance(json.loads(text), dict)
+        return isinstance(json.loads(text, parse_constant=_no_number), dict)
     except (ValueError, RecursionError):
         return False
+
+
+def _no_number(name: str) -> None:
+    """Python reads NaN and Infinity; JSON has neither, and a server refuses the arguments that have."""
+    raise ValueError(name)
 
 
 def _called(call: _Call, taken: set[str]) -> ToolCall:

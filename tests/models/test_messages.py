@@ -65,7 +65,7 @@ def test_ids_are_unique_in_the_whole_request_and_each_result_finds_its_call() ->
     assert [message["tool_call_id"] for message in messages if message["role"] == "tool"] == ids
 
 
-@pytest.mark.parametrize("arguments", ["", "{", "[1]", "null", '"x"', "{} {}", "NaN"])
+@pytest.mark.parametrize("arguments", ["", "{", "[1]", "null", '"x"', "{} {}", "NaN", '{"x": NaN}'])
 def test_arguments_are_always_an_object(arguments: str) -> None:
     asked = replace(ASKED, tool_calls=(replace(CALL, arguments=arguments),))
     assert sent(USER, asked, RESULT)[1]["tool_calls"][0]["function"]["arguments"] == "{}"

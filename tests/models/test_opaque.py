@@ -4,7 +4,8 @@ from typing import Any
 import pytest
 
 from c1fn.errors import AnswerTooLong
-from c1fn.models.opaque import LIMIT, Kept, returned, without
+from c1fn.models.opaque import CALL_FIELDS, LIMIT, Kept, returned, without
+from c1fn.models.tool_calls import Calls
 
 
 def kept(*deltas: dict[str, Any]) -> dict[str, Any]:
@@ -28,6 +29,20 @@ def test_halves_of_a_character_are_joined_or_replaced() -> None:
     found = Kept()
     text = found.text("me", [{"extra_content": {"google": "\udc00"}}])
     assert returned(text, "me")[1] == [{"extra_content": {"google": "\ufffd"}}]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_json_does_not_have_is_not_kept(number: str) -> None:
+    """No request can carry it, so each later prompt of the thread would fail."""
+    assert Kept().text("me", [{"extra_content": json.loads(number)}]) is None
+
+
+def test_what_calls_bring_along_does_not_grow_without_end() -> None:
+    calls = Calls(CALL_FIELDS)
+    piece = {"extra_content": {"x": "x" * (LIMIT // 2)}}
+    calls.add({"index": 0, **piece})
+    with pytest.raises(AnswerTooLong):
+        calls.add({"index": 1, **piece})
 
 
 def test_blocks_are_joined_where_they_are_pieces_of_one() -> None:
