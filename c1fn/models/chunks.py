@@ -112,7 +112,7 @@ class Round:
             self._look_beside(choice)
         if said or called:
             self._spoke = True
-            if self.reason is not None:
+            if self.reason is not None and not endings.is_bad(self.reason):
                 self.reason, self._reopened = None, True
         if (told := choice.get("finish_reason")) and (reason := endings.reason_of(told)):
             self._end_with(reason)

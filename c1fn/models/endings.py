@@ -87,10 +87,19 @@ def reason_of(value: object) -> str | None:
     return None if value.strip().lower() in _NOT_YET else value
 
 
+def is_bad(reason: str) -> bool:
+    """It is known to mean that the answer is not whole, whatever is said after it."""
+    return _plain(reason) in _BAD
+
+
 def failure(reason: str) -> ModelError | None:
     """Why this is no good ending; None: it is one."""
-    plain = reason.partition(":")[0].strip().lower().replace("-", "_")
+    plain = _plain(reason)
     if plain in _GOOD:
         return None
     kind = _BAD.get(plain, AnswerCut)
     return kind(_DETAILS.get(kind), evidence=Evidence(code=word(plain)))
+
+
+def _plain(reason: str) -> str:
+    return reason.partition(":")[0].strip().lower().replace("-", "_")

@@ -71,17 +71,18 @@ async def deltas(response: httpx2.Response, round_: Round, total: float) -> Asyn
 async def _after_reason(
     batches: AsyncGenerator[list[str], None], round_: Round
 ) -> AsyncGenerator[list[str], None]:
-    """What comes after the model has said how it ended: only for a while, unless it goes on after all."""
+    """What comes after the model has said how it ended: only for a while. If it goes on after all, its
+    reasons are no ends, and only the stream's own end is.
+    """
     now = asyncio.get_running_loop().time
     end = now() + GRACE
     while True:
         try:
-            async with asyncio.timeout_at(end if round_.reason is not None else None):
+            async with asyncio.timeout_at(end if round_.complete else None):
                 events = await anext(batches)
         except (StopAsyncIteration, TimeoutError):
             return
         yield events
-        end = end if round_.reason is not None else now() + GRACE
 
 
 async def _stream(response: httpx2.Response, round_: Round, total: float) -> AsyncGenerator[list[str], None]:

@@ -67,6 +67,16 @@ def test_a_bad_reason_is_not_made_good_by_a_later_one() -> None:
     assert type(end.error) is AnswerTooLong
 
 
+@pytest.mark.parametrize("reason", ["length", "content_filter", "error"])
+def test_a_bad_reason_is_not_made_good_by_what_comes_after_it(reason: str) -> None:
+    """Half an answer, or one that was withheld, and then more text with a stop."""
+    end = ended(delta("a"), finish(reason), delta("b"), finish("stop"))[-1]
+    assert isinstance(end, Ended)
+    assert end.error
+    called = ended(finish(reason), tool(0, id="c", name="f", arguments="{}"), finish("tool_calls"))
+    assert [type(event) for event in called] == [Ended]
+
+
 def test_a_round_that_gives_no_reason_was_cut() -> None:
     with pytest.raises(AnswerCut):
         ended(delta("a"), usage(7, 5))

@@ -1,5 +1,6 @@
 """Bodies of responses, without a network: what is read of them, and how much."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 
@@ -7,6 +8,7 @@ import httpx2
 import pytest
 
 from c1fn.errors import AnswerCut, AnswerGarbled
+from c1fn.models import responses
 from c1fn.models.chunks import Round
 from c1fn.models.responses import deltas, give_up
 from c1fn.models.sse import LIMIT
@@ -43,6 +45,28 @@ async def test_an_answer_in_place_of_a_stream_is_heard() -> None:
     async with aclosing(deltas(response(body, 200, content_type="application/json"), round_, 60)) as said:
         assert await text(said) == "hello"
     assert round_.reason == "stop"
+
+
+async def test_a_server_that_gives_a_reason_with_every_piece_is_heard_to_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first reason began a time that ended the answer in the middle, as a whole one."""
+    monkeypatch.setattr(responses, "GRACE", 0.05)
+    more = asyncio.Event()
+
+    async def parts() -> AsyncGenerator[bytes, None]:
+        yield b'data: {"choices": [{"delta": {"content": "a"}, "finish_reason": "stop"}]}\n\n'
+        yield b'data: {"choices": [{"delta": {"content": "b"}, "finish_reason": "stop"}]}\n\n'
+        await more.wait()
+        yield b'data: {"choices": [{"delta": {"content": "c"}, "finish_reason": "stop"}]}\n\n'
+
+    class Slow(httpx2.AsyncByteStream):
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return parts()
+
+    asyncio.get_running_loop().call_later(0.2, more.set)
+    async with aclosing(deltas(httpx2.Response(200, stream=Slow()), Round(), 60)) as said:
+        assert await text(said) == "abc"
 
 
 async def test_a_document_without_end_is_garbled() -> None:
