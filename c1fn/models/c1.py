@@ -156,6 +156,7 @@ class C1Model:
 
     async def _asked(self, messages: Sequence[Message], tools: Sequence[ToolSpec]) -> httpx2.Response:
         """The response's head; asked for again as often as a refusal tells a field that can be changed."""
+        tried: list[str] = []
         while True:
             request = self._request(messages, tools)
             try:
@@ -165,7 +166,9 @@ class C1Model:
                 meaning = refused.meaning(retry_after(error.response.headers))
             learned = self._fields.learn(request, refused, meaning)
             if not learned:
+                self._fields.forget(tried)
                 raise meaning
+            tried += learned
             _log.warning("The model's server does not take %s as it was sent; that is changed now.", learned)
 
     async def _post(self, request: Mapping[str, Any]) -> httpx2.Response:

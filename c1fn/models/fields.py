@@ -7,7 +7,7 @@ https://platform.openai.com/docs/api-reference/chat/create#chat-create-max_token
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from c1fn.errors import ContextTooLong, ModelError, ModelRejected
@@ -64,6 +64,14 @@ class LearnedFields:
             newer = NEWER.get(name)
             self.refused[name] = newer if newer and _names(refusal.words, newer) else None
         return found
+
+    def forget(self, names: Iterable[str]) -> None:
+        """Another try without these was refused as well: they were not the reason, and may have stood in a
+        prompt that the refusal repeats.
+        """
+        for name in names:
+            self.refused.pop(name, None)
+            self.demanded.discard(name)
 
     def _demanded(self, words: str) -> set[str]:
         wanted = {name for name in _DEMANDABLE - self.demanded if _names(words, name)}

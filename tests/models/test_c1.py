@@ -442,6 +442,20 @@ async def test_a_400_about_the_context_is_told_as_such(
         await heard(model, user("hi"))
 
 
+async def test_a_prompt_that_a_refusal_repeats_changes_nothing_for_others(upstream: Upstream) -> None:
+    """One caller's prompt could take the operator's limit out of every later request of the process."""
+    model = model_at(upstream, max_tokens=99, temperature=0.0)
+    echo = "Cannot read {'content': 'max_tokens and temperature', 'stream_options': 1}"
+    upstream.queue(refuse(400, message=echo), refuse(400, message=echo), say("Hello"))
+    with pytest.raises(ModelRejected):
+        await heard(model, user("max_tokens and temperature"))
+    await heard(model, user("hi"))
+    body = upstream.requests[-1].body
+    assert (body["max_tokens"], body["temperature"]) == (99, 0.0)
+    assert "stream_options" in body
+    await model.aclose()
+
+
 async def test_other_refusals_tell_their_status(upstream: Upstream, model: C1Model) -> None:
     upstream.queue(refuse(422))
     with pytest.raises(ModelRejected, match="status 422"):

@@ -62,6 +62,15 @@ def test_nothing_is_learned_of_what_is_about_something_else(message: str, status
     assert learned(LearnedFields(), message, status) == []
 
 
+def test_what_did_not_help_is_forgotten() -> None:
+    """The words of a refusal may be a prompt's: one caller's must not change what all others are sent."""
+    fields = LearnedFields()
+    names = learned(fields, "Cannot read: {'temperature': 0, 'max_tokens': 5, 'messages': 'metadata'}")
+    assert names
+    fields.forget(names)
+    assert fields.applied(REQUEST) == REQUEST
+
+
 def test_the_same_is_not_learned_twice() -> None:
     fields = LearnedFields()
     message = "messages.2: property 'reasoning_content' is unsupported"
