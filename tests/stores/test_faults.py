@@ -1,7 +1,9 @@
 """What the DynamoDB store makes of faults: each put under boto3, at a chosen call, against a real server."""
 
 import asyncio
+import random
 import socket
+import string
 import threading
 import uuid
 from collections.abc import AsyncGenerator, Callable
@@ -30,6 +32,7 @@ from c1fn.stores.dynamodb.usage import UsageRow
 from c1fn.turn import State, Turn, Usage, for_model
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed, told
+from tests.stores.faults import reply
 from tests.stores.machines import Machine, at_once, meanwhile, one_pk, passed, says
 
 # ---- round trips
@@ -169,6 +172,61 @@ async def test_cancelled_open_is_given_back(one: Machine) -> None:
     go.set()
     await one.store.settle()
     assert claimed(await one.store.turns.open(ask("r2"), history=20)).number == 1
+
+
+async def test_cancelled_take_over_is_given_back(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """The same where the open was taking over the lock of a dead turn."""
+    claimed(await one.store.turns.open(ask("r1"), history=20))
+    time.advance(LEASE)
+    taker = Machine(endpoint, time)
+    sent, undone = threading.Event(), threading.Event()
+
+    def slow(_: AWSPreparedRequest) -> None:
+        sent.set()
+        undone.wait(0.3)  # an undoing that does not wait for this call is done before it
+
+    def undoes(request: AWSPreparedRequest) -> AWSResponse:
+        answer = taker.sky._session.send(request)
+        undone.set()
+        return reply(request, answer.status_code, answer.content)
+
+    taker.sky.at("UpdateItem", passed, slow, undoes)
+    opening = asyncio.ensure_future(taker.store.turns.open(ask("r2"), history=20))
+    await asyncio.to_thread(sent.wait, 20)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    await taker.close()
+    claim = claimed(await one.store.turns.open(ask("r3"), history=20))
+    assert [turn.response_id for turn in claim.history] == ["r1"]
+
+
+async def test_a_claim_has_a_lease(one: Machine, other: Machine, time: Clockwork) -> None:
+    """However long an open took: when it returns a claim, nobody else can begin a turn."""
+    one.sky.at("Query", lambda _: time.advance(LEASE))
+    claimed(await one.store.turns.open(ask("r1"), history=20))
+    with pytest.raises(Busy):
+        await other.store.turns.open(ask("r2"), history=20)
+
+
+async def test_an_open_that_was_passed_over_is_no_claim(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """Its lease ended while it wrote its prompt, and another turn ran: it is told of its interrupted turn."""
+
+    async def another_turn() -> None:
+        time.now += LEASE
+        another = Machine(endpoint, time)
+        claim = claimed(await another.store.turns.open(ask("r2"), history=20))
+        await another.store.turns.commit(claim, answered(claim, "hi"))
+        await another.close()
+
+    one.sky.at("PutItem", meanwhile(another_turn))
+    text = "".join(f"{i * 104_729:08x}" for i in range(2_000))
+    opened = await one.store.turns.open(ask("r1", text), history=20)
+    assert isinstance(opened, Replay)
+    assert opened.turn.state == State.INTERRUPTED
 
 
 async def test_lost_release_is_healed(one: Machine, other: Machine) -> None:
@@ -427,6 +485,19 @@ async def test_follow_from_another_process(endpoint: tuple[str, str], time: Cloc
     await reader.close()
 
 
+async def test_a_checkpoint_larger_than_a_row(endpoint: tuple[str, str], time: Clockwork) -> None:
+    """A long answer that hardly compresses is stored in several checkpoints; the turn goes on."""
+    writer = Machine(endpoint, time, checkpoints="always")
+    claim = claimed(await writer.store.turns.open(ask("r1"), history=20))
+    letters = string.ascii_letters + string.digits
+    said = "".join(random.Random(1).choices(letters, k=1_000_000))
+    await writer.store.turns.renew(claim, said)
+    story = writer.store.turns.follow("ann", "t", "r1")
+    assert await anext(story) == said
+    await story.aclose()
+    await writer.close()
+
+
 async def test_followed_on_demand(endpoint: tuple[str, str], time: Clockwork) -> None:
     """A turn that nobody follows writes no checkpoint; from a follower's first look on it writes what it
     says, and what it had said before. Three who join get the same.
@@ -490,6 +561,17 @@ async def test_stop_from_another_process(one: Machine, other: Machine, time: Clo
     assert await other.store.turns.stop("ann", "t", "r1") is True
     time.advance(1)
     assert await one.store.turns.renew(claim, "so f") is True
+
+
+async def test_a_replay_is_not_shown_as_running(one: Machine, other: Machine) -> None:
+    """While the lock of a replay is not undone yet, no page of the thread shows its prompt again."""
+    await two_turns(one)
+    one.sky.at("UpdateItem", passed, *[one.sky.unsent] * 2 * ATTEMPTS)
+    assert isinstance(await one.store.turns.open(ask("r1"), history=20), Replay)
+    await one.store.settle()
+    for limit in (None, 1):
+        turns = await other.store.threads.load("ann", "t", limit=limit)
+        assert [turn.response_id for turn in turns] == ["r1", "r2"][-(limit or 2) :]
 
 
 async def test_running_elsewhere(one: Machine, other: Machine) -> None:

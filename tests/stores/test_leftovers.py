@@ -1,6 +1,9 @@
 """What may stay in the table, and for how long: nothing that no row leads to."""
 
+import threading
+
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from c1fn.errors import LeaseLost, NotFound, StoreUnavailable, TooManyAtOnce
 from c1fn.stores import DAY, LEASE, Quota
@@ -9,6 +12,7 @@ from c1fn.stores.dynamodb.calls import ATTEMPTS
 from c1fn.stores.dynamodb.rows import ThreadKey
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
+from tests.stores.faults import reply
 from tests.stores.machines import Machine, everything, meanwhile, passed, says
 
 LONG = "".join(f"{i * 104_729:08x}" for i in range(60_000))
@@ -51,6 +55,30 @@ async def test_a_machine_that_died_leaves_no_parts(one: Machine, other: Machine,
     name = one.store._calls.table
     items = everything(one.client, name)
     assert [item["sk"]["S"] for item in items if item["sk"]["S"].startswith(f"P#{claim.attempt}.")] == []
+
+
+async def test_a_failed_open_leaves_no_parts(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """Its prompt's parts go, also if they were still being written when the open failed."""
+    machine, undone = Machine(endpoint, time), threading.Event()
+
+    def slow(_: AWSPreparedRequest) -> None:
+        undone.wait(0.3)  # an undoing that does not wait for this call is done before it
+
+    def undoes(request: AWSPreparedRequest) -> AWSResponse:
+        answer = machine.sky._session.send(request)
+        undone.set()
+        return reply(request, answer.status_code, answer.content)
+
+    await one.store.threads.create("ann", "t", "Plans")
+    machine.sky.at("PutItem", slow)
+    machine.sky.at("BatchWriteItem", undoes)
+    machine.sky.at("Query", *[machine.sky.unsent] * 2 * ATTEMPTS)
+    with pytest.raises(StoreUnavailable):
+        await machine.store.turns.open(ask("r1", LONG[:20_000]), history=20)
+    await machine.close()
+    assert await keys_left(one, endpoint) == []
 
 
 async def test_parts_of_a_form_that_was_never_saved_expire(one: Machine, endpoint: tuple[str, str]) -> None:

@@ -13,7 +13,7 @@ import asyncio
 from dataclasses import dataclass, field, replace
 
 from c1fn.errors import Busy, Mismatch, NotFound, OverQuota
-from c1fn.stores import Claim, Opened, Replay, Running
+from c1fn.stores import LEASE, Claim, Opened, Replay, Running
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.pack import PROMPT_INLINE, Packed, pack_turn
@@ -51,8 +51,8 @@ class DynamoClaim(Claim):
 class Try:
     """A running open, and what must be undone if it does not end in a claim.
 
-    ``holds``: our lock may stand in the thread's row; ``locking`` may yet put it there. ``counting``: the
-    turn is counted, or about to be.
+    ``holds``: our lock may stand in the thread's row; ``locking`` may yet put it there. ``writing``: the
+    prompt's parts are being written. ``counting``: the turn is counted, or about to be.
     """
 
     ask: Ask
@@ -61,7 +61,8 @@ class Try:
     prompt: Packed
     history: int
     holds: bool = False
-    locking: asyncio.Task[tuple[bool, ThreadRow]] | None = None
+    locking: asyncio.Task[object] | None = None
+    writing: asyncio.Task[None] | None = None
     counting: asyncio.Task[None] | None = None
 
     def check(self, known: bytes) -> None:
@@ -91,7 +92,7 @@ class Opening:
 
     async def undo(self, mine: Try) -> None:
         """Undo the writes of an open that did not end in a claim, including writes still in progress."""
-        pending = [task for task in (mine.locking, mine.counting) if task]
+        pending = [task for task in (mine.locking, mine.writing, mine.counting) if task]
         if pending:
             await asyncio.gather(*pending, return_exceptions=True)  # it was told of, or is not worth telling
         usage, attempt = self._access.usage, mine.lock.attempt
@@ -131,11 +132,11 @@ class Opening:
         """One attempt to open the turn; None if the thread was changed meanwhile, so it must be tried
         again.
         """
-        mine.holds = True
-        mine.locking = asyncio.create_task(
+        mine.holds, mine.lock = True, replace(mine.lock, until=self._access.clock() + LEASE)
+        mine.locking = locking = asyncio.create_task(
             self._access.threads.acquire(mine.key, mine.lock, title_of(mine.ask.prompt))
         )
-        mine.holds, thread = await asyncio.shield(mine.locking)
+        mine.holds, thread = await asyncio.shield(locking)
         mine.key = mine.key.of(thread)
         if mine.holds:
             return await self._behind_the_lock(mine, thread)
@@ -159,10 +160,11 @@ class Opening:
             reserve = thread.context + estimated_tokens([mine.ask.prompt])
             mine.counting = asyncio.create_task(usage.begin(mine.ask.owner, mine.lock.attempt, reserve))
         expires = self._access.retention.until(self._access.clock())
+        mine.writing = asyncio.create_task(self._access.texts.write(mine.key, mine.prompt, expires))
         known, rows, _ = await asyncio.gather(
             self._access.turns.find(mine.key, mine.ask.response_id),
             self._access.turns.newest(mine.key, mine.history + 1),  # one of them may be run again
-            self._access.texts.write(mine.key, mine.prompt, expires),
+            asyncio.shield(mine.writing),
         )
         if rows and rows[0].number > thread.n:
             # Somebody fenced a lock and died, and then that lock was cancelled: the thread's row lags behind.
@@ -182,6 +184,10 @@ class Opening:
         history = await self._access.turns.nouns(mine.key, reversed(before))
         if mine.counting:
             await asyncio.shield(mine.counting)
+        mine.holds = await self._holds_on(mine)
+        if not mine.holds:
+            return None
+        begun = mine.lock.until - LEASE
         return DynamoClaim(
             ask=mine.ask,
             number=number,
@@ -191,8 +197,23 @@ class Opening:
             replaces=known.attempt if known else None,
             key=mine.key,
             prompt=mine.prompt,
-            lease=Lease(mine.lock.started, mine.lock.started, mine.lock),
+            lease=Lease(begun, begun, mine.lock),
         )
+
+    async def _holds_on(self, mine: Try) -> bool:
+        """Whether the lock is still ours after all that was read while it was held. If half of its lease is
+        over, it is renewed: another process may have taken it over, or be about to.
+        """
+        now = self._access.clock()
+        if now < mine.lock.until - LEASE / 2:
+            return True
+        lock = await self._access.threads.renew(mine.key, mine.lock.attempt, now + LEASE)
+        if lock is None:
+            return False
+        mine.lock = lock
+        if self._access.usage:
+            await self._access.usage.renew(mine.ask.owner, lock.attempt, now + LEASE)
+        return True
 
     async def _contest(self, mine: Try, thread: ThreadRow) -> Opened | None:
         """Another attempt holds the lock: it runs, or it committed without a release, or its lease has
@@ -230,7 +251,10 @@ class Opening:
             turn = turn or await self._fence(mine.key, thread, dead)
             after = replace(after, n=thread.running_number, last=turn.attempt)
         mine.holds = True
-        mine.holds = await self._access.threads.take_over(mine.key, mine.lock, dead, after)
+        mine.locking = taking = asyncio.create_task(
+            self._access.threads.take_over(mine.key, mine.lock, dead, after)
+        )
+        mine.holds = await asyncio.shield(taking)
         if not mine.holds:
             return None
         await self._access.texts.discard(mine.key, dead.prompt)

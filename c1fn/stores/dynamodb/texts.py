@@ -34,7 +34,8 @@ class Texts:
     async def write(
         self, key: ThreadKey, packed: Packed, expires: float | None, condition: str | None = None
     ) -> None:
-        """Write the parts of a large text; nothing to do for a small one.
+        """Write the parts of a large text; nothing to do for a small one. When this returns or fails, no
+        part is still being written.
 
         :param condition: parts for which it does not hold stay as they are.
         """
@@ -42,7 +43,10 @@ class Texts:
             row_key(key, part_sk(packed.token, index)) | {"data": B(piece)} | V | expiry(expires)
             for index, piece in enumerate(packed.slices)
         ]
-        await asyncio.gather(*(self._put(item, condition) for item in items))
+        writes = (self._put(item, condition) for item in items)
+        for failure in await asyncio.gather(*writes, return_exceptions=True):
+            if failure:
+                raise failure
 
     async def write_unnamed(self, key: ThreadKey, packed: Packed) -> None:
         """The same, before a row names them: if none ever does, they go by themselves."""

@@ -66,6 +66,10 @@ class DynamoThreads:
         unknown = not lock or not lock.attempt or (before is not None and number >= before)
         if not lock or unknown or any(_is_of(row, lock) for row in rows):
             return await self._access.turns.nouns(key, rows)
+        if lock.replaces is None and rows and rows[0].number > 1:
+            known = await self._access.turns.find(key, lock.response_id)
+            if known:  # this lock is of a replay, or its turn is over
+                return await self._access.turns.nouns(key, rows) if known.number < number else None
         earlier = [row for row in rows if row.number < number]
         running = await self._following.shown(key, lock, thread)
         return (*await self._access.turns.nouns(key, earlier), running) if running else None

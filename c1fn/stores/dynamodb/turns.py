@@ -24,6 +24,9 @@ LEASE_WRITES = 10.0
 LISTENING = 0.9
 """Seconds between two looks for a stop: one at each renewal."""
 
+CHECKPOINT = 80_000
+"""Characters of one checkpoint at most: at four bytes each they fit in a row, also if nothing compresses."""
+
 PATIENCE = LEASE
 """Seconds for which a commit is tried, after its first try or the last renewal of its lease meanwhile."""
 
@@ -94,10 +97,12 @@ class DynamoTurns:
 
     async def _save(self, ours: DynamoClaim, said: str) -> None:
         """Keep what was said since the last checkpoint. One that fails is written again, and longer."""
-        lease = ours.lease
-        text = pack_text(said[lease.saved :])
-        await self._access.texts.add_checkpoint(ours.key, ours.attempt, lease.checkpoints, lease.saved, text)
-        lease.saved, lease.checkpoints = len(said), lease.checkpoints + 1
+        lease, texts = ours.lease, self._access.texts
+        while lease.saved < len(said):
+            piece = said[lease.saved : lease.saved + CHECKPOINT]
+            text = pack_text(piece)
+            await texts.add_checkpoint(ours.key, ours.attempt, lease.checkpoints, lease.saved, text)
+            lease.saved, lease.checkpoints = lease.saved + len(piece), lease.checkpoints + 1
 
     async def commit(self, claim: Claim, turn: Turn) -> None:
         ours = _ours(claim)
