@@ -60,16 +60,19 @@ async def turn(  # noqa: PLR0917 - FastAPI passes them by name
     rest, until there is none (204).
     """
     queue = await chat.follow(caller.owner, thread_id, response_id, seconds=time_left(request))
-    return await (_rest(request, chat, queue, after) if after else _streamed(request, chat, queue))
+    if after:
+        return await _rest(request, chat, queue, after)
+    return await _streamed(request, chat, queue, counted=True)
 
 
 async def _rest(request: Request, chat: Chat, queue: EventQueue, after: int) -> Response:
     """The rest of an answer after these bytes: a stream, nothing (204), or an error."""
     cards, size = streams_cards(request), 0
     first: list[Event] = []
+    wire = Wire(cards=cards)
     while size <= after and (events := await queue.take(SILENCE)):
         first += events
-        size = len(Wire(cards=cards).encode(first))
+        size += len(wire.encode(events))
     if first and isinstance(first[0], Failed):
         await queue.over()
         return refusal(request, first[0].error)
@@ -79,11 +82,12 @@ async def _rest(request: Request, chat: Chat, queue: EventQueue, after: int) -> 
     return StreamedAnswer(first, queue, HEADERS, chat.settle, Wire(cards=cards), after=after)
 
 
-async def _streamed(request: Request, chat: Chat, queue: EventQueue) -> Response:
+async def _streamed(request: Request, chat: Chat, queue: EventQueue, *, counted: bool = False) -> Response:
     """The queue's events as a stream; an error response if the turn failed before its first text."""
     first = await queue.take(SILENCE)
     if first and isinstance(first[0], Failed):
         request.state.logged = queue.logged
         await queue.over()
         return refusal(request, first[0].error)
-    return StreamedAnswer(first, queue, HEADERS, chat.settle, Wire(cards=streams_cards(request)))
+    wire = Wire(cards=streams_cards(request), counted=counted)
+    return StreamedAnswer(first, queue, HEADERS, chat.settle, wire)

@@ -54,9 +54,12 @@ class Wire:
     """One answer's encoder: it knows whether the content has begun.
 
     :param cards: put an answer that is not in C1's form into a card; else every answer is sent as it is.
+    :param counted: the client asks for the rest by the number of bytes that it has, so once the answer has
+        begun there is nothing but the answer.
     """
 
-    def __init__(self, *, cards: bool = False) -> None:
+    def __init__(self, *, cards: bool = False, counted: bool = False) -> None:
+        self._counted = counted
         self._begun = False
         self._form = Form.UNDECIDED if cards else Form.C1
         self._held = ""  # what may be the first part of a tag
@@ -67,7 +70,8 @@ class Wire:
 
     def keep_alive(self) -> bytes:
         """Something to send in a silence; nothing within C1's content, where it could cut an entity."""
-        return b"" if self._begun and self._form is not Form.TEXT else KEEP_ALIVE
+        is_filled = self._form is Form.TEXT and not self._counted
+        return KEEP_ALIVE if is_filled or not self._begun else b""
 
     def _text(self, event: Event) -> str:
         match event:

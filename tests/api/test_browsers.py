@@ -88,6 +88,31 @@ async def test_a_silence_within_the_card_is_filled(stage: Stage, monkeypatch: py
     assert body == whole("Hello", None, cards=True)
 
 
+async def test_a_silence_within_a_followed_card_is_not_filled(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client asks for the rest by the number of its bytes: a keep-alive would count as a part of the
+    card, and as many bytes of the rest would be lost.
+    """
+    monkeypatch.setattr("c1fn.api.streaming.SILENCE", 0.01)
+    monkeypatch.setattr("c1fn.chat.converse.RENEWAL", 0.01)
+    gate = asyncio.Event()
+    scene = await stage([Delta("Hel"), gate, Delta("lo"), STOP])
+    running = scene.post_chat(headers=BROWSER)
+    await anext(running)
+    following = scene.client.request("GET", "/api/threads/t/turns/r1", headers=BROWSER)
+    begun = b""
+    while b"Hel" not in begun:
+        begun += await anext(following)
+    for _ in range(running.sent.qsize() + 3):  # as long a silence to both
+        assert await anext(running) == KEEP_ALIVE
+    gate.set()
+    await running.whole()
+    before, begins, card = (await following.whole()).body.decode().partition("<content")
+    assert before.replace("<!-- -->", "") == ""
+    assert begins + card == whole("Hello", None, cards=True)
+
+
 async def test_a_failure_is_told_below_the_text_wherever_it_is_read(stage: Stage) -> None:
     failed: list[Any] = [Delta("Half"), AnswerCut()]
     scene = await stage(failed, failed)

@@ -177,6 +177,13 @@ def test_a_silence_in_the_middle_of_text_is_filled() -> None:
     assert wire.keep_alive() == b""
 
 
+def test_a_client_that_counts_bytes_gets_none_but_the_answers_after_its_first_word() -> None:
+    wire = Wire(cards=True, counted=True)
+    assert wire.keep_alive() == KEEP_ALIVE
+    wire.encode([Delta("Let me look.")])
+    assert wire.keep_alive() == b""
+
+
 def test_a_failure_in_the_middle_of_text_is_told_below_it() -> None:
     """A second card would take its place, and what was said is worth reading."""
     shown = children(sent(Delta("Half of the ans"), Failed(Busy())))
