@@ -47,10 +47,8 @@ class Kept:
     def add(self, delta: dict[str, Any]) -> None:
         """:raises AnswerTooLong: it is more than can be kept."""
         for name in MESSAGE_FIELDS & delta.keys():
-            value = delta[name]
-            if value:
-                self._size += len(value) if isinstance(value, str) else len(json.dumps(value))
-                self._join(name, value)
+            if value := delta[name]:
+                self._size += self._join(name, value)
         if self._size > LIMIT:
             raise AnswerTooLong("The model's reasoning is too long to be kept.")
 
@@ -65,26 +63,29 @@ class Kept:
             return None  # a number that is none, NaN or infinite: no request could carry it back
         return whole(kept)  # half a character can be stored, and not be sent
 
-    def _join(self, name: str, value: Any) -> None:
+    def _join(self, name: str, value: Any) -> int:
+        """:returns: the characters by which what is kept has grown."""
         known = self._fields.get(name)
         if isinstance(value, str):
             self._texts.setdefault(name, []).append(value)
-        elif isinstance(value, list):
+            return len(value)
+        if isinstance(value, list):
             self._fields[name] = blocks = known if isinstance(known, list) else []
-            for block in value:
-                _append(blocks, block)
-        elif isinstance(value, dict) and isinstance(known, dict):
-            self._fields[name] = known | value
-        else:
-            self._fields[name] = value
+            return sum([_append(blocks, block) for block in value])
+        both = isinstance(value, dict) and isinstance(known, dict)
+        self._fields[name] = known | value if both else value
+        return len(json.dumps(value))
 
 
-def _append(blocks: list[Any], block: Any) -> None:
-    """The block, joined to the last one if it is the next piece of it: all but its texts are the same."""
+def _append(blocks: list[Any], block: Any) -> int:
+    """The block, joined to the last one if it is the next piece of it: all but its texts are the same.
+
+    :returns: the characters by which the blocks have grown.
+    """
     last = blocks[-1] if blocks else None
     if not (isinstance(block, dict) and isinstance(last, dict)):
         blocks.append(block)
-        return
+        return len(json.dumps(block))
     growing = [name for name in _GROWING if isinstance(block.get(name), str)]
     same = all(
         last.get(name) in (None, value) or value is None
@@ -93,9 +94,11 @@ def _append(blocks: list[Any], block: Any) -> None:
     )
     if not same or not all(isinstance(last.get(name, ""), str) for name in growing):
         blocks.append(block)
-        return
+        return len(json.dumps(block))
     grown = {name: last.get(name, "") + block[name] for name in growing}
     blocks[-1] = last | {name: value for name, value in block.items() if value is not None} | grown
+    added = [v for n, v in block.items() if n not in growing and v is not None and last.get(n) is None]
+    return sum(len(block[name]) for name in growing) + (len(json.dumps(added)) if added else 0)
 
 
 def returned(text: str | None, writer: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -63,6 +63,21 @@ def test_blocks_are_joined_where_they_are_pieces_of_one() -> None:
     ]
 
 
+def test_of_the_pieces_of_a_block_only_what_is_kept_counts() -> None:
+    """A piece of four letters is 80 characters of JSON: 13,000 of them, as models think, ended the answer."""
+    piece = {"type": "reasoning.text", "text": " the", "format": "anthropic-claude-v1", "index": 0}
+    blocks = kept(*[{"reasoning_details": [piece]}] * 40_000)["reasoning_details"]
+    assert blocks == [{**piece, "text": " the" * 40_000}]
+
+
+def test_blocks_do_not_grow_without_end() -> None:
+    found = Kept()
+    grows = {"type": "reasoning.text", "text": "x" * (LIMIT // 2)}
+    found.add({"reasoning_details": [grows]})
+    with pytest.raises(AnswerTooLong):
+        found.add({"reasoning_details": [{**grows, "signature": "s"}]})
+
+
 def test_what_no_server_asks_for_is_not_kept() -> None:
     assert (
         kept({"content": "x", "reasoning": "thought", "role": "assistant", "reasoning_content": None}) == {}
