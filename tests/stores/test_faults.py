@@ -563,6 +563,19 @@ async def test_stop_from_another_process(one: Machine, other: Machine, time: Clo
     assert await one.store.turns.renew(claim, "so f") is True
 
 
+async def test_a_replay_does_not_make_its_thread_busy(one: Machine, other: Machine) -> None:
+    """Not even if the process is killed before it undid the replay's lock, or its undoing comes late."""
+    turns = await two_turns(one)
+    one.sky.at("UpdateItem", passed, *[one.sky.unsent] * 2 * ATTEMPTS)
+    assert isinstance(await one.store.turns.open(ask("r1"), history=20), Replay)
+    await one.store.settle()
+    claim = claimed(await other.store.turns.open(ask("r3"), history=20))
+    assert (claim.number, claim.history) == (3, tuple(turns))
+    one.sky.clear()
+    with pytest.raises(Busy):
+        await one.store.turns.open(ask("r4"), history=20)
+
+
 async def test_a_replay_is_not_shown_as_running(one: Machine, other: Machine) -> None:
     """While the lock of a replay is not undone yet, no page of the thread shows its prompt again."""
     await two_turns(one)

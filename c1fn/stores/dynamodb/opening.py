@@ -236,11 +236,20 @@ class Opening:
             mine.check(known.hash)
             if known.answered or alive:
                 return Replay(await self._access.turns.noun(mine.key, known))
-        if alive:
+        if alive and not await self._replays(mine.key, thread, lock):
             raise Busy
         if ours:
             mine.check(lock.hash)
         return await self._take_over(mine, thread, lock, committed)
+
+    async def _replays(self, key: ThreadKey, thread: ThreadRow, lock: Lock) -> bool:
+        """Whether a valid lock is of a turn that will not run again: its holder replays it, or was killed
+        before it undid the lock, or a lost write of the lock came late.
+        """
+        if lock.replaces is not None or not lock.attempt:
+            return False
+        known = await self._access.turns.find(key, lock.response_id)
+        return known is not None and (known.answered or known.number < thread.n)
 
     async def _take_over(
         self, mine: Try, thread: ThreadRow, dead: Lock, turn: TurnRow | None
