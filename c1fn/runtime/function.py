@@ -117,10 +117,10 @@ def response(answer: Any) -> tuple[int, Headers, bytes]:
 
     :raises AppError: it is not of the form that doors read.
     """
-    if not isinstance(answer, dict) or "statusCode" not in answer:
-        body = answer.encode() if isinstance(answer, str) else encoded(answer)
-        return 200, [(b"content-type", b"application/json")], body
     try:
+        if not isinstance(answer, dict) or "statusCode" not in answer:
+            body = answer.encode() if isinstance(answer, str) else encoded(answer)
+            return 200, [(b"content-type", b"application/json")], body
         headers = {name: [value] for name, value in (answer.get("headers") or {}).items()}
         headers |= answer.get("multiValueHeaders") or {}
         headers |= {"set-cookie": [*headers.get("set-cookie", []), *(answer.get("cookies") or [])]}
@@ -129,7 +129,7 @@ def response(answer: Any) -> tuple[int, Headers, bytes]:
         text = text if isinstance(text, str) else encoded(text).decode()
         body = base64.b64decode(text, validate=True) if answer.get("isBase64Encoded") else text.encode()
         return int(answer["statusCode"]), [(name.encode(), _latin(value)) for name, value in pairs], body
-    except (AttributeError, TypeError, ValueError):
+    except (AttributeError, OverflowError, TypeError, ValueError):
         raise AppError("the function's answer is not of the form that doors read") from None
 
 

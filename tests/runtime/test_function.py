@@ -182,6 +182,8 @@ def test_an_answer_is_read_as_a_door_reads_it(told: Any, expected: Any) -> None:
     "told",
     [
         {"statusCode": "many"},
+        {"statusCode": 1e999},
+        "\ud800",
         {"statusCode": 200, "headers": [1]},
         {"statusCode": 200, "body": "?", "isBase64Encoded": True},
         {"statusCode": 200, "multiValueHeaders": {"a": 1}},
