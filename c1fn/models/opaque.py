@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from c1fn.errors import AnswerTooLong
-from c1fn.models.values import whole
+from c1fn.models.values import size, whole
 
 LIMIT = 1_048_576
 """Characters of a round: about 260,000 tokens, more than any model thinks before it answers."""
@@ -45,7 +45,7 @@ class Kept:
         self._size = 0
 
     def add(self, delta: dict[str, Any]) -> None:
-        """:raises AnswerTooLong: it is more than can be kept."""
+        """:raises AnswerTooLong: it is more than can be kept. AnswerGarbled: it is nested too deep."""
         for name in MESSAGE_FIELDS & delta.keys():
             if value := delta[name]:
                 self._size += self._join(name, value)
@@ -74,7 +74,7 @@ class Kept:
             return sum([_append(blocks, block) for block in value])
         both = isinstance(value, dict) and isinstance(known, dict)
         self._fields[name] = known | value if both else value
-        return len(json.dumps(value))
+        return size(value)
 
 
 def _append(blocks: list[Any], block: Any) -> int:
@@ -85,7 +85,7 @@ def _append(blocks: list[Any], block: Any) -> int:
     last = blocks[-1] if blocks else None
     if not (isinstance(block, dict) and isinstance(last, dict)):
         blocks.append(block)
-        return len(json.dumps(block))
+        return size(block)
     growing = [name for name in _GROWING if isinstance(block.get(name), str)]
     same = all(
         last.get(name) in (None, value) or value is None
@@ -94,11 +94,11 @@ def _append(blocks: list[Any], block: Any) -> int:
     )
     if not same or not all(isinstance(last.get(name, ""), str) for name in growing):
         blocks.append(block)
-        return len(json.dumps(block))
+        return size(block)
     grown = {name: last.get(name, "") + block[name] for name in growing}
     blocks[-1] = last | {name: value for name, value in block.items() if value is not None} | grown
     added = [v for n, v in block.items() if n not in growing and v is not None and last.get(n) is None]
-    return sum(len(block[name]) for name in growing) + (len(json.dumps(added)) if added else 0)
+    return sum(len(block[name]) for name in growing) + (size(added) if added else 0)
 
 
 def returned(text: str | None, writer: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from c1fn.errors import AnswerGarbled, AnswerTooLong
-from c1fn.models.values import of, whole
+from c1fn.models.values import of, size, whole
 from c1fn.turn import ToolCall
 
 ARGUMENTS_LIMIT = 1_048_576
@@ -74,7 +74,7 @@ class Calls:
         call.pieces.append(arguments)
         self._size += len(arguments)
         if extra := {name: delta[name] for name in self._extra & delta.keys() if delta[name]}:
-            self._size += len(json.dumps(extra))
+            self._size += size(extra)
             call.extra |= extra
         if self._size > ARGUMENTS_LIMIT or len(self._calls) > CALLS_LIMIT:
             raise AnswerTooLong("The model's tool calls are too many or too long.")

@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
-from c1fn.errors import AnswerTooLong
+from c1fn.errors import AnswerGarbled, AnswerTooLong
 from c1fn.models.opaque import CALL_FIELDS, LIMIT, Kept, returned, without
 from c1fn.models.tool_calls import Calls
+from c1fn.models.values import DEPTH
 
 
 def kept(*deltas: dict[str, Any]) -> dict[str, Any]:
@@ -68,6 +69,18 @@ def test_of_the_pieces_of_a_block_only_what_is_kept_counts() -> None:
     piece = {"type": "reasoning.text", "text": " the", "format": "anthropic-claude-v1", "index": 0}
     blocks = kept(*[{"reasoning_details": [piece]}] * 40_000)["reasoning_details"]
     assert blocks == [{**piece, "text": " the" * 40_000}]
+
+
+def test_what_is_nested_too_deep_to_be_written_again_is_garbled() -> None:
+    """On Python 3.11 it could be read, and each later request of the thread could not be written."""
+    deep: Any = "x"
+    for _ in range(DEPTH + 1):
+        deep = [deep]
+    for fields in ({"extra_content": {"x": deep}}, {"reasoning_details": [deep]}):
+        with pytest.raises(AnswerGarbled):
+            kept(fields)
+    with pytest.raises(AnswerGarbled):
+        Calls(CALL_FIELDS).add({"index": 0, "extra_content": {"x": deep}})
 
 
 def test_blocks_do_not_grow_without_end() -> None:
