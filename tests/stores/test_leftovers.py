@@ -57,6 +57,24 @@ async def test_a_machine_that_died_leaves_no_parts(one: Machine, other: Machine,
     assert [item["sk"]["S"] for item in items if item["sk"]["S"].startswith(f"P#{claim.attempt}.")] == []
 
 
+async def test_a_thread_that_was_deleted_during_an_open_leaves_no_parts(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """Its prompt was written after the deletion was complete; it goes when its turn ends."""
+
+    async def deleted() -> None:
+        another = Machine(endpoint, time)
+        await another.store.threads.delete("ann", "t")
+        await another.close()
+
+    one.sky.at("PutItem", meanwhile(deleted))
+    claim = claimed(await one.store.turns.open(ask("r1", LONG[:20_000]), history=20))
+    with pytest.raises(LeaseLost):
+        await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    assert await keys_left(one, endpoint) == []
+
+
 async def test_a_failed_open_leaves_no_parts(
     one: Machine, endpoint: tuple[str, str], time: Clockwork
 ) -> None:

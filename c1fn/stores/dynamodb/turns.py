@@ -122,6 +122,8 @@ class DynamoTurns:
         usage, later, tokens = self._access.usage, self._access.later, turn.usage.tokens
         if kept:
             later.do(ours.key, self._release(ours, tokens, self._access.clock()))
+        else:  # who deleted the thread may have done so before the prompt was written
+            later.do(ours.key, self._access.texts.discard(ours.key, ours.prompt))
         if usage:
             later.do(ours.key, usage.end(ours.ask.owner, ours.attempt, tokens))
         if not kept:
