@@ -141,6 +141,8 @@ class Round:
             self.reason = reason
 
     def _joined(self, text: str) -> str:
+        if text.isascii() and not self._half:
+            return text
         text = self._half + text
         self._half = text[-1] if "\ud800" <= text[-1] <= "\udbff" else ""
         return whole(text[:-1] if self._half else text)

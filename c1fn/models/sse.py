@@ -86,6 +86,15 @@ class Decoder:
         if self._first:
             self._first = False
             line = line.removeprefix(_BOM)
+        # The two lines that nearly every event has come first.
+        if line.startswith(b"data: "):
+            self._data.append(line[6:])
+        elif not line:
+            self._dispatch(events)
+        else:
+            self._read_field(line)
+
+    def _read_field(self, line: bytes) -> None:
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         match field:
@@ -96,8 +105,6 @@ class Decoder:
             case b"error":
                 self._name = field
                 self._data.append(value)
-            case b"" if not line:  # with something in it, it is a comment
-                self._dispatch(events)
 
     def _dispatch(self, events: list[str]) -> None:
         self._size = 0
