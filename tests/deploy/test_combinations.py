@@ -1,10 +1,12 @@
 """Both templates with every two values of every two parameters that the rules allow, in every region.
 
 Each combination is translated by SAM or packaged by osls, reduced to what CloudFormation would make of it,
-and linted for some of the regions: together for all of them.
+and linted for some of the regions: together for all of them. That takes a quarter of an hour. `.ci/run` has a
+few of each kind, and C1FN_COMBINATIONS=all has them all.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -19,6 +21,8 @@ from tests.pairwise import Row, pairwise
 from tests.stack import DEFAULTS, TEMPLATE, Helper, helping, named
 
 pytestmark = pytest.mark.timeout(600)  # seconds: a linter's start is some of them, and there are many
+
+ALL = os.environ.get("C1FN_COMBINATIONS") == "all"
 
 ACCOUNT = "us-east-1:123456789012"
 KEY = f"arn:aws:kms:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -49,7 +53,7 @@ VALUES = {
     "DeletionProtection": ["false", "true"],
     "KmsKey": ["", KEY],
     "RetentionDays": ["0", "30"],
-    "Checkpoints": ["false", "true"],
+    "Checkpoints": ["followed", "always", "never"],
     "LogRetentionDays": ["30", "1", "3653"],
     "Runtime": ["python3.13", "python3.14"],
     "Architecture": ["arm64", "x86_64"],
@@ -140,10 +144,10 @@ def test_the_rows_are_not_few_and_share_all_regions() -> None:
     assert {region for share in shares() for region in share} == set(regions())
 
 
-@pytest.mark.parametrize("number", range(60))
+@pytest.mark.parametrize("number", range(60 if ALL else 4))
 def test_what_sam_makes_of_every_two_values_is_right(number: int, tmp_path: Path) -> None:
     if number >= len(rows()):
-        return  # so many were not needed
+        pytest.skip("so many were not needed")
     made = cloudformation.deployed(translated_rows()[number], rows()[number])
     assert lint(made, shares()[number], tmp_path) == "", rows()[number]
 
@@ -250,10 +254,10 @@ def rows_of_osls() -> list[Row]:
 
 
 @pytest.mark.usefixtures("built")
-@pytest.mark.parametrize("number", range(40))
+@pytest.mark.parametrize("number", range(40 if ALL else 3))
 def test_what_osls_makes_of_every_two_values_is_right(number: int, tmp_path: Path) -> None:
     if number >= len(rows_of_osls()):
-        return
+        pytest.skip("so many were not needed")
     row = rows_of_osls()[number]
     template = packaged_with(row, tmp_path / "osls")
     made = cloudformation.deployed(template, stack_parameters(tmp_path / "osls"))
@@ -270,7 +274,8 @@ def test_osls_gives_cloudformation_the_same_rules(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("built")
 @pytest.mark.parametrize(
-    "name", sorted(named(TEMPLATE["Resources"]["VersionContent"]) - {"ModelKey", "SnapStart"})
+    "name",
+    sorted(named(TEMPLATE["Resources"]["VersionContent"]) - {"ModelKey", "SnapStart"})[:: 1 if ALL else 6],
 )
 def test_osls_publishes_a_version_when_only_a_parameter_changes(name: str, tmp_path: Path) -> None:
     one, other = VALUES[name][:2]

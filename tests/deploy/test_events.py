@@ -1,7 +1,7 @@
 """Events that nobody here wrote: those of `sam local generate-event`, answered in AWS's own RIE.
 
 The HTTP ones are a chat's POST, answered under awslambdaric and under our loop. An authorizer's event is no
-HTTP request: it is refused in a form its sender can read, and the process lives on.
+HTTP request: its invocation fails by the names of its keys, and the process lives on.
 """
 
 import json
@@ -18,7 +18,6 @@ BODY = json.dumps(
     {"prompt": {"role": "user", "content": "hi"}, "threadId": "generated", "responseId": "generated"}
 )
 HTTP = [("apigateway", "aws-proxy"), ("apigateway", "http-api-proxy"), ("alb", "request")]
-OTHERS = [("apigateway", "authorizer"), ("apigateway", "request-authorizer")]
 
 
 @pytest.fixture(scope="module", params=[MANAGED, WRAPPED], ids=["awslambdaric", "our loop"])
@@ -49,7 +48,12 @@ def test_a_generated_http_event_is_a_chat(service: str, kind: str, rie: Rie) -> 
     assert text.startswith('<content thesys="true">')
 
 
-@pytest.mark.parametrize(("service", "kind"), OTHERS)
-def test_a_generated_event_of_another_kind_is_refused_readably(service: str, kind: str, rie: Rie) -> None:
-    status, _ = answer(rie.invoke(generated(service, kind)))
+def test_a_generated_authorizers_event_fails_by_the_names_of_its_keys(rie: Rie) -> None:
+    told = json.loads(rie.invoke(generated("apigateway", "authorizer")))
+    assert told["errorType"].rpartition(".")[2] == "ForeignEvent"
+    assert told["errorMessage"].endswith("its keys are: type, authorizationToken, methodArn")
+
+
+def test_a_generated_authorizers_event_that_looks_like_a_request_is_refused_readably(rie: Rie) -> None:
+    status, _ = answer(rie.invoke(generated("apigateway", "request-authorizer")))
     assert status in (400, 404, 405)
