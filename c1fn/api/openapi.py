@@ -104,11 +104,14 @@ def _json(shape: type[BaseModel]) -> dict[str, Any]:
 
 _THREAD = _json(Thread)
 
+FOLLOWED = "/api/threads/{threadId}/turns/{responseId}"
+"""The one endpoint with two good answers: what is left of an answer, or nothing."""
+
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("get", "/healthz"): (None, 200, _json(Health), ()),
     ("get", "/readyz"): (None, 200, _json(Health), (*ANYWHERE, StoreUnavailable)),
     ("post", "/api/chat"): (ChatBody, 200, None, tuple(kinds())),
-    ("get", "/api/threads/{threadId}/turns/{responseId}"): (None, 200, None, tuple(kinds())),
+    ("get", FOLLOWED): (None, 200, None, tuple(kinds())),
     ("get", "/api/threads"): (None, 200, _json(Threads), (*ANYWHERE, BadField)),
     ("post", "/api/threads"): (ThreadBody, 201, _THREAD, (*ANYWHERE, *IN_A_BODY, *IN_A_PROMPT)),
     ("get", "/api/threads/{threadId}/messages"): (
@@ -156,6 +159,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
             content = {"application/json": {"schema": _json(takes)}}
             operation["requestBody"] = {"required": takes not in OPTIONAL, "content": content}
         operation["responses"] = {str(status): _success(status, answers), **_refusals(errors)}
+        if path == FOLLOWED:
+            operation["responses"]["204"] = {"description": "There is no more of the answer after `after`."}
         if errors:  # whether anybody is asked who they are is the deployer's choice
             operation["security"] = [{}, {"bearer": []}, {"key": []}]
     return {**document, "components": components}
