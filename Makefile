@@ -63,7 +63,7 @@ $(CHECK)/ready: FORCE
 mutants: $(VENV)/ready .cache/ministack/ready ## take the store's conditions out one by one: each must be noticed
 	$(BIN)/python scripts/mutants.py
 
-mutation: $(VENV)/ready ## change one place of each module, and see whether its own tests notice; MUTATION="--count 40 c1fn/wires/c1.py"
+mutation: $(VENV)/ready ## change one place of each module, and see whether its own tests notice; MUTATION="--count 40 c1fn/api/wires/c1.py"
 	$(BIN)/python scripts/mutation.py $(MUTATION)
 
 # The function is built by Lambda's Python, in an environment that has pip alone.

@@ -1,9 +1,9 @@
 """The Lambda entry point: the ASGI `app`, and one `handler` for every kind of AWS endpoint (door).
 
-With c1fn's own runtime loop (`c1fn/bootstrap`) answers through a function URL and a REST API are streamed.
-Without it, on Lambda's managed Python runtime, every answer is buffered: `handler(event, context)`. The door
-is recognised from the event alone, except under SAM's local emulator, which buffers every answer. A warmer's
-ping is answered at once, without a call of the model or the store.
+With c1fn's own runtime loop (`c1fn/runtime/bootstrap`) answers through a function URL and a REST API are
+streamed. Without it, on Lambda's managed Python runtime, every answer is buffered: `handler(event, context)`.
+The door is recognised from the event alone, except under SAM's local emulator, which buffers every answer. A
+warmer's ping is answered at once, without a call of the model or the store.
 """
 
 import asyncio

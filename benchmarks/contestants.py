@@ -161,7 +161,7 @@ def _adapter(mode: str, module: str) -> list[str]:
 
 
 CHAT = [
-    Contestant("c1fn", ["sh", str(FUNCTION / "c1fn/bootstrap"), str(BARE_PYTHON)], _c1fn, FUNCTION),
+    Contestant("c1fn", ["sh", str(FUNCTION / "c1fn/runtime/bootstrap"), str(BARE_PYTHON)], _c1fn, FUNCTION),
     Contestant("awslambdaric + Mangum", _lambdaric("mangum_plain"), plain, PEERS),
     Contestant("uvicorn behind an adapter", _adapter("shipped", "plain"), plain, PEERS),
 ]

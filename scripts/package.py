@@ -138,7 +138,7 @@ def lay_out(architecture: str, tree: Path) -> dict[str, int]:
     write_compiled(architecture, tree)
     compile_all(tree)
     for path in tree.rglob("*"):
-        path.chmod(0o755 if path.is_dir() or path == tree / "c1fn/bootstrap" else 0o644)
+        path.chmod(0o755 if path.is_dir() or path == tree / "c1fn/runtime/bootstrap" else 0o644)
     return added
 
 

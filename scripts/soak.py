@@ -37,10 +37,10 @@ sys.path.insert(0, str(ROOT))
 
 from httpx2 import AsyncClient, AsyncHTTPTransport  # noqa: E402 - the path comes first
 
+from c1fn.api.wires.c1 import error_card  # noqa: E402
 from c1fn.errors import by_code  # noqa: E402
 from c1fn.runtime.emulator import Emulator  # noqa: E402
 from c1fn.stores.dynamodb import connect, table  # noqa: E402
-from c1fn.wires.c1 import error_card  # noqa: E402
 from scripts.books import Books  # noqa: E402
 from tests.processes import NO_LIMITS, chat_body  # noqa: E402
 from tests.stores.servers import Ministack  # noqa: E402

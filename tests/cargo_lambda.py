@@ -37,7 +37,7 @@ def watching(
         "C1FN_MODEL": "offline",
         "C1FN_AUTH": "none",
     }
-    function = [str(ROOT / "c1fn" / "bootstrap"), python, "/var/runtime/bootstrap.py"]
+    function = [str(ROOT / "c1fn" / "runtime" / "bootstrap"), python, "/var/runtime/bootstrap.py"]
     with (folder / "log").open("wb") as log:
         emulator = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, start_new_session=True)
         try:

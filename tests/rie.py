@@ -25,7 +25,7 @@ ENVIRON = {
     "C1FN_AUTH": "none",
 }
 
-WRAPPED = (str(ROOT / "c1fn" / "bootstrap"), sys.executable, "/var/runtime/bootstrap.py")
+WRAPPED = (str(ROOT / "c1fn" / "runtime" / "bootstrap"), sys.executable, "/var/runtime/bootstrap.py")
 MANAGED = (sys.executable, "-m", "awslambdaric", "handler.handler")
 
 

@@ -15,8 +15,8 @@ from httpx2 import URL, AsyncClient
 
 from c1fn import __version__
 from c1fn.__main__ import main
+from c1fn.api.wires.c1 import error_card
 from c1fn.errors import by_code
-from c1fn.wires.c1 import error_card
 from tests.processes import Command, chat_body, serving, start, until_stored
 from tests.upstream import END, FAULTS, ROLE, Answer, Upstream, delta, held, refuse, say
 

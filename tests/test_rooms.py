@@ -21,18 +21,16 @@ ROOMS: dict[str, set[str]] = {
     "__main__": {"compose", "local", "api", "runtime", "stores", "telemetry", "settings"} | NOUNS,
     "compose": {"api", "chat", "models", "stores", "identity", "telemetry", "startup", "settings", "toolbox"},
     "local": {"api", "stores", "telemetry", "runtime", "settings", "identity"} | NOUNS,
-    "api": {"chat", "stores", "wires", "identity", "telemetry"} | NOUNS,
-    "chat": {"models", "stores", "telemetry", "wakeup"} | NOUNS,
-    "models": {"startup", "wakeup"} | NOUNS,
+    "api": {"chat", "stores", "identity", "telemetry"} | NOUNS,
+    "chat": {"models", "stores", "telemetry"} | NOUNS,
+    "models": {"startup"} | NOUNS,
     "stores": {"startup"} | NOUNS,
-    "wires": NOUNS,
     "telemetry": NOUNS,
     "runtime": {"startup", "identity"},  # the emulator lets no page of another site in
     "identity": {"startup"} | NOUNS,
     "startup": set(),
     "settings": set(),
     "toolbox": set(),
-    "wakeup": set(),
     "events": {"turn", "errors"},
     "errors": set(),
     "turn": set(),
@@ -61,8 +59,8 @@ LIBRARIES: dict[str, set[str]] = {
 }
 """One library, one room: where a library has more than one, each reads other parts of it."""
 
-PORTS = {"stores.cursor"}
-"""Modules of an adapter's room that belong to its port."""
+PORTS = {"stores.cursor", "models.wakeup"}
+"""Modules of an adapter's room that are no adapter: any room above may import them."""
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -128,6 +126,19 @@ def test_no_arrow_runs_back_up() -> None:
 def test_every_room_stands_in_the_table() -> None:
     """`c1fn/__init__.py` holds the version alone and belongs to no room."""
     assert {name.partition(".")[0] for name in KNOWN} - {"__init__"} == set(ROOMS)
+
+
+def test_the_package_has_at_most_eighteen_entries() -> None:
+    listed = {path.name for path in (ROOT / "c1fn").iterdir()} - {"__pycache__"}
+    assert len(listed) <= 18, sorted(listed)
+
+
+@EACH_MODULE
+def test_a_wire_knows_the_plain_data_types_alone(name: str, path: Path) -> None:
+    """So that another protocol is one more file, whatever becomes of FastAPI."""
+    if name.startswith("api.wires."):
+        ours = {found for found in imports(path) if is_ours(found)}
+        assert ours <= NOUNS | {found for found in ours if found.startswith("api.wires.")}
 
 
 def adapters(port: str) -> set[str]:

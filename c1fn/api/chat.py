@@ -12,10 +12,10 @@ from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, orig
 from c1fn.api.refusals import refusal
 from c1fn.api.streaming import SILENCE, StreamedAnswer
 from c1fn.api.threads import ResponseId, ThreadId
+from c1fn.api.wires.c1 import HEADERS, Wire
 from c1fn.chat.converse import Chat
 from c1fn.chat.event_queue import EventQueue
 from c1fn.events import Event, Failed, Finished
-from c1fn.wires.c1 import HEADERS, Wire
 
 routes = APIRouter()
 

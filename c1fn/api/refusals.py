@@ -22,6 +22,7 @@ from c1fn.api import methods
 from c1fn.api.bodies import sentence
 from c1fn.api.browsers import renders_c1
 from c1fn.api.dependencies import origin_of
+from c1fn.api.wires.c1 import HEADERS, error_card
 from c1fn.chat.converse import Chat
 from c1fn.errors import (
     BadField,
@@ -34,7 +35,6 @@ from c1fn.errors import (
     Unauthorized,
 )
 from c1fn.telemetry.log import RefusedLine, pseudonym
-from c1fn.wires.c1 import HEADERS, error_card
 
 Handler = Callable[[Request, Exception], Coroutine[Any, Any, Response]]
 

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from c1fn.api.wires.c1 import Wire
 from c1fn.chat.event_queue import EventQueue
 from c1fn.events import Event, Failed, Finished
-from c1fn.wires.c1 import Wire
 
 SILENCE = 10.0
 """Seconds of silence after which a keep-alive is sent: a third of the shortest idle limit (an edge-optimised

@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from c1fn.api.bodies import AnswerBody, Id, StopBody, ThreadBody, TitleBody, body_of, read, read_prompt
 from c1fn.api.browsers import lists_cards
 from c1fn.api.dependencies import CurrentCaller, CurrentStore
+from c1fn.api.wires.c1 import whole
 from c1fn.errors import by_code
 from c1fn.turn import UNTITLED, State, Thread, Turn, title_of
-from c1fn.wires.c1 import whole
 
 MOST = 9_999_999_999
 """Maximum of a turn's number."""

@@ -21,6 +21,7 @@ import httpx2
 import openai
 from openai._streaming import SSEDecoder
 
+from c1fn.api.wires.c1 import Wire
 from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
 from c1fn.chat.tools import Tools
@@ -31,7 +32,6 @@ from c1fn.models.c1 import C1Model, Timeouts
 from c1fn.stores.memory import MemoryStore
 from c1fn.toolbox import TOOLS
 from c1fn.turn import Ask, Message, State
-from c1fn.wires.c1 import Wire
 from scripts.fuzz.books import Books, megabytes
 from scripts.fuzz.mutate import Chance, deep, written
 from tests.models.cases import CASES, by_events

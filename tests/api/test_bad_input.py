@@ -13,6 +13,7 @@ from html import escape, unescape
 import pytest
 
 from c1fn.api.app import build_app
+from c1fn.api.wires.c1 import error_card
 from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
 from c1fn.chat.tools import Tools
@@ -22,7 +23,6 @@ from c1fn.settings import Settings
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import to_nobody
 from c1fn.turn import State
-from c1fn.wires.c1 import error_card
 from tests.asgi import Client, Exchange, client_of
 from tests.upstream import Upstream, call, say
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from c1fn.api.wires.c1 import KEEP_ALIVE, content, error_card, whole
 from c1fn.errors import AnswerCut
 from c1fn.events import Delta
 from c1fn.turn import Message
-from c1fn.wires.c1 import KEEP_ALIVE, content, error_card, whole
 from tests.api.scene import BROWSER, Scene, Stage, body
 from tests.scripted import STOP, says
 

@@ -5,11 +5,11 @@ from html import escape
 
 import pytest
 
+from c1fn.api.wires.c1 import error_card
 from c1fn.errors import AnswerCut, ModelBusy
 from c1fn.events import Delta
 from c1fn.telemetry.log import Origin
 from c1fn.turn import State
-from c1fn.wires.c1 import error_card
 from tests.api.scene import BROWSER, Stage
 from tests.scripted import says
 

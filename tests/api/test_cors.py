@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from c1fn.api.app import build_app
+from c1fn.api.wires.c1 import whole
 from c1fn.chat.converse import Chat
 from c1fn.chat.tools import Tools
 from c1fn.stores.memory import MemoryStore
 from c1fn.stores.memory.threads import MemoryThreads
-from c1fn.wires.c1 import whole
 from tests.asgi import Client, Exchange, client_of
 from tests.scripted import LIMITS, ScriptedModel, says
 

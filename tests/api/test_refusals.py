@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from c1fn.api.app import build_app
+from c1fn.api.wires.c1 import error_card
 from c1fn.chat.converse import Chat
 from c1fn.chat.tools import Tools
 from c1fn.errors import Busy, ModelBusy, ModelUnavailable, TooManyAtOnce
@@ -14,7 +15,6 @@ from c1fn.stores.memory import MemoryStore
 from c1fn.stores.memory.turns import MemoryTurns
 from c1fn.telemetry.log import Origin, RefusedLine, TurnLine, pseudonym, to_nobody
 from c1fn.turn import Ask
-from c1fn.wires.c1 import error_card
 from tests.api.scene import BROWSER, PROBLEM, Stage, body
 from tests.asgi import client_of
 from tests.scripted import LIMITS, ScriptedModel, says

@@ -4,11 +4,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from c1fn.api.streaming import StreamedAnswer
+from c1fn.api.wires.c1 import error_card
 from c1fn.chat.event_queue import EventQueue
 from c1fn.errors import AnswerCut
 from c1fn.events import Delta, Event, Failed, Finished
 from c1fn.turn import State
-from c1fn.wires.c1 import error_card
 from tests.asgi import Client, Exchange
 
 

@@ -8,13 +8,13 @@ from urllib.parse import quote
 import pytest
 
 from c1fn.api.app import build_app
+from c1fn.api.wires.c1 import error_card
 from c1fn.chat.converse import Chat
 from c1fn.chat.tools import Tools
 from c1fn.errors import AnswerCut
 from c1fn.events import Called, Delta, Ended
 from c1fn.stores.memory import MemoryStore
 from c1fn.turn import ToolCall, Usage
-from c1fn.wires.c1 import error_card
 from tests.asgi import Client, Exchange, client_of
 from tests.scripted import LIMITS, ScriptedModel, Step, says
 

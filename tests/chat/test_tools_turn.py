@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from c1fn.api.app import build_app
+from c1fn.api.wires.c1 import think_item
 from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
 from c1fn.chat.tools import Tools
@@ -14,7 +15,6 @@ from c1fn.models.c1 import C1Model
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import to_nobody
 from c1fn.turn import State
-from c1fn.wires.c1 import think_item
 from tests.asgi import Client, client_of
 from tests.upstream import ROLE, Answer, Fault, Upstream, call, delta, refuse, say
 

@@ -76,7 +76,7 @@ def test_every_library_is_made_for_the_architecture(
 def test_the_wrapper_alone_can_be_executed(built: tuple[Path, Path]) -> None:
     with zipfile.ZipFile(built[1]) as packed:
         modes = {entry.filename: entry.external_attr >> 16 & 0o777 for entry in packed.infolist()}
-    assert {name for name, mode in modes.items() if mode == 0o755} == {"c1fn/bootstrap"}
+    assert {name for name, mode in modes.items() if mode == 0o755} == {"c1fn/runtime/bootstrap"}
     assert set(modes.values()) == {0o755, 0o644}
 
 
@@ -180,7 +180,7 @@ async def test_the_unpacked_zip_serves_a_turn_with_nothing_else_on_the_path(
             task_root=unpacked,
             environ={"C1FN_MODEL": "offline", "C1FN_AUTH": "none", "PYTHONPATH": str(unpacked)},
             python=str(python),
-            bootstrap=unpacked / "c1fn/bootstrap",
+            bootstrap=unpacked / "c1fn/runtime/bootstrap",
             log=lines.append,
         ) as emulator,
         httpx2.AsyncClient() as client,

@@ -1,5 +1,5 @@
 // Four versions of the official client on the same endpoint, as `<C1Chat apiUrl="api/chat" />` alone, and what
-// each makes of the few bytes that c1fn adds to the model's (c1fn/wires/c1.py).
+// each makes of the few bytes that c1fn adds to the model's (c1fn/api/wires/c1.py).
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { join } from "node:path";

@@ -60,4 +60,4 @@ def test_the_example_is_ten_lines_and_its_template_names_the_app() -> None:
     assert len(lines) <= 12
     template = (EXAMPLE / "template.yaml").read_text()
     assert "Handler: main.app" in template
-    assert "AWS_LAMBDA_EXEC_WRAPPER: /var/task/c1fn/bootstrap" in template
+    assert "AWS_LAMBDA_EXEC_WRAPPER: /var/task/c1fn/runtime/bootstrap" in template

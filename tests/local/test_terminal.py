@@ -14,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from c1fn.api.app import build_app
+from c1fn.api.wires.c1 import error_card, think_item
 from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
 from c1fn.chat.tools import Tools
@@ -31,7 +32,6 @@ from c1fn.models.offline import card
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import to_nobody
 from c1fn.turn import Message
-from c1fn.wires.c1 import error_card, think_item
 from tests.scripted import ScriptedModel, Step, says
 
 LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=10_000, max_seconds=60, max_rounds=3)

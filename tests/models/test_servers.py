@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from c1fn import compose
+from c1fn.api.wires.c1 import whole
 from c1fn.settings import Settings
-from c1fn.wires.c1 import whole
 from tests.api.scene import BROWSER, body
 from tests.asgi import Client, client_of
 from tests.models.servers import HELLO, LOOK, MODEL, NOON, WANTED, Aimock, Azure, Litellm, ModelServer

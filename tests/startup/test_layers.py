@@ -91,7 +91,9 @@ async def test_the_bootstrap_finds_the_layers_of_a_function(tmp_path: Path, opt:
     (opt / "python/c1fn").symlink_to(ROOT / "c1fn")
     wrapper = tmp_path / "wrapper"
     mount = f'mount --bind {opt} /opt && unset PYTHONPATH && exec "$@"'
-    wrapper.write_text(f"#!/bin/sh\nexec unshare -m sh -c '{mount}' - /opt/python/c1fn/bootstrap \"$@\"\n")
+    wrapper.write_text(
+        f"#!/bin/sh\nexec unshare -m sh -c '{mount}' - /opt/python/c1fn/runtime/bootstrap \"$@\"\n"
+    )
     wrapper.chmod(0o755)
     async with (
         Emulator(task_root=task, handler="main.app", bootstrap=wrapper, log=lambda _: None) as emulator,

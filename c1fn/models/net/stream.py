@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import httpcore2
 
 from c1fn.models.net.dial import dial
-from c1fn.wakeup import WakeUp
+from c1fn.models.wakeup import WakeUp
 
 _T = TypeVar("_T")
 

@@ -19,13 +19,6 @@ READ = 64 * 1024
 MAX_HEAD = 1024 * 1024
 """Bytes of head or trailers: an error's body travels in a trailer, and Lambda allows it 1 MB."""
 
-MAX_LEFT = 16 * 1024 * 1024
-"""Bytes that are read of a request after its answer: more than any door takes, and a client that is refused
-midway still sends all of it."""
-
-LEFT_TIME = 5.0
-"""Seconds for that: on this machine it takes milliseconds."""
-
 T = TypeVar("T")
 Pairs = Iterable[tuple[str, str]]
 
@@ -162,7 +155,7 @@ class Server:
         with suppress(Gone, h11.LocalProtocolError):  # left, or cannot be answered any more
             while (request := await connection.request()) is not None:
                 await self._handle(Exchange(connection, request))
-                if not await connection.again():
+                if not connection.again():
                     return
 
 
@@ -203,18 +196,8 @@ class _Connection:
         except OSError as error:
             raise Gone(str(error)) from error
 
-    async def again(self) -> bool:
-        """Get ready for another request, if both sides are done with this one.
-
-        A request that was answered early is read to its end first: its client takes the connection for one
-        that goes on, and would send the next request into a close.
-        """
-        left = MAX_LEFT
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LEFT_TIME):
-                while left > 0 and self._h11.our_state is h11.DONE and self._h11.their_state is h11.SEND_BODY:
-                    if isinstance(event := await self.event(), h11.Data):
-                        left -= len(event.data)
+    def again(self) -> bool:
+        """Get ready for another request, if both sides are done with this one."""
         if self._h11.our_state is h11.DONE and self._h11.their_state is h11.DONE:
             self._h11.start_next_cycle()
             return True

@@ -8,7 +8,7 @@ from typing import Literal
 
 from c1fn.runtime.protocol import MAX_EVENT
 
-BOOTSTRAP = Path(__file__).parents[2] / "bootstrap"
+BOOTSTRAP = Path(__file__).parents[1] / "bootstrap"
 
 MAX_BUFFERED = 6 * 1024 * 1024
 """Bytes of an event, and of a buffered response: Lambda's quota."""

@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
 
-from c1fn.runtime.emulator import http
 from c1fn.runtime.emulator.http import Exchange, Gone, Handle, Server, TooLarge
 
 
@@ -36,32 +35,6 @@ async def test_one_connection_carries_many_requests() -> None:
             writer.write(POST)
             assert b"x: /a?b" in await reader.readuntil(b"\r\n\r\n")
             assert await reader.readexactly(2) == b"hi"
-
-
-async def test_a_request_that_is_refused_unread_does_not_end_its_connection() -> None:
-    """What is left of it may come after the answer."""
-
-    async def refuse(exchange: Exchange) -> None:
-        await exchange.respond(400)
-
-    async with talking(refuse) as (reader, writer):
-        for _ in range(2):
-            writer.write(POST[:-2])
-            assert b"400" in await reader.readuntil(b"\r\n\r\n")
-            writer.write(POST[-2:])
-
-
-async def test_an_endless_refused_request_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MAX_LEFT", 1000)
-
-    async def refuse(exchange: Exchange) -> None:
-        await exchange.respond(400)
-
-    async with talking(refuse) as (reader, writer):
-        writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 9999\r\n\r\n" + b"." * 5000)
-        assert b"400" in await reader.readuntil(b"\r\n\r\n")
-        with suppress(ConnectionResetError):
-            assert await reader.read() == b""
 
 
 async def test_trailers_are_known_after_the_body() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from c1fn.api.wires.c1 import KEEP_ALIVE, Wire, content, error_card, think_item, whole
 from c1fn.errors import Busy
 from c1fn.events import Delta, Event, Failed, Finished, Working
 from c1fn.turn import State
-from c1fn.wires.c1 import KEEP_ALIVE, Wire, content, error_card, think_item, whole
 
 
 def document(card: str) -> dict[str, object]:
