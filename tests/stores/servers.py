@@ -4,8 +4,10 @@
 * DynamoDB Local: Amazon's own, with real indexes, for long runs and benchmarks. It needs java and npm, for
   Amazon gives it out as Java classes, and the npm registry has them. It listens on all addresses; it has no
   option for that. https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/DynamoDBLocal.html
+* dynalite: a third one, for storms, with real indexes too. It needs node and npm, and a patch:
+  `dynalite/serve.js` says what is added. https://github.com/architect/dynalite
 
-Both are fetched once, under ``.cache``: ministack by `make test`. `SERVER` chooses.
+All are fetched once, under ``.cache``: ministack by `make test`. `SERVER` chooses.
 """
 
 import base64
@@ -37,6 +39,8 @@ MINISTACK_HOME = CACHE / "ministack"
 LOCAL = "amplify-dynamodb-simulator@2.9.30"  # holds DynamoDB Local 1.25.1
 LOCAL_SHA512 = "xTeeRLvzEfqyd5lh3bH4c0kHvSHHmmhD5ZDsHFKAQ5g2Zl6JqlFdutaQhCLHzxEp6Ry1o7TB6niIoXuQAnSewQ=="
 LOCAL_HOME = CACHE / "dynamodb-local-1.25.1"
+DYNALITE_HOME = CACHE / "dynalite-4.0.0"
+
 LOCAL_HEAP = "2g"  # 100,000 threads and their indexes take half of it
 
 START = 60.0  # seconds: it takes one, on a busy machine a few
@@ -193,10 +197,21 @@ def fetch(package: str, sha512: str, part: str, home: Path) -> None:
         shutil.copytree(Path(folder) / "package" / part, home)
 
 
-SERVERS: dict[str, type[Server]] = {"ministack": Ministack, "local": DynamoLocal}
+class Dynalite(Server):
+    def _command(self) -> list[str | Path]:
+        with alone(DYNALITE_HOME):
+            if not (DYNALITE_HOME / "ready").exists():
+                shutil.copytree(Path(__file__).parent / "dynalite", DYNALITE_HOME, dirs_exist_ok=True)
+                command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+                subprocess.run(command, cwd=DYNALITE_HOME, check=True)
+                (DYNALITE_HOME / "ready").touch()
+        return ["node", DYNALITE_HOME / "serve.js"]
+
+
+SERVERS: dict[str, type[Server]] = {"ministack": Ministack, "local": DynamoLocal, "dynalite": Dynalite}
 
 SERVER = SERVERS[os.environ.get("C1FN_DYNAMODB", "ministack")]
-"""The server of this run: ``C1FN_DYNAMODB=local`` is DynamoDB Local."""
+"""The server of this run: ``C1FN_DYNAMODB=local`` is DynamoDB Local, ``dynalite`` that one."""
 
 
 class OneAtATime:

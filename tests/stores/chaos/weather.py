@@ -1,0 +1,51 @@
+"""What all machines of one storm share: the server, the clock, the threads, and who asks what."""
+
+import asyncio
+import random
+import time
+import zlib
+from dataclasses import dataclass
+from typing import Any
+
+HISTORY = 8
+RETENTION = 30  # days
+LONG = 5  # one of so many prompts does not fit beside a lock
+
+Place = tuple[str, str]
+"""An owner and a thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """What all machines of a storm share."""
+
+    endpoint: str
+    table: str
+    seed: int
+    rate: float
+    places: tuple[Place, ...]
+    origin: float  # the system's monotonic clock when the storm began
+    speed: float  # seconds of the storm in one of the system's
+    jumped: Any  # shared memory: seconds that the clock has jumped ahead so far
+
+    def clock(self) -> float:
+        ahead: float = self.jumped.value
+        return 1_800_000_000 + (time.monotonic() - self.origin) * self.speed + ahead
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds / self.speed)
+
+    def place(self, response: str) -> Place:
+        """A responseId is always asked for on the same thread."""
+        return self.places[zlib.crc32(response.encode()) % len(self.places)]
+
+
+def prompt_of(response: str) -> str:
+    """A responseId has always the same prompt."""
+    if zlib.crc32(response.encode()) // 8 % LONG:
+        return f"prompt of {response}"
+    return f"prompt of {response} {noise(random.Random(response), 2_000)}"
+
+
+def noise(dice: random.Random, size: int) -> str:
+    return f"{dice.getrandbits(4 * size):x}"
