@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import venv
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +27,7 @@ from benchmarks.c1_answers import answer, prompt  # noqa: E402 - the path comes 
 from benchmarks.meter import Meter  # noqa: E402
 from c1fn.stores import Claim, Quota  # noqa: E402
 from c1fn.stores.dynamodb import DynamoStore, connect, table  # noqa: E402
-from c1fn.turn import Ask, Message, State, Turn, Usage  # noqa: E402
+from c1fn.turn import Ask, Message, State, Turn, Until, Usage  # noqa: E402
 from tests.stores.servers import Ministack  # noqa: E402
 
 TURNS = 30
@@ -79,6 +79,32 @@ async def ours(
     for number, (text, said) in enumerate(turns):
         await say(store, number, text, said, clock)
         used.append(meter.take())
+    await store.aclose()
+    return used
+
+
+async def others(url: str, turns: list[tuple[str, str]]) -> dict[str, dict[str, float]]:
+    """What each other call of docs/conversation.md uses, on a thread of ``HISTORY`` turns, with limits."""
+    client = connect(url)
+    table.create(client, "others")
+    meter, clock = Meter(client.meta.events), [time.time()]
+    store = DynamoStore(client, "others", quota=LIMITS, clock=lambda: clock[0])
+    for number, (text, said) in enumerate(turns[:HISTORY]):
+        await say(store, number, text, said, clock)
+    thread, owner = "d251ea5b-0f81-472f-9d2a-8c4272e62821", "owner-of-a-usual-length"
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        f"fork of {HISTORY} turns": lambda: store.threads.fork(owner, thread, uuid4(900), Until()),
+        "fork before the last": lambda: store.threads.fork(
+            owner, thread, uuid4(901), Until(uuid4(HISTORY - 1), taken=False)
+        ),
+        "the same fork again": lambda: store.threads.fork(owner, thread, uuid4(900), Until()),
+    }
+    used = {}
+    for name, call in calls.items():
+        meter.take()
+        await call()
+        await store.settle()
+        used[name] = meter.take()
     await store.aclose()
     return used
 
@@ -140,6 +166,8 @@ def main() -> None:
         limited = asyncio.run(ours(server.url, turns, "limited", LIMITS))
         show(f"with limits, turns 1 to {TURNS}", limited)
         show(f"with limits, turns {HISTORY + 1} to {TURNS}", limited[HISTORY:])
+        for name, units in asyncio.run(others(server.url, turns)).items():
+            print(f"{name:34} {units['calls']:4.0f} calls {units['WCU']:6.1f} WCU {units['RCU']:5.1f} RCU")
         if not args.alone:
             theirs = peer(server.url, turns)
             found["LangChain"] = medians(theirs)

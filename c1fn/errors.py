@@ -4,7 +4,7 @@
     ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: client's fault
     ├── Unauthorized ─ TokenRejected · ForeignPage · NotFound
     ├── IssuerUnavailable                                                    tokens cannot be verified
-    ├── Refused ─ Busy · Mismatch                                                the thread's state forbids it
+    ├── Refused ─ Busy · Mismatch · ThreadExists                                 the thread's state forbids it
     ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp                   the owner reached a limit
     ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
     ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelQuotaUsedUp
@@ -153,6 +153,15 @@ class Mismatch(Refused):
     status = 409
     title = "This responseId was used for another prompt"
     detail = "Send a new responseId with a new prompt."
+
+
+class ThreadExists(Refused):
+    """A fork was to be made under the id of another thread."""
+
+    code = "thread_exists"
+    status = 409
+    title = "There is another conversation of this id"
+    detail = "The threadId belongs to another conversation. Send a new one, or none."
 
 
 class OverQuota(C1fnError):

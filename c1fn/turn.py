@@ -119,6 +119,22 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
+class Until:
+    """Where a fork ends: at the turn ``response_id``, which is taken or not; None: with the last turn."""
+
+    response_id: str | None = None
+    taken: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The thread that a thread was forked from, and the last turn that was taken; None: no turn was."""
+
+    thread_id: str
+    response_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Thread:
     """What a list of threads shows of one. Times are in seconds since the epoch."""
 
@@ -127,6 +143,7 @@ class Thread:
     created: float
     updated: float
     running: bool = False
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

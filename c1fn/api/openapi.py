@@ -14,17 +14,20 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from c1fn.api.bodies import AnswerBody, ChatBody, Id, StopBody, ThreadBody, TitleBody
+from c1fn.api.bodies import AnswerBody, ChatBody, ForkBody, Id, StopBody, ThreadBody, TitleBody
 from c1fn.errors import (
     BadField,
     BadRequest,
+    Busy,
     C1fnError,
     Internal,
     IssuerUnavailable,
     NotFound,
+    OverQuota,
     RoleNotAllowed,
     StoreError,
     StoreUnavailable,
+    ThreadExists,
     Unauthorized,
     UnsupportedPart,
     kinds,
@@ -38,6 +41,15 @@ class Health(BaseModel):
     version: str
 
 
+class Source(BaseModel):
+    """What a thread was forked from."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["threadId", "responseId"]})
+
+    threadId: str
+    responseId: str | None = Field(None, description="The last answer that was taken; null: none was.")
+
+
 class Thread(BaseModel):
     """One thread in a list of threads."""
 
@@ -46,6 +58,7 @@ class Thread(BaseModel):
     createdAt: datetime
     updatedAt: datetime
     isRunning: bool
+    forkedFrom: Source | None = Field(None, description="Of a thread that was made by a fork.")
 
 
 class Threads(BaseModel):
@@ -81,8 +94,8 @@ class Problem(BaseModel):
     field: str = Field("", description="The place in the request, as a path, where there is one.")
 
 
-SHAPES = (Health, Thread, Threads, Message, Stopping, Problem, ChatBody, ThreadBody, TitleBody)
-BODIES = (AnswerBody, StopBody)
+SHAPES = (Health, Source, Thread, Threads, Message, Stopping, Problem, ChatBody, ThreadBody, TitleBody)
+BODIES = (AnswerBody, StopBody, ForkBody)
 
 Errors = tuple[type[C1fnError], ...]
 Endpoint = tuple[type[BaseModel] | None, int, dict[str, Any] | None, Errors]
@@ -128,6 +141,12 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
         None,
         (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY),
     ),
+    ("post", "/api/threads/{threadId}/fork"): (
+        ForkBody,
+        201,
+        _THREAD,
+        (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY, Busy, ThreadExists, *_below(OverQuota)),
+    ),
     ("post", "/api/threads/{threadId}/stop"): (
         StopBody,
         200,
@@ -138,7 +157,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
 """By method and path: the request body, the status of success, its answer (None: a stream, or nothing), and
 the possible errors."""
 
-OPTIONAL = (StopBody, ThreadBody)
+OPTIONAL = (StopBody, ThreadBody, ForkBody)
 """Bodies that are optional."""
 
 

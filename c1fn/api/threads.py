@@ -13,14 +13,26 @@ from uuid import uuid4
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BeforeValidator
+from starlette.background import BackgroundTask
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from c1fn.api.bodies import AnswerBody, Id, StopBody, ThreadBody, TitleBody, body_of, read, read_prompt
+from c1fn.api.bodies import (
+    AnswerBody,
+    ForkBody,
+    Id,
+    StopBody,
+    ThreadBody,
+    TitleBody,
+    body_of,
+    read,
+    read_prompt,
+    read_until,
+)
 from c1fn.api.browsers import lists_cards
-from c1fn.api.dependencies import CurrentCaller, CurrentStore
+from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore
 from c1fn.api.wires.c1 import whole
 from c1fn.errors import by_code
-from c1fn.turn import UNTITLED, State, Thread, Turn, title_of
+from c1fn.turn import UNTITLED, Source, State, Thread, Turn, title_of
 
 MOST = 9_999_999_999
 """Maximum of a turn's number."""
@@ -110,6 +122,17 @@ async def delete_thread(caller: CurrentCaller, store: CurrentStore, thread_id: T
     return Response(status_code=204)
 
 
+@routes.post("/{threadId}/fork", status_code=201)
+async def fork_thread(
+    request: Request, caller: CurrentCaller, chat: CurrentChat, thread_id: ThreadId
+) -> Response:
+    """Create a thread that begins with turns of this one. The same request again returns the same thread."""
+    wanted = read(ForkBody, await body_of(request) or b"{}")
+    new_id = wanted.threadId or str(uuid4())
+    thread = await chat.store.threads.fork(caller.owner, thread_id, new_id, read_until(wanted))
+    return JSONResponse(_thread(thread), 201, background=BackgroundTask(chat.settle))
+
+
 @routes.put("/{threadId}/messages/{responseId}", status_code=204)
 async def save_answer(
     request: Request, caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId, response_id: ResponseId
@@ -157,7 +180,13 @@ def _thread(thread: Thread) -> dict[str, Any]:
         "createdAt": _iso(thread.created),
         "updatedAt": _iso(thread.updated),
         "isRunning": thread.running,
-    }
+    } | _forked(thread.source)
+
+
+def _forked(source: Source | None) -> dict[str, Any]:
+    if source is None:
+        return {}
+    return {"forkedFrom": {"threadId": source.thread_id, "responseId": source.response_id}}
 
 
 def _iso(seconds: float) -> str:

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from c1fn.errors import OverQuota, TokensUsedUp, TooManyAtOnce, TurnsUsedUp
-from c1fn.turn import Ask, Page, Thread, Turn
+from c1fn.turn import Ask, Page, Thread, Turn, Until
 
 LEASE = 25.0
 """Seconds after its last renewal at which a running turn counts as dead, so that within 30 seconds after a
@@ -36,6 +36,12 @@ execution environment. The client then requests the rest.
 
 RENEWAL = 1.0
 """Seconds between two calls of ``renew``; a stop takes effect within this time and one round trip."""
+
+FORK_TURNS = 1_000
+"""Turns that one fork copies, at most: about three seconds of what one partition of DynamoDB writes."""
+
+FORK_BYTES = 8_000_000
+"""Bytes that one fork copies, at most, as they are stored: about eight seconds, and 50 MB of C1's answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +193,19 @@ class Threads(Protocol):
         """Delete the thread and its turns; a turn that is running cannot create it again.
 
         :raises NotFound: no such thread.
+        """
+        ...
+
+    async def fork(self, owner: str, thread_id: str, new_id: str, until: Until) -> Thread:
+        """Create the thread ``new_id`` with the complete turns of a thread until one of them. Nobody sees it
+        before it has them all; afterwards neither thread depends on the other. If this fork was made before,
+        the thread is returned as it is.
+
+        :raises NotFound: no such thread, or no such turn; or this fork was made and deleted.
+        :raises Busy: the turn to be taken is running; or this fork is just being made.
+        :raises ThreadExists: ``new_id`` is another thread.
+        :raises TooLarge: the turns are more than ``FORK_TURNS``, or larger than ``FORK_BYTES``.
+        :raises OverQuota: the owner has reached a limit: a fork counts as a turn.
         """
         ...
 

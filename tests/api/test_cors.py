@@ -95,7 +95,7 @@ async def test_every_answer_can_be_read_by_an_allowed_page(
 
 async def test_even_the_answer_that_tells_of_a_bug_can_be_read() -> None:
     store = MemoryStore()
-    store.threads = Broken(store.memory)
+    store.threads = Broken(store.memory, lambda: "token")
     async with serving(HOME, store=store) as client:
         exchange = client.request("GET", "/api/threads", headers={"origin": HOME})
         await anext(exchange)

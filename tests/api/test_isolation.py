@@ -179,6 +179,8 @@ def quoted(name: str) -> str:
     return quote(name, safe="")
 
 
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 Call = tuple[str, str, object]
 
 
@@ -191,6 +193,9 @@ def calls(thread: str, responses: list[str]) -> Iterator[Call]:
         yield "PUT", f"{path}/messages/{quoted(response)}", {"content": "of bob"}
         yield "POST", f"{path}/stop", {"responseId": response}
     yield "POST", f"{path}/stop", b""
+    yield "POST", f"{path}/fork", b""
+    yield "POST", f"{path}/fork", {"through": responses[0]}
+    yield "POST", f"{path}/fork", {"before": responses[0]}
     yield "PUT", path, {"title": "of bob"}
     yield "DELETE", path, b""
     # From here on Bob has a thread of that name, and still sees nothing of hers.
@@ -200,6 +205,8 @@ def calls(thread: str, responses: list[str]) -> Iterator[Call]:
         yield "GET", f"{path}/turns/{quoted(response)}", b""
     yield "POST", "/api/chat", ask(thread, responses[0], "prompt of bob")
     yield "GET", f"{path}/messages", b""
+    yield "POST", f"{path}/fork", b""
+    yield "POST", f"{path}/fork", {"before": responses[0]}
     yield "DELETE", path, b""
 
 
@@ -213,6 +220,7 @@ def told(answer: Exchange, thread: str) -> tuple[Any, ...]:
     text = answer.body.decode()
     for form in json.dumps(thread)[1:-1], json.dumps(thread, ensure_ascii=False)[1:-1], quoted(thread):
         text = re.sub(rf'(?<="threadId":"){re.escape(form)}(?=")', "<id>", text)
+    text = UUID.sub("<a new id>", text)
     headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
     return answer.status, headers, text
 

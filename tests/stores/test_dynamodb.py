@@ -11,10 +11,11 @@ from c1fn.stores import Quota
 from c1fn.stores.dynamodb import DynamoStore, connect, table
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import Contract
+from tests.stores.forks import Forks
 from tests.stores.servers import OneAtATime
 
 
-class OnDynamo(Contract):
+class OnDynamo(Contract, Forks):
     @pytest.fixture
     def client(self) -> Any:
         raise NotImplementedError

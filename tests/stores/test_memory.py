@@ -8,9 +8,10 @@ from c1fn.stores import Quota
 from c1fn.stores.memory import MemoryStore
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import Contract
+from tests.stores.forks import Forks
 
 
-class TestMemory(Contract):
+class TestMemory(Contract, Forks):
     shared = False
 
     @pytest.fixture

@@ -18,6 +18,8 @@ from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.calls import Calls, connect
 from c1fn.stores.dynamodb.followers import Followers
 from c1fn.stores.dynamodb.following import Following
+from c1fn.stores.dynamodb.forking import Forking
+from c1fn.stores.dynamodb.hidden import HiddenThreads
 from c1fn.stores.dynamodb.later import Later
 from c1fn.stores.dynamodb.opening import Opening
 from c1fn.stores.dynamodb.rows import Retention, S
@@ -80,7 +82,8 @@ class DynamoStore:
         following = Following(access)
         opening = Opening(access, following)
         self.turns = DynamoTurns(access, opening, following, checkpoints=checkpoints)
-        self.threads = DynamoThreads(access, opening, following)
+        forking = Forking(access, following, HiddenThreads(access, opening, self._calls))
+        self.threads = DynamoThreads(access, opening, following, forking)
 
     def connect(self) -> None:
         """Begin to open as many connections as the first turn will use at once."""

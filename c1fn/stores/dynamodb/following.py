@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from c1fn.errors import DamagedRow, NotFound
 from c1fn.stores.dynamodb.access import Access
-from c1fn.stores.dynamodb.pack import unpack_turn
-from c1fn.stores.dynamodb.rows import Lock, ThreadKey, ThreadRow, TurnRow
+from c1fn.stores.dynamodb.pack import Packed, pack_turn, unpack_turn
+from c1fn.stores.dynamodb.rows import Lock, ThreadKey, ThreadRow, TurnRow, fence_of
 from c1fn.turn import Message, State, Turn
 
 FOLLOWING = 0.5
@@ -106,6 +106,12 @@ class Following:
         """
         prompt = await self._prompt(key, lock) or Message("user", "")
         return await self._drafted(key, lock, number, State.INTERRUPTED, prompt)
+
+    async def fenced(self, key: ThreadKey, lock: Lock, number: int) -> TurnRow:
+        """The row of such a turn."""
+        turn, attempt = await self.ended(key, lock, number), fence_of(lock.attempt)
+        body = Packed.of(pack_turn(turn.prompt, turn.reply, turn.usage), attempt)
+        return TurnRow(number, lock.response_id, attempt, turn.state, lock.started, lock.hash, body)
 
     async def shown(self, key: ThreadKey, lock: Lock, thread: ThreadRow) -> Turn | None:
         """The turn that runs, or that died and was not closed yet; None: its prompt is not there."""

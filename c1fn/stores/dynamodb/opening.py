@@ -120,11 +120,20 @@ class Opening:
             await self.sweep(key, row)
 
     async def sweep(self, key: ThreadKey, row: ThreadRow) -> None:
-        await self._access.turns.sweep(key.of(row), row.n, running=row.lock.response_id if row.lock else None)
+        unseen = row.importing is not None
+        if unseen and not await self._access.threads.abandon(key, row):
+            return
+        running = row.lock.response_id if row.lock else None
+        await self._access.turns.sweep(key.of(row), row.n, running=running, forget=unseen)
         await self._access.threads.swept(key, row)
 
     async def begin_again(self, key: ThreadKey, row: ThreadRow, title: str, draft: str = "") -> None:
-        """Begin the next generation of a thread, after deleting the rows of the last one."""
+        """Begin the next generation of a thread, after deleting the rows of the last one.
+
+        :raises Busy: this thread is being made, with turns from elsewhere.
+        """
+        if row.is_imported(self._access.clock()):
+            raise Busy("This conversation is being made. Wait for it, then send again.")
         await self.delete(key, row)
         await self._access.threads.begin_again(key, row, title, draft)
 
@@ -142,7 +151,7 @@ class Opening:
             return await self._behind_the_lock(mine, thread)
         if thread.is_there(self._access.clock(), self._access.retention):
             return await self._contest(mine, thread)
-        if thread.gone and await self._was_asked(mine, thread):
+        if thread.gone and thread.importing is None and await self._was_asked(mine, thread):
             raise NotFound("This conversation was deleted.")
         await self.begin_again(mine.key, thread, title_of(mine.ask.prompt), mine.lock.attempt)
         return None
@@ -284,15 +293,5 @@ class Opening:
         """Write a dead lock's turn as interrupted, so that nobody else can. The row that stands is returned:
         ours, another's that was here first, or the holder's own, written at the last moment.
         """
-        turn = await self._following.ended(key, dead, thread.running_number)
-        row = TurnRow(
-            number=turn.number,
-            response_id=dead.response_id,
-            attempt=fence_of(dead.attempt),
-            state=turn.state,
-            started=dead.started,
-            hash=dead.hash,
-            body=Packed.of(pack_turn(turn.prompt, turn.reply, turn.usage), fence_of(dead.attempt)),
-            error=turn.error,
-        )
+        row = await self._following.fenced(key, dead, thread.running_number)
         return await self._access.turns.put(key, row, dead.replaces)

@@ -26,7 +26,7 @@ from typing import Any
 from c1fn.errors import BadField, DamagedRow
 from c1fn.stores import LEASE
 from c1fn.stores.dynamodb.pack import Packed, unpack_turn
-from c1fn.turn import Ask, Message, State, Thread, Turn
+from c1fn.turn import Ask, Message, Source, State, Thread, Turn, Until
 
 Item = dict[str, Any]
 
@@ -58,6 +58,8 @@ def N(number: float) -> Item:  # noqa: N802
 def B(data: bytes) -> Item:  # noqa: N802
     return {"B": data}
 
+
+YES = {"BOOL": True}
 
 V = {"v": N(VERSION)}
 """What every new row says of its form."""
@@ -232,6 +234,36 @@ class Lock:
 
 
 @dataclass(frozen=True, slots=True)
+class Forked:
+    """The fork that made a thread: it stands in the thread's row, as ``forked``. ``until`` is what was asked
+    for, ``source`` what that came to.
+    """
+
+    source: Source
+    until: Until
+
+    @classmethod
+    def read(cls, value: Item) -> "Forked | None":
+        """Never fails: what cannot be understood was not there."""
+        made = value.get("M", {})
+        thread_id = text_of(made, "thread")
+        if thread_id is None:
+            return None
+        until = Until(text_of(made, "until"), taken="before" not in made)
+        return cls(Source(thread_id, text_of(made, "response")), until)
+
+    @property
+    def value(self) -> Item:
+        told = {
+            "thread": self.source.thread_id,
+            "response": self.source.response_id,
+            "until": self.until.response_id,
+        }
+        made = {name: S(text) for name, text in told.items() if text is not None}
+        return {"M": made if self.until.taken else made | {"before": YES}}
+
+
+@dataclass(frozen=True, slots=True)
 class ThreadRow:
     """A thread's row. ``last`` is the attempt that wrote the turn number ``n``; both lag behind the turns
     by one while a committed turn is not released yet.
@@ -239,6 +271,7 @@ class ThreadRow:
     ``generation``: None in rows of version 1 that were never deleted. ``draft``: the attempt whose lock made
     the row, as long as nobody else asked for the thread. ``sweep``: its deletion is not complete.
     ``named``: a random token of the last renaming. ``context``: the tokens of its last turn.
+    ``importing``: its turns are being written, and until then they are not to be swept (hidden.py).
     """
 
     id: str
@@ -256,6 +289,8 @@ class ThreadRow:
     slot: int | None = None
     named: str | None = None
     context: int = 0
+    importing: float | None = None
+    forked: Forked | None = None
 
     @classmethod
     def read(cls, item: Item) -> "ThreadRow":
@@ -277,12 +312,18 @@ class ThreadRow:
             slot=None if slot is None else int(slot),
             named=text_of(item, "named"),
             context=int(number_of(item, "context") or 0),
+            importing=number_of(item, "importing"),
+            forked=Forked.read(item["forked"]) if "forked" in item else None,
         )
 
     def is_there(self, now: float, retention: Retention) -> bool:
         """Whether people may see it: DynamoDB takes days to delete what has expired."""
         expired = self.expires is not None and self.expires <= now
         return not (self.gone or expired or self.updated <= retention.oldest(now))
+
+    def is_imported(self, now: float) -> bool:
+        """Whether its turns are being written: then it is shown."""
+        return self.sweep and self.importing is not None and self.importing > now
 
     @property
     def running_number(self) -> int:
@@ -294,7 +335,9 @@ class ThreadRow:
         return self.lock if self.lock and self.lock.until > now else None
 
     def noun(self, now: float) -> Thread:
-        return Thread(self.id, self.title, self.created, self.updated, self.alive(now) is not None)
+        running = self.alive(now) is not None
+        source = self.forked.source if self.forked else None
+        return Thread(self.id, self.title, self.created, self.updated, running, source)
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,21 @@ class Texts:
             raise DamagedRow("A part of a stored turn is missing.") from None
         return packed.data if not packed.count else b"".join(parts)
 
+    async def copy(self, key: ThreadKey, packed: Packed, to: ThreadKey) -> bool:
+        """Copy the parts of a text to another thread; False: some are missing. Each part is read and written
+        by itself, so that a large text does not have to fit into the process.
+        """
+        there = await asyncio.gather(
+            *(self._copy(key, part_sk(packed.token, index), to) for index in range(packed.count))
+        )
+        return all(there)
+
+    async def _copy(self, key: ThreadKey, sk: str, to: ThreadKey) -> bool:
+        answer = await self._calls("get_item", Key=row_key(key, sk), ConsistentRead=True)
+        if "Item" in answer:
+            await self._calls("put_item", Item=answer["Item"] | row_key(to, sk))
+        return "Item" in answer
+
     async def discard(self, key: ThreadKey, packed: Packed | None) -> None:
         """Delete the parts of a text that nothing refers to any more."""
         if packed and packed.count:

@@ -17,6 +17,7 @@ from c1fn.stores.dynamodb.calls import Calls, ConditionFailed
 from c1fn.stores.dynamodb.rows import (
     SLOT,
     TOMBSTONES,
+    YES,
     Item,
     Lock,
     N,
@@ -45,7 +46,6 @@ _FREE = (
 )
 _LONGER = "(attribute_not_exists(#pk) OR #expires_at <= :new_expires_at)"
 _HERE = "attribute_exists(#pk) AND attribute_not_exists(#gone)"
-_YES = {"BOOL": True}
 _NOBODY = ""
 
 
@@ -94,7 +94,7 @@ class ThreadRows:
             rows = await asyncio.gather(*(self.get(ThreadKey(owner, key["sk"]["S"])) for key in keys))
             found = [row for row in rows if row and row.slot is not None]
             listed.shown.extend(row for row in found if row.is_there(now, self._retention))
-            listed.unswept.extend(row for row in found if row.sweep)
+            listed.unswept.extend(row for row in found if row.sweep and not row.is_imported(now))
             if len(listed.shown) >= limit:
                 break
         return listed
@@ -202,11 +202,11 @@ class ThreadRows:
 
     async def ask_to_stop(self, key: ThreadKey, attempt: str) -> bool:
         """Whether it still ran, and was asked."""
-        return await self._mark_ours(key, attempt, {"run.stop": _YES}) is not None
+        return await self._mark_ours(key, attempt, {"run.stop": YES}) is not None
 
     async def ask_to_follow(self, key: ThreadKey, attempt: str) -> None:
         """Let whoever runs the turn write down what it says as it grows."""
-        await self._mark_ours(key, attempt, {"run.followed": _YES})
+        await self._mark_ours(key, attempt, {"run.followed": YES})
 
     async def release(self, key: ThreadKey, attempt: str, number: int, context: int, ended: float) -> None:
         """The turn ``number`` was written at ``ended``, and took ``context`` tokens: the lock is free."""
@@ -220,7 +220,7 @@ class ThreadRows:
         :return: the row of such a thread, that is still to be swept.
         """
         values = {":attempt": S(attempt), ":zero": N(0)}
-        change = {"gone": _YES, "sweep": _YES}
+        change = {"gone": YES, "sweep": YES}
         unasked = f"{_OURS} AND #draft = :attempt AND #n = :zero"
         try:
             return await self._change(key, change, unasked, values, drop=("run", "title", "expires_at"))
@@ -237,26 +237,42 @@ class ThreadRows:
         tells which turn ran, and stays in the list's index, where the sweep is found again. If somebody else
         did: good.
         """
-        here, values = _this_generation(row)
+        here, values = this_generation(row)
         here = f"attribute_not_exists(#gone) AND {here}"
-        change = {"gone": _YES, "sweep": _YES}
+        change = {"gone": YES, "sweep": YES}
         with suppress(ConditionFailed):
             await self._change(key, change, here, values, drop=("title", "expires_at"))
 
     async def swept(self, key: ThreadKey, row: ThreadRow) -> None:
         """Nothing of the thread that is gone is left."""
-        here, values = _this_generation(row)
+        here, values = this_generation(row)
         until = expiry(self._clock() + TOMBSTONES)
         here = f"attribute_exists(#gone) AND {here}"
         with suppress(ConditionFailed):
             await self._change(key, until, here, values, drop=("sweep", "slot", "run"))
 
+    async def abandon(self, key: ThreadKey, row: ThreadRow) -> bool:
+        """Nobody shall show this thread, whose turns were being written. False: somebody did, or goes on."""
+        here, values = this_generation(row)
+        here = f"attribute_exists(#gone) AND #importing = :importing AND {here}"
+        values |= {":importing": N(row.importing or 0)}
+        try:
+            await self._change(key, {}, here, values, drop=("importing", "forked"))
+        except ConditionFailed as failed:
+            found = ThreadRow.read(failed.item) if failed.item else None
+            same = found is not None and found.generation == row.generation
+            return bool(found and same and found.sweep and found.importing is None)
+        return True
+
+    def new_generation(self) -> int:
+        return self._generation()
+
     async def begin_again(self, key: ThreadKey, row: ThreadRow, title: str, draft: str = _NOBODY) -> None:
         """Begin the next generation of a thread that is gone. If somebody else did: good."""
-        here, values = _this_generation(row)
+        here, values = this_generation(row)
         until = expiry(self._retention.row(self._clock()))
         change = self._begun(title) | until | {"draft": S(draft)}
-        old = ("gone", "sweep", "run", "last", "named", "context", "expires_at")
+        old = ("gone", "sweep", "run", "last", "named", "context", "forked", "importing", "expires_at")
         drop = [name for name in old if name not in change]
         with suppress(ConditionFailed):
             await self._change(key, change, f"attribute_exists(#gone) AND {here}", values, drop=drop)
@@ -328,7 +344,7 @@ def _holds(row: ThreadRow, lock: Lock) -> bool:
     return _attempt(row) == lock.attempt
 
 
-def _this_generation(row: ThreadRow) -> tuple[str, dict[str, Item]]:
+def this_generation(row: ThreadRow) -> tuple[str, dict[str, Item]]:
     """The condition that the thread is in the generation in which it was seen, and its values."""
     if row.generation is None:
         return "attribute_not_exists(#generation)", {}

@@ -4,20 +4,22 @@ from c1fn.errors import NotFound
 from c1fn.stores.cursor import decode, encode
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.following import Following
+from c1fn.stores.dynamodb.forking import Forking
 from c1fn.stores.dynamodb.opening import Opening
 from c1fn.stores.dynamodb.pack import pack_text
 from c1fn.stores.dynamodb.rows import Lock, ThreadKey, ThreadRow, TurnRow
 from c1fn.stores.dynamodb.turn_rows import TORN
-from c1fn.turn import Page, Thread, Turn
+from c1fn.turn import Page, Thread, Turn, Until
 
 
 class DynamoThreads:
     """``Threads`` in DynamoDB."""
 
-    def __init__(self, access: Access, opening: Opening, following: Following) -> None:
+    def __init__(self, access: Access, opening: Opening, following: Following, forking: Forking) -> None:
         self._access = access
         self._opening = opening
         self._following = following
+        self._forking = forking
 
     async def page(self, owner: str, *, cursor: str | None, limit: int) -> Page:
         """In the order of quarters of an hour, and exactly within a page. Deletions that broke off, and that
@@ -88,6 +90,12 @@ class DynamoThreads:
         if row is None or not (row.sweep or self._is_there(row)):
             raise NotFound("There is no such conversation.")
         await self._opening.delete(key, row)
+
+    async def fork(self, owner: str, thread_id: str, new_id: str, until: Until) -> Thread:
+        await self._access.later.settled(owner, thread_id)
+        await self._access.later.settled(owner, new_id)
+        row = await self._forking.fork(ThreadKey(owner, thread_id), ThreadKey(owner, new_id), until)
+        return row.noun(self._access.clock())
 
     async def revise(self, owner: str, thread_id: str, response_id: str, content: str) -> None:
         await self._access.later.settled(owner, thread_id)

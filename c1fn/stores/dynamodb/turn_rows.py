@@ -66,6 +66,19 @@ class TurnRows:
                 break
         return rows[:limit][::-1]
 
+    async def items(self, key: ThreadKey, last: int) -> AsyncGenerator[Item, None]:
+        """The rows of the turns until this number as they are stored, oldest first."""
+        first = {":pk": S(key.pk), ":first": S(turn_sk(0))}
+        query = {
+            "ConsistentRead": True,
+            "KeyConditionExpression": "pk = :pk AND sk BETWEEN :first AND :last",
+            "ExpressionAttributeValues": first | {":last": S(turn_sk(last))},
+        }
+        async for page in self._calls.pages(query):
+            for item in page:
+                if self._is_there(item):
+                    yield item
+
     async def find(self, key: ThreadKey, response_id: str) -> TurnRow | None:
         """The turn with this responseId."""
         rows = await asyncio.gather(

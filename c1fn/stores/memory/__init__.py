@@ -30,7 +30,7 @@ class MemoryStore:
     ) -> None:
         self.memory = Memory(clock, quota)
         self.turns = MemoryTurns(self.memory, sleep, token)
-        self.threads = MemoryThreads(self.memory)
+        self.threads = MemoryThreads(self.memory, token)
 
     async def ready(self) -> None:
         """It always is."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from c1fn.errors import NotFound, TooManyAtOnce
 from c1fn.stores import DAY, LEASE, Claim, Quota
-from c1fn.turn import Ask, Message, State, Thread, Turn, estimated_tokens, for_model
+from c1fn.turn import Ask, Message, Source, State, Thread, Turn, Until, estimated_tokens, for_model
 
 
 @dataclass(slots=True)
@@ -39,7 +39,9 @@ class Run:
 
 @dataclass(slots=True)
 class Conversation:
-    """A thread with its turns; ``attempts`` tells who wrote each of them."""
+    """A thread with its turns; ``attempts`` tells who wrote each of them. ``source``, ``until``: the fork
+    that it was made by.
+    """
 
     title: str
     created: float
@@ -47,6 +49,8 @@ class Conversation:
     turns: list[Turn] = field(default_factory=list)
     attempts: list[str] = field(default_factory=list)
     run: Run | None = None
+    source: Source | None = None
+    until: Until | None = None
 
     def find(self, response_id: str) -> Turn | None:
         return next((turn for turn in self.turns if turn.response_id == response_id), None)
@@ -69,7 +73,12 @@ class Conversation:
         return {turn.response_id for turn in self.turns} | running
 
     def shown(self, thread_id: str, now: float) -> Thread:
-        return Thread(thread_id, self.title, self.created, self.updated, self.alive(now) is not None)
+        running = self.alive(now) is not None
+        return Thread(thread_id, self.title, self.created, self.updated, running, self.source)
+
+    def was_forked(self, thread_id: str, until: Until) -> bool:
+        """Whether it was made by this fork."""
+        return self.source is not None and (self.source.thread_id, self.until) == (thread_id, until)
 
 
 @dataclass(slots=True)
@@ -102,12 +111,12 @@ class Used:
 
 @dataclass(slots=True)
 class Memory:
-    """Everything that a store holds. ``deleted``: when a thread went, and the responseIds it knew."""
+    """Everything that a store holds. ``deleted``: threads that are gone, and when they went."""
 
     clock: Callable[[], float]
     quota: Quota
     threads: dict[tuple[str, str], Conversation] = field(default_factory=dict)
-    deleted: dict[tuple[str, str], tuple[float, set[str]]] = field(default_factory=dict)
+    deleted: dict[tuple[str, str], tuple[float, Conversation]] = field(default_factory=dict)
     used: dict[str, Used] = field(default_factory=dict)
 
     def begin(self, owner: str, thread_id: str, title: str) -> Conversation:
@@ -128,26 +137,32 @@ class Memory:
         thread = self.get(owner, thread_id)
         del self.threads[owner, thread_id]
         self.deleted = {key: gone for key, gone in self.deleted.items() if gone[0] > self.clock() - DAY}
-        self.deleted[owner, thread_id] = self.clock(), thread.asked
+        self.deleted[owner, thread_id] = self.clock(), thread
         if thread.run:
             thread.end(thread.run, thread.run.turn(State.INTERRUPTED))
 
-    def was_asked(self, ask: Ask) -> bool:
-        """Whether this is a late retry of what was asked before its thread was deleted."""
-        when, asked = self.deleted.get((ask.owner, ask.thread_id), (0.0, set()))
-        return when > self.clock() - DAY and ask.response_id in asked
+    def gone(self, owner: str, thread_id: str) -> Conversation | None:
+        """The last thread of this id, if it was deleted within a day: late retries of what was asked there
+        are refused.
+        """
+        when, thread = self.deleted.get((owner, thread_id), (0.0, None))
+        return thread if when > self.clock() - DAY else None
 
     def count(self, claim: Claim) -> None:
         """:raises OverQuota: the owner may not begin another turn."""
-        now, used = self.clock(), self.used.setdefault(claim.ask.owner, Used())
+        asked = [*for_model(claim.history), claim.ask.prompt]
+        self.take_slot(claim.ask.owner, claim.attempt, estimated_tokens(asked))
+
+    def take_slot(self, owner: str, attempt: str, reserve: int) -> None:
+        """:raises OverQuota: the owner may not begin another turn, or fork."""
+        now, used = self.clock(), self.used.setdefault(owner, Used())
         used.begin_day(now)
         used.settle(now)
         refusal = self.quota.refusal(turns=used.turns, tokens=used.tokens, running=len(used.slots), now=now)
         if refusal:
             raise refusal
         used.turns += 1
-        asked = [*for_model(claim.history), claim.ask.prompt]
-        used.slots[claim.attempt] = Slot(now + LEASE, estimated_tokens(asked))
+        used.slots[attempt] = Slot(now + LEASE, reserve)
 
     @contextmanager
     def following(self, owner: str) -> Generator[None, None, None]:
@@ -166,9 +181,9 @@ class Memory:
         if slot:
             slot.until = until
 
-    def settle(self, claim: Claim, tokens: int) -> None:
+    def settle(self, owner: str, attempt: str, tokens: int) -> None:
         """The turn is over, and took so much."""
-        used = self.used[claim.ask.owner]
-        if used.slots.pop(claim.attempt, None):
+        used = self.used[owner]
+        if used.slots.pop(attempt, None):
             used.begin_day(self.clock())
             used.tokens += tokens

@@ -1,18 +1,21 @@
 """Threads in memory, as people see them: listed, created, loaded, renamed, deleted, and their forms saved."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from c1fn.errors import NotFound
+from c1fn.errors import Busy, NotFound, ThreadExists, TooLarge
+from c1fn.stores import FORK_TURNS
 from c1fn.stores.cursor import decode, encode
 from c1fn.stores.memory.state import Memory
-from c1fn.turn import Page, State, Thread, Turn
+from c1fn.turn import Page, Source, State, Thread, Turn, Until
 
 
 class MemoryThreads:
     """``Threads`` in memory."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: Memory, token: Callable[[], str]) -> None:
         self._memory = memory
+        self._token = token
 
     async def page(self, owner: str, *, cursor: str | None, limit: int) -> Page:
         now = self._memory.clock()
@@ -46,12 +49,52 @@ class MemoryThreads:
     async def delete(self, owner: str, thread_id: str) -> None:
         self._memory.delete(owner, thread_id)
 
+    async def fork(self, owner: str, thread_id: str, new_id: str, until: Until) -> Thread:
+        now, made = self._memory.clock(), self._memory.find(owner, new_id)
+        if made:
+            if not made.was_forked(thread_id, until):
+                raise ThreadExists
+            return made.shown(new_id, now)
+        gone = self._memory.gone(owner, new_id)
+        if gone and gone.was_forked(thread_id, until):
+            raise NotFound("This conversation was deleted.")
+        thread = self._memory.get(owner, thread_id)
+        turns = _taken(await self.load(owner, thread_id), until)
+        attempt = self._token()
+        self._memory.take_slot(owner, attempt, 0)
+        self._memory.settle(owner, attempt, 0)
+        made = self._memory.begin(owner, new_id, thread.title)
+        made.turns, made.attempts = list(turns), [attempt] * len(turns)
+        made.source = Source(thread_id, turns[-1].response_id if turns else None)
+        made.until = until
+        return made.shown(new_id, now)
+
     async def revise(self, owner: str, thread_id: str, response_id: str, content: str) -> None:
         thread = self._memory.get(owner, thread_id)
         turn = thread.find(response_id)
         if not turn or (thread.run and thread.run.claim.number == turn.number):
             raise NotFound("There is no such finished turn.")
         thread.turns[turn.number - 1] = replace(turn, revised=content)
+
+
+def _taken(turns: Sequence[Turn], until: Until) -> Sequence[Turn]:
+    """The turns that such a fork takes.
+
+    :raises C1fnError: it cannot be made.
+    """
+    end = len(turns)
+    if until.response_id is not None:
+        found = (at for at, turn in enumerate(turns) if turn.response_id == until.response_id)
+        if (at := next(found, None)) is None:
+            raise NotFound("There is no such answer in this conversation.")
+        end = at + until.taken
+    if end > FORK_TURNS:
+        raise TooLarge(
+            f"A fork takes {FORK_TURNS} turns at most. Take fewer of them: fork through an earlier one."
+        )
+    if end and turns[end - 1].state is State.RUNNING:
+        raise Busy
+    return turns[:end]
 
 
 def _place(thread: Thread) -> tuple[float, str]:

@@ -24,7 +24,8 @@ class MemoryTurns:
     async def open(self, ask: Ask, *, history: int) -> Opened:
         thread, now = self._memory.find(ask.owner, ask.thread_id), self._memory.clock()
         if thread is None:
-            if self._memory.was_asked(ask):
+            gone = self._memory.gone(ask.owner, ask.thread_id)
+            if gone and ask.response_id in gone.asked:
                 raise NotFound("This conversation was deleted.")
             return self._claim(ask, None, history)
         known = thread.find(ask.response_id)
@@ -68,7 +69,7 @@ class MemoryTurns:
         return run.stop
 
     async def commit(self, claim: Claim, turn: Turn) -> None:
-        self._memory.settle(claim, turn.usage.tokens)
+        self._memory.settle(claim.ask.owner, claim.attempt, turn.usage.tokens)
         thread, run = self._mine(claim)
         thread.end(run, turn)
         thread.updated = self._memory.clock()
