@@ -129,7 +129,9 @@ def test_every_room_stands_in_the_table() -> None:
 
 
 def test_the_package_has_at_most_eighteen_entries() -> None:
-    listed = {path.name for path in (ROOT / "c1fn").iterdir()} - {"__pycache__"}
+    entries = (ROOT / "c1fn").iterdir()
+    # What an earlier layout left in a checkout is a folder of compiled files alone.
+    listed = {path.name for path in entries if path.is_file() or any(path.glob("*.py"))}
     assert len(listed) <= 18, sorted(listed)
 
 

@@ -123,8 +123,12 @@ def _unwrapped(content: str) -> tuple[str | None, str]:
 
 
 def _fields(context: object) -> list[tuple[str, str]]:
-    """The values in ``["User clicked on Button: submit", {"contact": {"fullname": {"value": "Jane"}}}]``."""
-    forms = [part for part in context if isinstance(part, dict)] if isinstance(context, list) else []
+    """The values in ``["User clicked on Button: submit", [{"contact": {"fullname": {"value": "Jane"}}}]]``.
+    The second dialect has the form without the inner list.
+    """
+    parts = context if isinstance(context, list) else []
+    inner = [part for several in parts if isinstance(several, list) for part in several]
+    forms = [part for part in (*parts, *inner) if isinstance(part, dict)]
     return [
         (_plain(name), _plain(_shown(value)))
         for form in forms

@@ -7,7 +7,8 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from c1fn.identity.callers import ANYBODY, Caller, Identify, Scope, anybody, by_
 from c1fn.local.terminal import converse
 from c1fn.local.terminal.answer import Answer, read, words
 from c1fn.local.terminal.cards import clean, render
+from c1fn.local.terminal.choices import Choices
 from c1fn.local.terminal.endpoint import Endpoint, EndpointError, is_function_url
 from c1fn.local.terminal.local import serving
 from c1fn.local.terminal.screen import Readable, grown, plain
@@ -47,8 +49,8 @@ def c1(*components: dict[str, Any]) -> str:
 
 
 def shown(text: str) -> str:
-    console = Console(file=io.StringIO(), width=80)
-    parts = (part for component in read(text, ended=True).settled for part in render(component))
+    console, choices = Console(file=io.StringIO(), width=80), Choices()
+    parts = (part for component in read(text, ended=True).settled for part in render(component, choices))
     return "\n".join(plain(console, part) for part in parts)
 
 
@@ -105,8 +107,8 @@ def test_the_components_as_text() -> None:
     assert "Q1" in shown(card_of("a table"))
     assert re.search(r"Q1 +█+ +\d+", shown(card_of("a chart")))
     assert re.search(r"Your name \* +\[ Jane Doe \]", shown(card_of("a form")))
-    assert "2. Show a table" in shown(card_of("a chart"))
-    assert "[Show another chart]" in shown(card_of("a chart"))
+    assert "1. [Show another chart]" in shown(card_of("a chart"))
+    assert "3. Show a table" in shown(card_of("a chart"))
     pie = {"component": "PieChartV2", "props": {"chartData": {"data": [{"category": "A", "value": -2}]}}}
     assert "A" in shown(c1(pie))
     code = {"component": "CodeBlock", "props": {"language": "python", "codeString": "x = 1"}}
@@ -158,8 +160,9 @@ def served(store: MemoryStore, *rounds: list[Step], identify: Identify = anybody
     )
 
 
-def typed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(text))
+def typed(monkeypatch: pytest.MonkeyPatch, text: str | bytes) -> None:
+    data = text.encode() if isinstance(text, str) else text
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), "utf-8"))
 
 
 def test_what_is_piped_in_is_one_prompt(
@@ -170,6 +173,24 @@ def test_what_is_piped_in_is_one_prompt(
         assert converse(endpoint) == 0
         assert capsys.readouterr().out == "ab\n"
         assert endpoint.messages(endpoint.threads()[0]["threadId"])[0]["content"] == "two\nlines"
+
+
+@pytest.mark.parametrize(
+    ("data", "prompt"),
+    [
+        ("grün".encode("utf-16"), "grün"),
+        ("grün".encode("utf-8-sig"), "grün"),
+        ("grün".encode("latin-1"), "gr\ufffdn"),
+        (b"a\x00\xff\xed\xa0\x80b", "a\x00\ufffd\ufffd\ufffd\ufffdb"),
+    ],
+)
+def test_no_byte_in_a_pipe_is_a_traceback(
+    data: bytes, prompt: str, monkeypatch: pytest.MonkeyPatch, store: MemoryStore
+) -> None:
+    typed(monkeypatch, data)
+    with serving(served(store, says("a"))) as url, Endpoint(url) as endpoint:
+        assert converse(endpoint, thread_id="t") == 0
+        assert endpoint.messages("t")[0]["content"] == prompt
 
 
 def test_an_empty_pipe_asks_nothing(monkeypatch: pytest.MonkeyPatch, store: MemoryStore) -> None:
@@ -200,10 +221,28 @@ def test_json_is_one_object_a_line(
     assert lines[-1]["error"].startswith("The answer was cut off.")
 
 
+class Typed:
+    """A person who types these lines, then Ctrl-D; ``asked``: the words before each."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self._lines = iter(lines)
+        self.asked: list[str] = []
+
+    def __call__(self, question: str) -> str:
+        self.asked.append(question)
+        for line in self._lines:
+            if line == CTRL_C:
+                raise KeyboardInterrupt
+            return line
+        raise EOFError
+
+
+CTRL_C = "\x03"
+
+
 def dialogue(endpoint: Endpoint, lines: Sequence[str]) -> Dialogue:
-    talk = Dialogue(endpoint, Readable())
-    for line in lines:
-        talk.take(line)
+    talk = Dialogue(endpoint, Readable(), Typed(lines))
+    talk.run()
     return talk
 
 
@@ -221,6 +260,156 @@ def test_the_commands(capsys: pytest.CaptureFixture[str], store: MemoryStore) ->
     assert "Ctrl-D" in told.out
     assert "/what is no command" in told.err
     assert "Nothing is being written." in told.err
+
+
+FORM = c1(
+    {
+        "component": "Form",
+        "props": {
+            "name": "trip",
+            "children": [
+                {
+                    "label": "Your name",
+                    "children": {"component": "Input", "props": {"name": "who", "rules": {"required": True}}},
+                },
+                {
+                    "label": "Class",
+                    "children": {
+                        "component": "Select",
+                        "props": {
+                            "name": "class",
+                            "children": [
+                                {"component": "SelectItem", "props": {"value": "1", "children": "First"}},
+                                {"component": "SelectItem", "props": {"value": "2", "children": "Second"}},
+                            ],
+                        },
+                    },
+                },
+                {
+                    "label": "Extras",
+                    "children": {
+                        "component": "CheckBoxGroup",
+                        "props": {
+                            "name": "extras",
+                            "children": [
+                                {"component": "CheckBoxItem", "props": {"name": "meal", "label": "A meal"}},
+                                {
+                                    "component": "CheckBoxItem",
+                                    "props": {"name": "seat", "label": "A seat", "defaultChecked": True},
+                                },
+                            ],
+                        },
+                    },
+                },
+                {
+                    "component": "FormControl",
+                    "props": {
+                        "label": "Day",
+                        "children": {"component": "DatePicker", "props": {"name": "day"}},
+                    },
+                },
+                {
+                    "label": "Bags",
+                    "children": {"component": "Slider", "props": {"name": "bags", "defaultValue": [1]}},
+                },
+            ],
+            "buttons": {
+                "component": "ButtonGroup",
+                "props": {
+                    "children": [
+                        {"component": "Button", "props": {"children": "Cancel", "name": "cancel"}},
+                        {"component": "Button", "props": {"children": "Submit <now>", "name": "submit"}},
+                        {
+                            "component": "Button",
+                            "props": {
+                                "children": "Terms",
+                                "action": {"type": "open_url", "props": {"url": "https://example.com/t"}},
+                            },
+                        },
+                    ]
+                },
+            },
+        },
+    }
+)
+
+
+def last_prompt(endpoint: Endpoint, thread_id: str) -> str:
+    return str([m["content"] for m in endpoint.messages(thread_id) if m["role"] == "user"][-1])
+
+
+def test_a_form_is_filled_in_field_by_field_and_sent_as_the_official_client_sends_it(
+    capsys: pytest.CaptureFixture[str], store: MemoryStore
+) -> None:
+    """The shape is the one recorded in docs/clients.md."""
+    filled = ["book", "2", "", "Ada", "9", "second", "1,2", "tomorrow", "2026-12-24", ""]
+    with serving(served(store, says(FORM), says("Thank you"))) as url, Endpoint(url) as endpoint:
+        person = Typed(filled)
+        talk = Dialogue(endpoint, Readable(), person)
+        assert talk.run() == 0
+        sent = last_prompt(endpoint, talk.thread_id)
+    assert sent.startswith('<content thesys="true">Submit &lt;now&gt;</content><context>[')
+    assert json.loads(unescape(sent.partition("<context>")[2].removesuffix("</context>"))) == [
+        "User clicked on Button: submit",
+        [
+            {
+                "trip": {
+                    "who": {"value": "Ada", "componentType": "Input"},
+                    "class": {"value": "2", "componentType": "Select"},
+                    "meal": {"value": True, "componentType": "CheckBoxItem"},
+                    "seat": {"value": True, "componentType": "CheckBoxItem"},
+                    "day": {"value": "2026-12-24", "componentType": "DatePicker"},
+                    "bags": {"value": [1], "componentType": "Slider"},
+                }
+            }
+        ],
+    ]
+    assert person.asked[2] == person.asked[3] == "Your name *: "  # an empty one is asked for again
+    assert "Extras (1 A meal, 2 A seat) [2]: " in person.asked
+    told = capsys.readouterr()
+    assert "1. [Cancel]  2. [Submit <now>]  [Terms] https://example.com/t" in told.out
+    for sentence in ("This field is required.", "Type a number from 1 to 2", "Type a date as YYYY-MM-DD."):
+        assert sentence in told.err
+
+
+def test_a_form_can_be_left_and_a_button_needs_no_fields(store: MemoryStore) -> None:
+    with serving(served(store, says(FORM), says("b"))) as url, Endpoint(url) as endpoint:
+        talk = dialogue(endpoint, ["book", "2", CTRL_C, "1"])
+        sent = last_prompt(endpoint, talk.thread_id)
+        assert len(endpoint.messages(talk.thread_id)) == 4  # nothing was sent of the form that was left
+    assert sent == (
+        '<content thesys="true">Cancel</content>'
+        "<context>[&quot;User clicked on Button: cancel&quot;, {}]</context>"
+    )
+
+
+def test_a_conversation_is_renamed_exported_and_deleted(
+    capsys: pytest.CaptureFixture[str], store: MemoryStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "talk.json"
+    with serving(served(store, says("b"))) as url, Endpoint(url) as endpoint:
+        lines = [
+            "a",
+            "/rename Ours",
+            f"/export {file}",
+            f"/export {file}",
+            "/export",
+            "/rename",
+            "/delete",
+            "no",
+        ]
+        talk = dialogue(endpoint, lines)
+        assert [thread["title"] for thread in endpoint.threads()] == ["Ours"]
+        assert [m["content"] for m in json.loads(file.read_text())["messages"]] == ["a", "b"]
+        dialogue(endpoint, [f"/open {talk.thread_id}", "/delete", "yes", "/quit", "never asked"])
+        assert endpoint.threads() == []
+    assert "was not written: File exists." in capsys.readouterr().err
+
+
+def test_what_was_not_answered_is_asked_again_as_the_same_turn(store: MemoryStore) -> None:
+    with serving(served(store, [Delta("a"), AnswerCut()], says("b"))) as url, Endpoint(url) as endpoint:
+        talk = dialogue(endpoint, ["first", "/retry", "/retry"])
+        assert [m["content"] for m in endpoint.messages(talk.thread_id)] == ["first", "b"]
 
 
 def signed_with(secret: str) -> Identify:

@@ -184,6 +184,13 @@ def test_the_values_of_a_submitted_form_are_shown() -> None:
     assert cells(sent) == [["fullname", "Jané <b>"], ["email", "j@example.com"]]
 
 
+def test_a_form_in_a_list_is_read_as_the_official_client_sends_it() -> None:
+    """Recorded of its versions 0.7.15, 0.8.6 and 0.10.0."""
+    fields = {"fullname": {"value": "Ada", "componentType": "Input"}}
+    sent = wrapped("Submit", ["User clicked on Button: submit", [{"contact": fields}]])
+    assert cells(sent) == [["fullname", "Ada"]]
+
+
 def test_values_that_are_no_text_are_shown_as_json() -> None:
     sent = submitted({"a": {"value": True}, "b": {"value": [1, "x"]}, "c": None, "d": 1.5, "e": {"x": "é"}})
     assert cells(sent) == [["a", "true"], ["b", '[1, "x"]'], ["c", "null"], ["d", "1.5"], ["e", '{"x": "é"}']]

@@ -14,4 +14,7 @@ def converse(endpoint: Endpoint, *, as_json: bool = False, thread_id: str | None
     """
     if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return one(endpoint, as_json=as_json, thread_id=thread_id)
-    return Dialogue(endpoint, Readable(), thread_id).run()
+    from prompt_toolkit import PromptSession
+
+    session: PromptSession[str] = PromptSession()
+    return Dialogue(endpoint, Readable(), session.prompt, thread_id).run()

@@ -19,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from c1fn.local.terminal.answer import Component, children, props
+from c1fn.local.terminal.choices import Choice, Choices, Field, button, form_fields
 
 BAR = 30
 """Characters of the longest bar: labels and figures fit beside it in a narrow terminal."""
@@ -33,22 +34,22 @@ Props = dict[str, Any]
 Shown = Iterator[RenderableType]
 
 
-def render(component: Component, depth: int = 0) -> Shown:
-    """What shows a component, from top to bottom."""
+def render(component: Component, choices: Choices, depth: int = 0) -> Shown:
+    """What shows a component, from top to bottom.
+
+    :param choices: of the answer so far. What can be chosen here is added, and shown with its number.
+    """
     if depth > DEPTH:
         return
     kind, own = str(component.get("component", "")), props(component)
     if kind.endswith(("ChartV2", "Chart")):
         yield from _chart(own)
+    elif kind in _ACTIVE:
+        yield from _ACTIVE[kind](own, choices)
     elif kind in _KINDS:
         yield from _KINDS[kind](own)
     else:
-        yield from _whatever(own, depth)
-
-
-def follow_ups(component: Component) -> list[str]:
-    """The prompts a component offers."""
-    return _texts(props(component).get("followUpText"))
+        yield from _whatever(own, choices, depth)
 
 
 def clean(value: object) -> str:
@@ -143,37 +144,42 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
-def _form(own: Props) -> Shown:
+def _form(own: Props, choices: Choices) -> Shown:
+    fields = tuple(form_fields(own))
     table = Table.grid(padding=(0, 1))
-    for field in children(own.get("children")):
-        for control in children(field.get("children")):
-            inner = props(control)
-            rules = inner.get("rules")
-            required = isinstance(rules, dict) and rules.get("required")
-            hint = clean(inner.get("placeholder")) or " / ".join(_options(inner))
-            label = f"{clean(field.get('label') or inner.get('name'))}{' *' if required else ''}"
-            table.add_row(Text(label, "bold"), Text(f"[ {hint or '…'} ]", "dim"))
+    for field in fields:
+        hint = clean(field.hint or " / ".join(option.label for option in field.options))
+        label = f"{clean(field.label or field.name)}{' *' if field.required else ''}"
+        table.add_row(Text(label, "bold"), Text(f"[ {hint or '…'} ]", "dim"))
     yield table
-    for buttons in children(own.get("buttons")):
-        yield from render(buttons)
+    form = own.get("name") if isinstance(own.get("name"), str) else "form"
+    for group in children(own.get("buttons")):
+        yield from _buttons(props(group), choices, str(form), fields)
 
 
-def _options(own: Props) -> list[str]:
-    found = own.get("options") or own.get("items")
-    return [text for option in (found if isinstance(found, list) else []) if (text := _cell(option))]
+def _buttons(own: Props, choices: Choices, form: str = "", fields: tuple[Field, ...] = ()) -> Shown:
+    words = []
+    for pressed in map(props, children(own.get("children"))):
+        choice = button(pressed, form, fields)
+        if choice is None:
+            words.append(f"[{clean(pressed.get('children'))}] {clean(_address(pressed))}".strip())
+        elif choice.label:
+            choices.append(choice)
+            words.append(f"{len(choices)}. [{clean(choice.label)}]")
+    yield Text("  ".join(words), "bold blue")
 
 
-def _buttons(own: Props) -> Shown:
-    words = (
-        clean(props(button).get("children") or props(button).get("name"))
-        for button in children(own.get("children"))
-    )
-    yield Text("  ".join(f"[{word}]" for word in words), "bold blue")
+def _address(own: Props) -> object:
+    """Where a button that opens a page leads."""
+    action = own.get("action")
+    inner = action.get("props") if isinstance(action, dict) else None
+    return inner.get("url") if isinstance(inner, dict) else None
 
 
-def _offers(own: Props) -> Shown:
-    for number, text in enumerate(_texts(own.get("followUpText")), 1):
-        yield Text(f"{number}. {text}", "blue")
+def _offers(own: Props, choices: Choices) -> Shown:
+    for text in _texts(own.get("followUpText")):
+        choices.append(Choice(text))
+        yield Text(f"{len(choices)}. {text}", "blue")
 
 
 def _texts(value: object) -> list[str]:
@@ -188,7 +194,7 @@ def _image(own: Props) -> Shown:
     yield Text(f"[image: {clean(own.get('alt') or own.get('src'))}]", "dim")
 
 
-def _whatever(own: Props, depth: int) -> Shown:
+def _whatever(own: Props, choices: Choices, depth: int) -> Shown:
     """The texts, then the components, that a component holds."""
     for name in _TEXTS:
         if isinstance(own.get(name), str):
@@ -196,9 +202,9 @@ def _whatever(own: Props, depth: int) -> Shown:
     for value in own.values():
         for child in children(value):
             if "component" in child:
-                yield from render(child, depth + 1)
+                yield from render(child, choices, depth + 1)
             else:
-                yield from (Padding(part, (0, 0, 0, 2)) for part in _whatever(child, depth + 1))
+                yield from (Padding(part, (0, 0, 0, 2)) for part in _whatever(child, choices, depth + 1))
 
 
 _TEXTS = (
@@ -221,10 +227,14 @@ _KINDS: dict[str, Callable[[Props], Shown]] = {
     "Callout": _callout,
     "CalloutV2": _callout,
     "Table": _table,
-    "Form": _form,
-    "ButtonGroup": _buttons,
-    "Button": lambda own: _buttons({"children": [{"props": own}]}),
-    "FollowUpBlock": _offers,
     "CodeBlock": _code,
     "Image": _image,
 }
+
+_ACTIVE: dict[str, Callable[[Props, Choices], Shown]] = {
+    "Form": _form,
+    "ButtonGroup": _buttons,
+    "Button": lambda own, choices: _buttons({"children": [{"props": own}]}, choices),
+    "FollowUpBlock": _offers,
+}
+"""What a person can choose from."""

@@ -124,6 +124,14 @@ class Endpoint:
         """The oldest first."""
         return list(self._json("GET", f"{_thread(thread_id)}/messages"))
 
+    def rename(self, thread_id: str, title: str) -> str:
+        """The title as it is stored."""
+        return str(self._json("PUT", _thread(thread_id), {"title": title}).get("title", ""))
+
+    def delete(self, thread_id: str) -> None:
+        with self._sent("DELETE", _thread(thread_id), None):
+            pass
+
     def stop(self, thread_id: str, response_id: str | None = None) -> bool:
         """Whether an answer was being written."""
         body = {"responseId": response_id} if response_id else {}

@@ -15,7 +15,8 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from c1fn.local.terminal.answer import Answer, Component, props, read
-from c1fn.local.terminal.cards import clean, follow_ups, render
+from c1fn.local.terminal.cards import clean, render
+from c1fn.local.terminal.choices import Choices
 
 PIPE_WIDTH = 100
 """Columns where there is no terminal to tell."""
@@ -45,13 +46,17 @@ class Readable:
             markup=False, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH
         )
         self._begun = False
-        self.errors = Console(stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=True)
+        self.choices = Choices()  # of the newest answer
+        self.errors = Console(
+            stderr=True, markup=False, highlight=False, emoji=False, soft_wrap=not sys.stderr.isatty()
+        )
 
     def begin(self, thread_id: str, response_id: str, prompt: str) -> None:
         """Whoever asked knows."""
 
     def show(self, pieces: Iterable[str]) -> Answer:
         printed, answer, self._begun = 0, Answer(), False
+        self.choices = Choices()
         if not self.console.is_terminal:
             for answer in grown(pieces):
                 printed = self._print(answer, printed)
@@ -79,7 +84,7 @@ class Readable:
             if self._begun:
                 self._out("")
             self._begun = True
-            for part in render(component):
+            for part in render(component, self.choices):
                 self._out(part)
         return len(answer.settled)
 
@@ -123,10 +128,12 @@ class Lines:
             no_color=True,
             force_terminal=False,
         )
-        text = "\n".join(plain(console, part) for component in answer.settled for part in render(component))
+        choices = Choices()
+        parts = (part for component in answer.settled for part in render(component, choices))
+        text = "\n".join(plain(console, part) for part in parts)
         status = "stopped" if stopped else "failed" if answer.failure else "finished"
         told = {"error": answer.failure} if answer.failure else {}
-        offered = [offer for component in answer.settled for offer in follow_ups(component)]
+        offered = [choice.label for choice in choices if choice.button is None]
         _line(event="end", status=status, text=text, components=answer.settled, followUps=offered, **told)
 
 

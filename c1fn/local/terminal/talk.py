@@ -6,25 +6,32 @@ time: it stops the answer that is arriving, or discards the line that is typed.
 https://python-prompt-toolkit.readthedocs.io/en/stable/pages/asking_for_input.html
 """
 
+import json
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from uuid import uuid4
 
 from c1fn.local.terminal.answer import Answer, words
-from c1fn.local.terminal.cards import clean, follow_ups
+from c1fn.local.terminal.cards import clean
+from c1fn.local.terminal.choices import Choice, Choices, Field
 from c1fn.local.terminal.endpoint import Endpoint, EndpointError
 from c1fn.local.terminal.screen import Lines, Readable, Screen
 
 PROMPT = "> "
 
 HELP = """\
-/threads         list the newest conversations
-/open <n or id>  go on with one of them
-/new             begin another
-/stop            stop an answer that is being written elsewhere; here, Ctrl-C does
-/help            this list
-1, 2, 3          send a follow-up that the last answer offers
-Ctrl-D           end"""
+/threads          list the newest conversations
+/open <n or id>   go on with one of them
+/new              begin another
+/retry            ask again what was not answered
+/rename <title>   give this conversation another title
+/delete           delete this conversation
+/export <file>    write this conversation to a new file, as JSON
+/stop             stop an answer that is being written elsewhere; here, Ctrl-C does
+/help             this list
+1, 2, 3           press a button or a follow-up of the last answer; a form asks for its fields
+/quit, Ctrl-D     end"""
 
 
 def one(endpoint: Endpoint, *, as_json: bool, thread_id: str | None) -> int:
@@ -32,26 +39,37 @@ def one(endpoint: Endpoint, *, as_json: bool, thread_id: str | None) -> int:
 
     :returns: the exit status: 1 when there is no whole answer.
     """
-    prompt = sys.stdin.read().strip()
+    prompt = _all_of_it().strip()
     if not prompt:
         return 0
     screen: Screen = Lines() if as_json else Readable()
     return 0 if Talk(endpoint, screen, thread_id).ask(prompt) else 1
 
 
+def _all_of_it() -> str:
+    """Standard input as text: UTF-8, or UTF-16 where its first bytes say so (some shells write that)."""
+    typed = sys.stdin.buffer.read()
+    encoding = "utf-16" if typed.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    return typed.decode(encoding, "replace")
+
+
 class Talk:
-    """Where a conversation stands."""
+    """Where a conversation stands. ``asked``: the newest prompt and its responseId, until it is answered."""
 
     def __init__(self, endpoint: Endpoint, screen: Screen, thread_id: str | None = None) -> None:
         self._endpoint, self._screen = endpoint, screen
         self.thread_id = thread_id or str(uuid4())
-        self.offers: list[str] = []
+        self.asked: tuple[str, str] | None = None
 
-    def ask(self, prompt: str) -> bool:
+    def ask(self, prompt: str, response_id: str | None = None) -> bool:
         """Whether a whole answer came."""
-        response_id = str(uuid4())
+        response_id = response_id or str(uuid4())
+        self.asked = prompt, response_id
         self._screen.begin(self.thread_id, response_id, prompt)
-        return self.show(self._endpoint.answer(self.thread_id, response_id, prompt), response_id)
+        if self.show(self._endpoint.answer(self.thread_id, response_id, prompt), response_id):
+            self.asked = None
+            return True
+        return False
 
     def show(self, pieces: Iterator[str], response_id: str) -> bool:
         """Show an answer to its end, or until Ctrl-C stops it."""
@@ -63,11 +81,11 @@ class Talk:
         except KeyboardInterrupt:
             return self._stop(response_id)
         self._screen.end(answer)
-        self.offers = [offer for component in answer.settled for offer in follow_ups(component)]
         return not answer.failure
 
     def _stop(self, response_id: str) -> bool:
         """Stop it, and wait until it has ended, so that the next prompt does not find the thread busy."""
+        self.asked = None  # it ends as the person wants
         try:
             self._endpoint.stop(self.thread_id, response_id)
             for _ in self._endpoint.follow(self.thread_id, response_id):
@@ -80,46 +98,69 @@ class Talk:
 
 
 class Dialogue(Talk):
-    """A conversation on a terminal, with its commands."""
+    """A conversation on a terminal, with its commands.
 
-    def __init__(self, endpoint: Endpoint, screen: Readable, thread_id: str | None = None) -> None:
+    :param read: asks for one line, with these words before it. It raises EOFError at Ctrl-D and
+        KeyboardInterrupt at Ctrl-C.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, screen: Readable, read: Callable[[str], str], thread_id: str | None = None
+    ) -> None:
         super().__init__(endpoint, screen, thread_id)
         self._readable = screen
+        self._read = read
         self._listed: list[str] = []
         self._ok = True
 
     def run(self) -> int:
         """Until Ctrl-D. :returns: the exit status: 1 when the last answer is not whole."""
-        from prompt_toolkit import PromptSession
-
-        session: PromptSession[str] = PromptSession()
         while True:
             try:
-                line = session.prompt(PROMPT).strip()
+                self.take(self._read(PROMPT).strip())
             except KeyboardInterrupt:
                 continue
             except EOFError:
                 return 0 if self._ok else 1
-            self.take(line)
 
     def take(self, line: str) -> None:
-        """A line that was typed: a command, the number of a follow-up, or a prompt."""
+        """A line that was typed: a command, the number of a choice, or a prompt.
+
+        :raises EOFError: it ends the conversation.
+        """
         name, _, rest = line.partition(" ")
         try:
             if name in _COMMANDS:
                 _COMMANDS[name](self, rest.strip())
             elif name.startswith("/") and name[1:].isalpha():
                 self._readable.note(f"{name} is no command; /help lists them.")
+            elif choice := self._choice(line):
+                self._ok = self.ask(choice.prompt(self._filled(choice.fields)))
             elif line:
-                self._ok = self.ask(self._offered(line))
+                self._ok = self.ask(line)
         except EndpointError as error:
             self._readable.fail(str(error))
         except KeyboardInterrupt:
             self._readable.note("Left.")
 
-    def _offered(self, line: str) -> str:
+    def _choice(self, line: str) -> Choice | None:
         number = int(line) if line.isdecimal() and len(line) < len("100") else 0
-        return self.offers[number - 1] if 0 < number <= len(self.offers) else line
+        choices = self._readable.choices
+        return choices[number - 1] if 0 < number <= len(choices) else None
+
+    def _filled(self, fields: tuple[Field, ...]) -> dict[str, object]:
+        """The values of a form, asked for one by one; Ctrl-C leaves the form."""
+        values: dict[str, object] = {}
+        for field in fields:
+            values |= self._value_of(field)
+        return values
+
+    def _value_of(self, field: Field) -> dict[str, object]:
+        while True:
+            try:
+                return field.values(self._read(clean(field.question)))
+            except ValueError as error:
+                self._readable.note(str(error))
 
     def threads(self, _: str) -> None:
         listed = self._endpoint.threads()
@@ -132,8 +173,11 @@ class Dialogue(Talk):
             self._readable.note("There is no conversation yet.")
 
     def new(self, _: str) -> None:
-        self.thread_id, self.offers = str(uuid4()), []
+        self._enter(str(uuid4()))
         self._readable.note("A new conversation.")
+
+    def _enter(self, thread_id: str) -> None:
+        self.thread_id, self.asked, self._readable.choices = thread_id, None, Choices()
 
     def open(self, which: str) -> None:
         if not which:
@@ -143,7 +187,7 @@ class Dialogue(Talk):
         messages = self._endpoint.messages(thread_id)
         if not messages:
             return self._readable.note("There is no such conversation.")
-        self.thread_id, self.offers = thread_id, []
+        self._enter(thread_id)
         for message in messages:
             content = str(message.get("content", ""))
             if message.get("role") == "user":
@@ -153,6 +197,38 @@ class Dialogue(Talk):
         if running := next((str(m["running"]) for m in messages if m.get("running")), None):
             self.show(self._endpoint.follow(thread_id, running), running)
         return None
+
+    def retry(self, _: str) -> None:
+        if not self.asked:
+            return self._readable.note("The last prompt was answered.")
+        self._ok = self.ask(*self.asked)
+        return None
+
+    def rename(self, title: str) -> None:
+        if not title:
+            return self._readable.note("/rename takes the new title.")
+        return self._readable.note(f"Renamed: {self._endpoint.rename(self.thread_id, title)}")
+
+    def delete(self, _: str) -> None:
+        if self._read("Delete this conversation? Type yes: ").strip() != "yes":
+            return self._readable.note("Nothing was deleted.")
+        self._endpoint.delete(self.thread_id)
+        self._enter(str(uuid4()))
+        return self._readable.note("Deleted. A new conversation.")
+
+    def export(self, name: str) -> None:
+        if not name:
+            return self._readable.note("/export takes the name of a new file.")
+        told = {"threadId": self.thread_id, "messages": self._endpoint.messages(self.thread_id)}
+        try:
+            with Path(name).expanduser().open("x", encoding="utf-8") as file:
+                json.dump(told, file, ensure_ascii=False, indent=1)
+        except OSError as error:
+            return self._readable.fail(f"{name} was not written: {error.strerror or error}.")
+        return self._readable.note(f"{len(told['messages'])} messages are in {name}.")
+
+    def quit(self, _: str) -> None:
+        raise EOFError
 
     def stop(self, _: str) -> None:
         stopping = self._endpoint.stop(self.thread_id)
@@ -166,6 +242,11 @@ _COMMANDS: dict[str, Callable[[Dialogue, str], None]] = {
     "/threads": Dialogue.threads,
     "/open": Dialogue.open,
     "/new": Dialogue.new,
+    "/retry": Dialogue.retry,
+    "/rename": Dialogue.rename,
+    "/delete": Dialogue.delete,
+    "/export": Dialogue.export,
+    "/quit": Dialogue.quit,
     "/stop": Dialogue.stop,
     "/help": Dialogue.help,
 }
