@@ -89,7 +89,7 @@ store-growth: $(VENV)/ready bench-venvs npm ## measure how the store grows on Am
 	$(BENCH)/bench/bin/python benchmarks/store_plot.py
 
 bench-function: $(BUILD)/ready # the tree that is measured: as it is deployed, for this machine
-	$(BUILD)/bin/python scripts/package.py $$(uname -m | sed s/aarch64/arm64/) --tree $(BENCH)/function
+	$(BUILD)/bin/python -m c1fn.local.package --arch $$(uname -m | sed s/aarch64/arm64/) --tree $(BENCH)/function
 
 bench-venvs:
 	@$(VENV_SH) $(BENCH)/bench "$(FUNCTION_PYTHON)" requirements-bench.txt
@@ -133,7 +133,7 @@ pins: $(VENV)/ready ## pin requirements*.in with hashes, for every supported Pyt
 	for name in $(PINNED); do $(COMPILE) $(RENEW) $$name.in -o $$name.txt || exit 1; done
 
 package: $(BUILD)/ready ## build dist/function.zip; ARCH=arm64 (or x86_64), RUNTIME=python3.13 (or python3.14)
-	$(BUILD)/bin/python scripts/package.py $(ARCH) --tree dist/$(ARCH) --zip dist/function.zip
+	$(BUILD)/bin/python -m c1fn.local.package --arch $(ARCH) --tree dist/$(ARCH) --zip dist/function.zip
 
 release: $(VENV)/ready sbom ## all that a release holds, in dist/release; needs python3.13 and python3.14
 	rm -rf dist/release
@@ -145,7 +145,7 @@ release: $(VENV)/ready sbom ## all that a release holds, in dist/release; needs 
 	cd dist/release && sha256sum * >SHA256SUMS
 
 function-tree: $(BUILD)/ready # what `sam build` asks for
-	$(BUILD)/bin/python scripts/package.py $(ARCH) --tree "$(TREE)"
+	$(BUILD)/bin/python -m c1fn.local.package --arch $(ARCH) --tree "$(TREE)"
 
 DEPLOY := .cache/deploy
 SAM := $(DEPLOY)/bin/sam

@@ -2,7 +2,7 @@
 
 Everything runs on the same interpreter, with bytecode made beforehand, the same versions of the packages that
 are common, the same certificates and the same upstream. Ours is the very tree that is deployed
-(scripts/package.py); a peer has a virtual environment of its own with nothing else in it.
+(c1fn package); a peer has a virtual environment of its own with nothing else in it.
 """
 
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from benchmarks.sandbox import Sandbox
 from benchmarks.upstream import Asked, Way
-from scripts import authorities
+from c1fn.local.package import authorities
 
 ROOT = Path(__file__).parents[1]
 HOME = ROOT / ".cache" / "bench"

@@ -1,4 +1,4 @@
-"""The command line: c1fn serve · chat · lambda · table · thread."""
+"""The command line: c1fn serve · chat · lambda · package · table · thread."""
 
 import argparse
 import asyncio
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from c1fn import __version__, compose
 from c1fn.errors import C1fnError, NotFound, StoreUnavailable
-from c1fn.local import environment, ports, support
+from c1fn.local import environment, package, ports, support
 from c1fn.local.arguments import Run, parser
 from c1fn.local.environment import CHAT_KEY, CHAT_TOKEN
 from c1fn.settings import API_KEY, Settings, SettingsError
@@ -268,6 +268,7 @@ COMMANDS: Mapping[str, Run] = {
     "serve": serve,
     "chat": chat,
     "lambda": emulate,
+    "package": package.run,
     "table": table,
     "thread": thread,
 }

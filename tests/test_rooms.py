@@ -20,7 +20,7 @@ ROOMS: dict[str, set[str]] = {
     "handler": {"compose", "runtime", "settings", "telemetry"},
     "__main__": {"compose", "local", "api", "runtime", "stores", "telemetry", "settings"} | NOUNS,
     "compose": {"api", "chat", "models", "stores", "identity", "telemetry", "startup", "settings", "toolbox"},
-    "local": {"api", "stores", "telemetry", "runtime", "settings", "identity"} | NOUNS,
+    "local": {"api", "stores", "telemetry", "runtime", "settings", "identity", "startup"} | NOUNS,
     "api": {"chat", "stores", "identity", "telemetry"} | NOUNS,
     "chat": {"models", "stores", "telemetry"} | NOUNS,
     "models": {"startup"} | NOUNS,

@@ -10,11 +10,11 @@ import boto3
 import pytest
 
 from c1fn import compose
+from c1fn.local.package import tree as package
 from c1fn.settings import FURTHER, Settings, variable
 from c1fn.stores.dynamodb import table
 from c1fn.telemetry.log import BY_CODE, NAMESPACE, UNITS
 from c1fn.telemetry.log import FUNCTION as FUNCTION_NAME
-from scripts import package
 from tests import cloudformation
 
 ROOT = Path(__file__).parent.parent

@@ -1,13 +1,16 @@
 """What `pip install c1fn` lays down, and what the commands say where an extra is missing."""
 
+import json
 import subprocess
 import sys
-import zipfile
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from c1fn.__main__ import EXTRAS
+from c1fn.local.package.tree import RUNTIME, RUNTIMES
+from tests import wheel
 from tests.processes import ROOT, environment
 
 WITHOUT = """
@@ -20,14 +23,7 @@ sys.exit(main(sys.argv[2:]))
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds what the wheel holds."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as files:
-        files.extractall(folder / "installed")
-    return folder / "installed"
+    return wheel.laid_out(tmp_path_factory.mktemp("wheel"))
 
 
 def without(
@@ -51,7 +47,12 @@ def test_it_holds_the_handler_and_all_that_the_packages_read(installed: Path) ->
     held = {path.relative_to(installed).as_posix() for path in installed.rglob("*") if path.is_file()}
     ours = {path.relative_to(ROOT).as_posix() for path in (ROOT / "c1fn").rglob("*") if path.is_file()}
     ours = {path for path in ours if "__pycache__" not in path}
-    assert {path for path in held if ".dist-info/" not in path} == ours | {"handler.py"}
+    assert {path for path in held if ".dist-info/" not in path} == ours | {
+        "handler.py",
+        "c1fn/local/package/requirements.txt",
+    }
+    pins = installed / "c1fn/local/package/requirements.txt"
+    assert pins.read_bytes() == (ROOT / "requirements.txt").read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,25 @@ def test_a_file_of_settings_is_not_passed_over_without_its_extra(installed: Path
     (tmp_path / ".env").write_text("C1FN_STORE=dynamodb\n")
     done = without("dotenv", "thread", "list", "--owner", "x", installed=installed, folder=tmp_path)
     assert (done.returncode, done.stderr) == (2, "c1fn: this needs dotenv: pip install 'c1fn[local]'\n")
+
+
+def test_a_package_without_pip_says_what_to_do(installed: Path, tmp_path: Path) -> None:
+    done = without("pip", "package", installed=installed, folder=tmp_path)
+    assert (done.returncode, done.stdout, list(tmp_path.iterdir())) == (2, "", [])
+    lacking = "this needs pip" if RUNTIME in RUNTIMES else "a package is built by the Python it is for"
+    assert done.stderr.startswith(f"c1fn: {lacking}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_extras_that_a_package_may_have_are_those_of_the_project(installed: Path, tmp_path: Path) -> None:
+    code = "import json; from c1fn.local.package.own import _extras; print(json.dumps(_extras()))"
+    environ = environment({"PYTHONPATH": str(installed)})
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {name: sorted(packages) for name, packages in json.loads(done.stdout).items()} == {
+        name: sorted(packages) for name, packages in project.items()
+    }
 
 
 def test_the_handler_needs_no_extra(installed: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping
 
 from c1fn import __version__
-from c1fn.local import environment, ports
+from c1fn.local import environment, package, ports
 from c1fn.local.environment import CHAT_KEY, CHAT_TOKEN
 
 Run = Callable[[argparse.Namespace], int]
@@ -39,6 +39,10 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     command.add_argument("--port", type=_port, default=9000, help="of the function URL (default: 9000)")
     command.add_argument("--app", metavar="MODULE:NAME", help="another ASGI app than c1fn: main:app")
     command.set_defaults(run=run["lambda"])
+
+    command = commands.add_parser("package", help="build the function's zip, for Lambda")
+    package.add_arguments(command)
+    command.set_defaults(run=run["package"])
 
     command = commands.add_parser("table", parents=[files], help="the DynamoDB table that C1FN_TABLE names")
     command.add_argument("action", choices=["create", "describe", "delete"])

@@ -2,9 +2,9 @@
 
 A list in one file is read completely for each client of a new process: 21 ms of CPU (OpenSSL 3.0), twice in a
 start, so a start without the folder takes 9 % more. From a folder OpenSSL reads only the authority that it
-needs. The package's build makes the folder from botocore's list (scripts/authorities.py). Without the folder,
-or with C1FN_PLAIN_START=1, each library uses its own default; also if an operator names a list: SSL_CERT_FILE
-and SSL_CERT_DIR for the model, AWS_CA_BUNDLE for AWS.
+needs. `c1fn package` makes the folder from botocore's list (local/package/authorities.py). Without the
+folder, or with C1FN_PLAIN_START=1, each library uses its own default; also if an operator names a list:
+SSL_CERT_FILE and SSL_CERT_DIR for the model, AWS_CA_BUNDLE for AWS.
 
 https://docs.openssl.org/3.0/man3/SSL_CTX_load_verify_locations/
 """

@@ -3,7 +3,7 @@ patterns.
 
 The dataclass decorator generates its methods as text and compiles it; patterns are parsed by Python code. The
 packages that a start imports do this about 700 times, always for the same texts, which takes a quarter of the
-start's CPU. So the package contains a file with the results (scripts/compiled.py), and in the modules of the
+start's CPU. So the package has a file with the results (local/package/record.py), and in the modules of the
 standard library that do this work, ``exec`` and similar functions look there first. The text itself is the
 key, so a wrong result cannot be found; a text that is not in the file is compiled as usual. The file is not
 used if it was made by another version of Python, if Python lacks the private names (``TOUCHED``), or with

@@ -60,7 +60,7 @@ def run(command: Sequence[str | Path], given: str = "") -> str:
 def build(architecture: str, folder: Path) -> tuple[Path, Path]:
     """A tree and its zip, built anew."""
     tree, packed = folder / architecture, folder / "function.zip"
-    run([sys.executable, "scripts/package.py", architecture, "--tree", tree, "--zip", packed])
+    run([sys.executable, "-m", "c1fn.local.package", "--arch", architecture, "--tree", tree, "--zip", packed])
     return tree, packed
 
 

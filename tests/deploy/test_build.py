@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 import venv
@@ -16,9 +17,12 @@ from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from c1fn.local import package
+from c1fn.local.package import archive, authorities
+from c1fn.local.package import tree as trees
+from c1fn.local.package.record import SETTINGS
 from c1fn.runtime.emulator import Emulator
-from scripts import authorities, package
-from scripts.compiled import SETTINGS
+from tests import wheel
 from tests.deploy.conftest import ARCHITECTURE, ROOT, TOOLS, build, run
 from tests.test_pins import requirements
 
@@ -43,18 +47,29 @@ TURN = {
 def digests(tree: Path) -> dict[str, str]:
     return {
         path.relative_to(tree).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in package.files(tree)
+        for path in archive.files(tree)
     }
 
 
 def test_the_zip_is_within_its_budget(built: tuple[Path, Path]) -> None:
     tree, packed = built
     assert packed.stat().st_size <= BUDGET
-    assert package.size(tree) <= package.MAX_UNZIPPED
+    assert archive.size(tree) <= package.MAX_UNZIPPED
 
 
 def test_two_builds_give_the_same_bytes(built: tuple[Path, Path], tmp_path: Path) -> None:
     assert build(ARCHITECTURE, tmp_path)[1].read_bytes() == built[1].read_bytes()
+
+
+def test_the_wheel_in_an_empty_folder_builds_the_same_bytes(built: tuple[Path, Path], tmp_path: Path) -> None:
+    installed, empty = wheel.laid_out(tmp_path), tmp_path / "an empty folder"
+    empty.mkdir()
+    command = [sys.executable, "-P", "-m", "c1fn", "package", "--arch", ARCHITECTURE]
+    environ = os.environ | {"PYTHONPATH": str(installed)}
+    done = subprocess.run(command, cwd=empty, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in archive.files(empty)] == ["function.zip"]
+    assert (empty / package.ZIP).read_bytes() == built[1].read_bytes()
 
 
 def test_sam_builds_the_same_content(built: tuple[Path, Path], tmp_path: Path) -> None:
@@ -63,7 +78,7 @@ def test_sam_builds_the_same_content(built: tuple[Path, Path], tmp_path: Path) -
     assert digests(tmp_path / "ChatFunction") == digests(built[0])
 
 
-@pytest.mark.parametrize("architecture", sorted(package.PLATFORMS))
+@pytest.mark.parametrize("architecture", sorted(trees.PLATFORMS))
 def test_every_library_is_made_for_the_architecture(
     built: tuple[Path, Path], tmp_path: Path, architecture: str
 ) -> None:
@@ -113,7 +128,9 @@ def test_tokens_can_be_verified_with_nothing_beside_the_package(python: Path, un
 def test_nothing_of_development_is_in_it(built: tuple[Path, Path]) -> None:
     names = {path.name for path in built[0].iterdir()}
     assert names & {"tests", "pytest", "moto", "uvicorn", "dotenv", "bin", "requirements.txt"} == set()
-    assert not (built[0] / "c1fn/runtime/emulator").exists()
+    for part in trees.DEVELOPMENT:
+        assert not (built[0] / part).exists()
+        assert (ROOT / part).exists()
 
 
 def test_every_authority_that_botocore_lists_is_found_by_its_name(built: tuple[Path, Path]) -> None:
@@ -129,7 +146,7 @@ def test_what_a_start_compiles_from_text_is_in_it_compiled(
     unpacked: Path, python: Path, tmp_path: Path
 ) -> None:
     """Next to nothing is left to compile when it starts; and it is the same for both processors."""
-    other = ({*package.PLATFORMS} - {ARCHITECTURE}).pop()
+    other = ({*trees.PLATFORMS} - {ARCHITECTURE}).pop()
     name = "c1fn/startup/compiled.bin"
     assert (build(other, tmp_path)[0] / name).read_bytes() == (unpacked / name).read_bytes()
     code = (
@@ -205,7 +222,7 @@ calls = dict(
     sts=lambda client: client.get_caller_identity(),
 )
 endpoints = []
-for service in {package.SERVICES!r}:
+for service in {trees.SERVICES!r}:
     endpoints.append(boto3.client(service, **keys).meta.endpoint_url)
     try:
         nobody = boto3.client(service, endpoint_url="http://127.0.0.1:9", config=once, **keys)
@@ -231,7 +248,7 @@ def test_the_services_that_are_kept_can_be_spoken_to(unpacked: Path, python: Pat
     )
     assert done.returncode == 0, done.stderr
     endpoints, files = json.loads(done.stdout)
-    assert endpoints == [f"https://{service}.eu-west-1.amazonaws.com" for service in package.SERVICES]
+    assert endpoints == [f"https://{service}.eu-west-1.amazonaws.com" for service in trees.SERVICES]
     library = str(Path(sys.base_prefix) / "lib")
     assert [name for name in files if not name.startswith((str(unpacked), library))] == []
     assert str(ROOT) not in done.stdout

@@ -7,7 +7,7 @@ import pytest
 from c1fn.local.arguments import Run, parser
 from c1fn.local.ports import MAX_PORT
 
-NAMES = ("serve", "chat", "lambda", "table", "thread")
+NAMES = ("serve", "chat", "lambda", "package", "table", "thread")
 
 
 def done(_: argparse.Namespace) -> int:
@@ -23,6 +23,7 @@ RUN: dict[str, Run] = dict.fromkeys(NAMES, done)
         (["serve"], "serve"),
         (["chat", "--url", "http://127.0.0.1:1/"], "chat"),
         (["lambda", "--port", "0"], "lambda"),
+        (["package", "--arch", "x86_64"], "package"),
         (["table", "create"], "table"),
         (["thread", "list", "--owner", "o"], "thread"),
     ],

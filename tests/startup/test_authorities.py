@@ -13,10 +13,10 @@ from cryptography import x509
 from cryptography.x509.name import _ASN1Type
 
 from c1fn.errors import AnswerGarbled, ModelError, ModelUnavailable
+from c1fn.local.package import authorities as packaging
 from c1fn.models.c1 import C1Model
 from c1fn.startup import authorities
 from c1fn.turn import Message
-from scripts import authorities as packaging
 from tests.secure import certificate, serving
 
 OF, OU, CN = x509.NameOID.ORGANIZATION_NAME, x509.NameOID.ORGANIZATIONAL_UNIT_NAME, x509.NameOID.COMMON_NAME

@@ -12,10 +12,10 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from c1fn.errors import StoreUnavailable
+from c1fn.local.package import authorities
 from c1fn.startup import aws
 from c1fn.startup.authorities import AuthoritiesUnusable
 from c1fn.stores.dynamodb.calls import CONFIG, Calls
-from scripts import authorities
 from tests.secure import certificate, serving
 
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from c1fn.local.package.record import Recorder
 from c1fn.startup import aws, compiled, deferred_models, lazy_imports
 from c1fn.startup.deferred_models import deferred
 from c1fn.stores.dynamodb.calls import CONFIG
-from scripts.compiled import Recorder
 
 
 @pytest.mark.parametrize(("module", "name"), compiled.TOUCHED, ids=lambda value: str(value)[:40])

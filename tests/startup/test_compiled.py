@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from c1fn.local.package.record import Recorder
 from c1fn.startup import compiled
-from scripts.compiled import Recorder
 
 
 @pytest.fixture(autouse=True)

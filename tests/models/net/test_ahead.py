@@ -12,12 +12,12 @@ import pytest
 from httpcore2 import SOCKET_OPTION, AsyncNetworkBackend, AsyncNetworkStream, ConnectError
 
 from c1fn.errors import AnswerGarbled
+from c1fn.local.package import authorities
 from c1fn.models.c1 import C1Model
 from c1fn.models.net import stream
 from c1fn.models.net.ahead import KEPT, Ahead
 from c1fn.models.net.transport import Transport
 from c1fn.turn import Message
-from scripts import authorities
 from tests.secure import serving
 from tests.upstream import Upstream, say
 

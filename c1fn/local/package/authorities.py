@@ -22,6 +22,9 @@ CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE----
 SEQUENCE, SET, UTF8 = 0x30, 0x31, 0x0C
 VERSION = 0xA0
 
+LONG = 0x80
+"""From here on a byte tells how many bytes tell the length."""
+
 TEXTS = {
     UTF8: "utf-8",
     0x13: "ascii",
@@ -78,7 +81,7 @@ def parts(data: bytes) -> Iterator[Part]:
     """The elements of DER that these bytes are. https://www.itu.int/rec/T-REC-X.690"""
     while data:
         head, length = 2, data[1]
-        if length >= 0x80:
+        if length >= LONG:
             head += length & 0x7F
             length = int.from_bytes(data[2:head])
         yield data[0], data[head : head + length], data[: head + length]
@@ -87,7 +90,7 @@ def parts(data: bytes) -> Iterator[Part]:
 
 def element(tag: int, content: bytes) -> bytes:
     length = len(content)
-    if length < 0x80:
+    if length < LONG:
         return bytes([tag, length]) + content
     size = length.to_bytes((length.bit_length() + 7) // 8)
-    return bytes([tag, 0x80 | len(size)]) + size + content
+    return bytes([tag, LONG | len(size)]) + size + content

@@ -1,20 +1,19 @@
 """What a deployment adds to the package: pinned as the rest is, whole, and told by its size."""
 
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from scripts import own, package
+from c1fn.local.package import own, tree
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 def pyproject(folder: Path, table: str) -> Path:
     path = folder / "pyproject.toml"
-    path.write_text(
-        f'[project]\noptional-dependencies = {{otel = ["spans>=1"]}}\n[tool.c1fn.package]\n{table}\n'
-    )
+    path.write_text(f"[tool.c1fn.package]\n{table}\n")
     return path
 
 
@@ -40,7 +39,7 @@ def pip(tmp_path: Path) -> list[str]:
     wheel(wheels, "own", "1.0", "shared", own="import shared")
     wheel(wheels, "shared", "1.0", shared="NUMBER = 1")
     wheel(wheels, "shared", "2.0", shared="NUMBER = 2")
-    return [*package.pip("arm64"), "--no-index", "--find-links", str(wheels)]
+    return [*tree.pip("arm64"), "--no-index", "--find-links", str(wheels)]
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def test_what_is_asked_for_comes_with_what_it_needs_in_the_pinned_version(
 ) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
-    added = own.add(["own"], pip, pins, tree)
+    added = own.add(own.Own(("own",)), pip, pins, tree)
     assert added.keys() == {"own 1.0", "shared 1.0"}
     assert (tree / "shared.py").read_text() == "NUMBER = 1"
     assert (tree / "own-1.0.dist-info/METADATA").exists()
@@ -66,31 +65,33 @@ def test_what_is_in_the_package_already_stays_as_it_is(pip: list[str], pins: Pat
     tree = tmp_path / "tree"
     (tree / "shared-1.0.dist-info").mkdir(parents=True)
     (tree / "shared-1.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: shared\nVersion: 1.0\n")
-    assert own.add(["own"], pip, pins, tree).keys() == {"own 1.0"}
+    assert own.add(own.Own(("own",)), pip, pins, tree).keys() == {"own 1.0"}
     assert not (tree / "shared.py").exists()
 
 
 def test_another_version_than_the_pinned_one_is_refused(pip: list[str], pins: Path, tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match="pip says why"):
-        own.add(["shared==2.0"], pip, pins, tmp_path)
+    with pytest.raises(own.NotBuilt, match="pip says why"):
+        own.add(own.Own(("shared==2.0",)), pip, pins, tmp_path)
 
 
 def test_an_extra_of_c1fn_is_what_it_stands_for(tmp_path: Path) -> None:
     found = own.Own.read(pyproject(tmp_path, 'extras = ["otel"]\ndependencies = ["own"]\nservices = ["s3"]'))
-    assert found == own.Own(("own", "spans>=1"), ("s3",))
+    otel = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["otel"]
+    assert len(otel) == 2
+    assert found == own.Own(("own", *otel), ("s3",))
 
 
 @pytest.mark.parametrize(
     ("table", "told"),
     [
         ('depends = ["own"]', "has no depends"),
-        ('extras = ["spans"]', "there is no extra 'spans' of c1fn, only otel"),
+        ('extras = ["spans"]', "there is no extra 'spans' of c1fn, only local, runtime, otel"),
         ('dependencies = "own"', "dependencies .* must be a list of strings"),
         ("services = [3]", "services .* must be a list of strings"),
     ],
 )
 def test_a_wrong_table_is_named(tmp_path: Path, table: str, told: str) -> None:
-    with pytest.raises(SystemExit, match=told):
+    with pytest.raises(own.NotBuilt, match=told):
         own.Own.read(pyproject(tmp_path, table))
 
 

@@ -4,7 +4,7 @@ Runs in a process of its own with the package on its path, starts the function a
 DynamoDB), and sends nothing. What a text becomes does not depend on the processor, so any machine that can
 import the packages makes the file for all.
 
-    python3.13 -P scripts/compiled.py FILE
+    python3.13 -P record.py FILE HANDLER
 """
 
 import asyncio
@@ -15,9 +15,12 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from c1fn.startup import compiled
+
+if TYPE_CHECKING:
+    from c1fn.runtime.lifespan import Lifespan
 
 SETTINGS = {
     "AWS_ACCESS_KEY_ID": "none",
@@ -73,20 +76,21 @@ class Recorder:
         return found
 
 
-async def start() -> None:
+async def start(handler: str) -> None:
     """As on Lambda, up to where it would ask for its first event."""
     import c1fn.runtime.start  # noqa: F401 - it is loaded before the handler
-    import handler
+    from c1fn.runtime.handler import load
 
-    await handler.app.startup()
-    await handler.app.shutdown()
+    app = cast("Lifespan", load(handler).app)
+    await app.startup()
+    await app.shutdown()
 
 
 def main() -> None:
     os.environ |= SETTINGS
     recorder = Recorder()
     recorder.begin()
-    asyncio.run(start())
+    asyncio.run(start(sys.argv[2]))
     recorder.end()
     Path(sys.argv[1]).write_bytes(recorder.data())
 
