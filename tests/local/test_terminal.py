@@ -408,8 +408,18 @@ def test_a_conversation_is_renamed_exported_and_deleted(
 
 def test_what_was_not_answered_is_asked_again_as_the_same_turn(store: MemoryStore) -> None:
     with serving(served(store, [Delta("a"), AnswerCut()], says("b"))) as url, Endpoint(url) as endpoint:
-        talk = dialogue(endpoint, ["first", "/retry", "/retry"])
+        talk = dialogue(endpoint, ["first", "/retry"])
         assert [m["content"] for m in endpoint.messages(talk.thread_id)] == ["first", "b"]
+        assert len(endpoint.threads()) == 1
+
+
+def test_an_answer_is_tried_again_or_its_prompt_edited_in_a_branch(store: MemoryStore) -> None:
+    with serving(served(store, *map(says, "abcde"))) as url, Endpoint(url) as endpoint:
+        first = dialogue(endpoint, ["/retry", "/edit x", "one", "two"])
+        second = dialogue(endpoint, [f"/open {first.thread_id}", "/retry", "/edit", "/edit other"])
+        told = [[m["content"] for m in endpoint.messages(t.thread_id)] for t in (first, second)]
+        assert told == [["one", "a", "two", "b"], ["one", "a", "other", "d"]]
+        assert len(endpoint.threads()) == 3
 
 
 def signed_with(secret: str) -> Identify:

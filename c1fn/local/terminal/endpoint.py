@@ -124,6 +124,10 @@ class Endpoint:
         """The oldest first."""
         return list(self._json("GET", f"{_thread(thread_id)}/messages"))
 
+    def fork(self, thread_id: str, *, before: str) -> str:
+        """The id of a new thread, which has the turns before this responseId."""
+        return str(self._json("POST", f"{_thread(thread_id)}/fork", {"before": before})["threadId"])
+
     def rename(self, thread_id: str, title: str) -> str:
         """The title as it is stored."""
         return str(self._json("PUT", _thread(thread_id), {"title": title}).get("title", ""))

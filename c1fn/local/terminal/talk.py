@@ -24,7 +24,8 @@ HELP = """\
 /threads          list the newest conversations
 /open <n or id>   go on with one of them
 /new              begin another
-/retry            ask again what was not answered
+/retry            ask the last prompt again
+/edit <prompt>    ask this in place of the last prompt
 /rename <title>   give this conversation another title
 /delete           delete this conversation
 /export <file>    write this conversation to a new file, as JSON
@@ -54,22 +55,23 @@ def _all_of_it() -> str:
 
 
 class Talk:
-    """Where a conversation stands. ``asked``: the newest prompt and its responseId, until it is answered."""
+    """Where a conversation stands. ``asked``: the newest prompt and its responseId."""
 
     def __init__(self, endpoint: Endpoint, screen: Screen, thread_id: str | None = None) -> None:
         self._endpoint, self._screen = endpoint, screen
         self.thread_id = thread_id or str(uuid4())
         self.asked: tuple[str, str] | None = None
+        self.failed = False
 
     def ask(self, prompt: str, response_id: str | None = None) -> bool:
         """Whether a whole answer came."""
         response_id = response_id or str(uuid4())
         self.asked = prompt, response_id
         self._screen.begin(self.thread_id, response_id, prompt)
-        if self.show(self._endpoint.answer(self.thread_id, response_id, prompt), response_id):
-            self.asked = None
-            return True
-        return False
+        self.failed = True  # until it is shown to its end
+        whole = self.show(self._endpoint.answer(self.thread_id, response_id, prompt), response_id)
+        self.failed = self.failed and not whole
+        return whole
 
     def show(self, pieces: Iterator[str], response_id: str) -> bool:
         """Show an answer to its end, or until Ctrl-C stops it."""
@@ -85,7 +87,7 @@ class Talk:
 
     def _stop(self, response_id: str) -> bool:
         """Stop it, and wait until it has ended, so that the next prompt does not find the thread busy."""
-        self.asked = None  # it ends as the person wants
+        self.failed = False  # it ends as the person wants
         try:
             self._endpoint.stop(self.thread_id, response_id)
             for _ in self._endpoint.follow(self.thread_id, response_id):
@@ -177,7 +179,8 @@ class Dialogue(Talk):
         self._readable.note("A new conversation.")
 
     def _enter(self, thread_id: str) -> None:
-        self.thread_id, self.asked, self._readable.choices = thread_id, None, Choices()
+        self.thread_id, self.asked, self.failed = thread_id, None, False
+        self._readable.choices = Choices()
 
     def open(self, which: str) -> None:
         if not which:
@@ -188,20 +191,34 @@ class Dialogue(Talk):
         if not messages:
             return self._readable.note("There is no such conversation.")
         self._enter(thread_id)
+        prompt = ""
         for message in messages:
             content = str(message.get("content", ""))
             if message.get("role") == "user":
+                prompt = content
                 self._readable.console.print(f"{PROMPT}{clean(words(content))}\n", style="bold")
             else:
                 self.show(iter([content]), "")
+                self.asked = prompt, str(message.get("id"))
         if running := next((str(m["running"]) for m in messages if m.get("running")), None):
+            self.asked = prompt, running
             self.show(self._endpoint.follow(thread_id, running), running)
         return None
 
     def retry(self, _: str) -> None:
         if not self.asked:
-            return self._readable.note("The last prompt was answered.")
+            return self._readable.note("Nothing was asked yet.")
+        if not self.failed:
+            return self.edit(self.asked[0])
         self._ok = self.ask(*self.asked)
+        return None
+
+    def edit(self, prompt: str) -> None:
+        """The other prompt goes to a branch of the conversation: turns never change."""
+        if not self.asked or not prompt:
+            return self._readable.note("/edit takes the prompt that is asked in place of the last one.")
+        self._enter(self._endpoint.fork(self.thread_id, before=self.asked[1]))
+        self._ok = self.ask(prompt)
         return None
 
     def rename(self, title: str) -> None:
@@ -243,6 +260,7 @@ _COMMANDS: dict[str, Callable[[Dialogue, str], None]] = {
     "/open": Dialogue.open,
     "/new": Dialogue.new,
     "/retry": Dialogue.retry,
+    "/edit": Dialogue.edit,
     "/rename": Dialogue.rename,
     "/delete": Dialogue.delete,
     "/export": Dialogue.export,
