@@ -56,9 +56,7 @@ class Address(NamedTuple):
 
         :raises ValueError: it is neither.
         """
-        found = re.fullmatch(
-            r"(?:http://)?([A-Za-z0-9._-]+|\[[0-9a-fA-F:]+\]):([0-9]{1,5})((?:/[!-.0-~]+)*)/?", text
-        )
+        found = _ADDRESS.fullmatch(text)
         if found is None:
             raise ValueError(f"AWS_LAMBDA_RUNTIME_API is {text!r}; it must be host:port[/prefix]")
         return cls(found[1].strip("[]"), int(found[2]), found[3])

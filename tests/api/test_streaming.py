@@ -27,8 +27,11 @@ async def nothing() -> None:
     """Nothing is left to do."""
 
 
-def stream(reply: EventQueue, *first: Event, settle: Callable[[], Awaitable[None]] = nothing) -> Exchange:
-    return Client(StreamedAnswer(list(first), reply, {"x": "y"}, settle), {}).request("GET", "/")
+def stream(
+    reply: EventQueue, *first: Event, settle: Callable[[], Awaitable[None]] = nothing, after: int = 0
+) -> Exchange:
+    answer = StreamedAnswer(list(first), reply, {"x": "y"}, settle, after=after)
+    return Client(answer, {}).request("GET", "/")
 
 
 async def test_what_was_taken_to_learn_the_status_comes_first() -> None:
@@ -61,6 +64,41 @@ async def test_a_silence_is_filled_until_the_content_begins(monkeypatch: pytest.
     await exchange.whole()
     assert exchange.body.replace(b"<!-- -->", b"") == b"a"
     assert exchange.body.endswith(b"a")
+
+
+async def test_of_an_answer_that_the_client_has_in_part_the_rest_is_sent() -> None:
+    reply = EventQueue()
+    gate = running(reply)
+    exchange = stream(reply, Delta("ab"), after=3)
+    reply.say(Delta("cdef"))
+    assert await anext(exchange) == b"def"
+    reply.say(Delta("ghi"))
+    assert await anext(exchange) == b"ghi"
+    gate.set()
+    await exchange.whole()
+
+
+async def test_a_silence_before_the_rest_of_an_answer_is_not_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client counts the bytes that it has: there may be none among them that are not the answer's."""
+    monkeypatch.setattr("c1fn.api.streaming.SILENCE", 0.001)
+    reply = EventQueue()
+    gate = running(reply)
+    exchange = stream(reply, after=1)
+    assert exchange.task
+    await asyncio.wait([exchange.task], timeout=0.02)
+    reply.say(Delta("ab"))
+    gate.set()
+    assert (await exchange.whole()).pieces == [b"b"]
+
+
+async def test_whoever_only_follows_stops_when_the_client_leaves() -> None:
+    reply = EventQueue(ends_with_reader=True)
+    running(reply)
+    exchange = stream(reply, Delta("a"))
+    await anext(exchange)
+    exchange.leave()
+    assert exchange.task
+    await asyncio.wait_for(exchange.task, 5)
 
 
 async def test_a_failure_midway_ends_with_its_card() -> None:

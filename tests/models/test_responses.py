@@ -69,6 +69,41 @@ async def test_a_server_that_gives_a_reason_with_every_piece_is_heard_to_its_end
         assert await text(said) == "abc"
 
 
+class Skipping(asyncio.SelectorEventLoop):
+    """Nobody waits here: where nothing is to be done, the clock moves on to the next timer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+        self._selector.select = self._moved_on  # type: ignore[attr-defined]  # the loop's only wait
+
+    def time(self) -> float:
+        return self.now
+
+    def _moved_on(self, timeout: float | None = None) -> list[object]:
+        self.now += timeout or 0.0
+        return []
+
+
+def test_a_connection_that_stays_open_after_the_last_event_holds_the_end_up_for_a_moment_alone() -> None:
+    async def parts() -> AsyncGenerator[bytes, None]:
+        yield b"".join(only_bytes(say("a")))
+        await asyncio.Event().wait()
+
+    class Open(httpx2.AsyncByteStream):
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return parts()
+
+    async def heard() -> str:
+        async with aclosing(deltas(httpx2.Response(200, stream=Open()), Round(), 60)) as said:
+            return await text(said)
+
+    with asyncio.Runner(loop_factory=Skipping) as runner:
+        assert runner.run(heard()) == "a"
+        assert runner.get_loop().time() == pytest.approx(responses.DRAIN, abs=0.01)
+    assert responses.DRAIN <= 0.1
+
+
 async def test_a_document_without_end_is_garbled() -> None:
     body = Body(b"x" * (LIMIT // 4) for _ in range(100))
     async with aclosing(deltas(response(body, 200, content_type="application/json"), Round(), 60)) as said:

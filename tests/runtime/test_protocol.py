@@ -97,7 +97,7 @@ def as_server(data: bytes) -> Iterator[h11.Event]:
     """What a server reads in these bytes."""
     server = h11.Connection(h11.SERVER)
     server.receive_data(data)
-    while isinstance(event := server.next_event(), h11.Event):
+    while isinstance(event := server.next_event(), h11.Event) and not isinstance(event, h11.ConnectionClosed):
         yield event
 
 
@@ -274,7 +274,7 @@ def test_a_streamed_response_has_metadata_delimiter_and_body_as_chunks_of_their_
     data = connection.begin(CALL, prelude({"statusCode": 200})) + connection.data(b"hello")
     head, *chunks = as_server(data)
     assert isinstance(head, h11.Request)
-    assert head.target == b"/2018-06-01/runtime/invocation/id-1/response"
+    assert (head.method, head.target) == (b"POST", b"/2018-06-01/runtime/invocation/id-1/response")
     headers = dict(head.headers)
     assert headers[b"content-type"] == INTEGRATION.encode()
     assert headers[b"lambda-runtime-function-response-mode"] == b"streaming"
@@ -329,11 +329,11 @@ def test_a_fault_midway_is_told_by_trailers() -> None:
     ],
     ids=["invocation", "init", "restore"],
 )
-def test_an_error_report_names_its_type_in_a_header(
+def test_an_error_report_is_json_and_names_its_type_in_a_header(
     command: Callable[[Connection], bytes], path: bytes
 ) -> None:
     head, headers, body, _ = request(command(Connection(ADDRESS)))
-    assert head.target == path
+    assert (head.target, headers[b"content-type"]) == (path, b"application/json")
     assert headers[b"lambda-runtime-function-error-type"] == b"Function.Boom"
     assert json.loads(body)["errorMessage"] == "it broke"
 
@@ -378,6 +378,20 @@ def test_an_answer_may_come_before_the_response_has_ended() -> None:
     assert connection.receive(answer(413, b'{"errorType":"TooLarge"}')) == Acknowledgement(413, "TooLarge")
     assert connection.data(b"more"), "the rest can be written, wherever it goes"
     assert not connection.usable
+
+
+def test_after_an_early_answer_the_rest_is_written_and_the_connection_serves_on() -> None:
+    connection = at("answered early")
+    assert connection.data(b"a") + connection.data(b"b") + connection.end()
+    assert connection.usable
+
+
+def test_an_app_that_writes_on_to_a_platform_that_is_gone_is_not_disturbed() -> None:
+    connection = at("streaming")
+    broken(connection)
+    assert connection.data(b"a") + connection.data(b"b") + connection.end()
+    assert connection.begin(CALL, None) + connection.fail(FAULT) + connection.respond(CALL, b"1")
+    broken(connection)
 
 
 def broken(connection: Connection) -> None:
