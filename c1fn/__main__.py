@@ -65,13 +65,14 @@ def serve(options: argparse.Namespace) -> int:
     from c1fn.api.pages import Site
     from c1fn.local.page_build import Beside
     from c1fn.local.server import Server
+    from c1fn.local.turn_lines import for_output
 
     settings = compose.settle(_settings(options), {})
     asyncio.run(_look_at(settings))
     listener = ports.listen(options.port, ports.elsewhere("serve", options.port, os.environ))
     print(f"{_summary(settings)} · http://{ports.HOST}:{listener.getsockname()[1]}/", flush=True)
     site = Site(compose.image_hosts(settings))
-    app = compose.web_app(settings, site)
+    app = compose.web_app(settings, site, for_output())
     app.add_middleware(Beside, site=site, say=_tell, build=options.page)
     with listener:
         Server(app).run(sockets=[listener])
@@ -261,7 +262,15 @@ def _tell(line: str) -> None:
 
 def _summary(settings: Settings) -> str:
     why = f" (no {API_KEY})" if settings.api_key is None else ""
-    return f"c1fn {__version__} · model {settings.model}{why} · store {settings.store}"
+    return f"c1fn {__version__} · model {settings.model}{why} · store {_kept(settings)}"
+
+
+def _kept(settings: Settings) -> str:
+    """Where conversations are, and for how long."""
+    if settings.store == "memory":
+        return "memory, until it ends"
+    days = f"{settings.retention_days} days" if settings.retention_days else "until deleted"
+    return f"{settings.store}, table {settings.table}, {days}"
 
 
 COMMANDS: Mapping[str, Run] = {

@@ -38,7 +38,9 @@ def key(upstream: Upstream) -> dict[str, str]:
 
 
 async def test_serve_says_in_one_line_what_it_uses_and_where_to_look(server: Command) -> None:
-    assert server.line == f"c1fn {__version__} · model c1-nightly · store memory · {server.url}\n"
+    assert (
+        server.line == f"c1fn {__version__} · model c1-nightly · store memory, until it ends · {server.url}\n"
+    )
 
 
 async def test_serve_without_a_key_answers_offline(tmp_path: Path) -> None:
