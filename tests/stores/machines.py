@@ -10,7 +10,8 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
 
 from c1fn.stores.dynamodb import DynamoStore, connect
-from c1fn.stores.dynamodb.rows import ThreadKey, ThreadRow
+from c1fn.stores.dynamodb.keys import ThreadKey
+from c1fn.stores.dynamodb.rows import ThreadRow
 from tests.stores.clockwork import Clockwork
 from tests.stores.faults import reply, trouble
 

@@ -7,8 +7,9 @@ import pytest
 
 from c1fn.errors import Busy, NotFound, StoreUnavailable, TooLarge
 from c1fn.stores import DAY, FORK_BYTES, FORK_TURNS, LEASE, Quota
+from c1fn.stores.dynamodb.items import N, S
+from c1fn.stores.dynamodb.keys import turn_sk
 from c1fn.stores.dynamodb.pack import SLICE
-from c1fn.stores.dynamodb.rows import N, S, turn_sk
 from c1fn.turn import State, Until
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed

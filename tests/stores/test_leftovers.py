@@ -9,7 +9,7 @@ from c1fn.errors import LeaseLost, NotFound, StoreUnavailable, TooManyAtOnce
 from c1fn.stores import DAY, LEASE, Quota
 from c1fn.stores.dynamodb import connect
 from c1fn.stores.dynamodb.calls import ATTEMPTS
-from c1fn.stores.dynamodb.rows import ThreadKey
+from c1fn.stores.dynamodb.keys import ThreadKey
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
 from tests.stores.faults import reply

@@ -9,7 +9,7 @@ import pytest
 
 from c1fn.errors import Busy
 from c1fn.stores import LEASE, Quota, Replay
-from c1fn.stores.dynamodb.rows import ThreadKey
+from c1fn.stores.dynamodb.keys import ThreadKey
 from c1fn.turn import State
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed

@@ -1,8 +1,9 @@
 """The store that keeps threads in one DynamoDB table.
 
-The thread's row holds the lock; a turn's row, written once with a condition, is authoritative. `rows` defines
-the rows; `thread_rows`, `turn_rows`, `texts` and `usage` read and write them; `opening` and `following`
-define the order of the steps; `turns` and `threads` implement the ports. This module puts them together.
+The thread's row holds the lock; a turn's row, written once with a condition, is authoritative. `rows` and
+`keys` define the rows, `table` the table; `locking`, `thread_rows`, `turn_rows`, `texts` and `usage` read and
+write them; `opening`, `following`, `deletion` and `forking` define the order of the steps; `turns` and
+`threads` implement the ports. This module puts them together.
 docs/store.md explains why it is safe and what it costs.
 """
 
@@ -16,15 +17,19 @@ from typing import Any
 from c1fn.stores import DAY, Quota
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.calls import Calls, connect
+from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.followers import Followers
 from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.forking import Forking
 from c1fn.stores.dynamodb.hidden import HiddenThreads
+from c1fn.stores.dynamodb.items import S
 from c1fn.stores.dynamodb.later import Later
+from c1fn.stores.dynamodb.locking import Locks
 from c1fn.stores.dynamodb.opening import Opening
-from c1fn.stores.dynamodb.rows import Retention, S
+from c1fn.stores.dynamodb.retention import Retention
 from c1fn.stores.dynamodb.texts import Texts
 from c1fn.stores.dynamodb.thread_rows import ThreadRows
+from c1fn.stores.dynamodb.thread_updates import ThreadUpdates
 from c1fn.stores.dynamodb.threads import DynamoThreads
 from c1fn.stores.dynamodb.turn_rows import TurnRows
 from c1fn.stores.dynamodb.turns import Checkpoints, DynamoTurns
@@ -66,8 +71,10 @@ class DynamoStore:
         self._later = Later()
         retention = Retention(retention_days * DAY)
         texts = Texts(self._calls, clock)
+        updates = ThreadUpdates(self._calls, clock, generation)
         access = Access(
-            threads=ThreadRows(self._calls, clock, retention, generation),
+            locks=Locks(updates, clock, retention),
+            threads=ThreadRows(self._calls, updates, clock, retention),
             turns=TurnRows(self._calls, texts, clock, retention),
             texts=texts,
             usage=self._usage,
@@ -80,10 +87,11 @@ class DynamoStore:
             token=token,
         )
         following = Following(access)
-        opening = Opening(access, following)
+        deletion = Deletion(access)
+        opening = Opening(access, deletion, following)
         self.turns = DynamoTurns(access, opening, following, checkpoints=checkpoints)
-        forking = Forking(access, following, HiddenThreads(access, opening, self._calls))
-        self.threads = DynamoThreads(access, opening, following, forking)
+        forking = Forking(access, following, HiddenThreads(access, deletion, self._calls))
+        self.threads = DynamoThreads(access, deletion, following, forking)
 
     def connect(self) -> None:
         """Begin to open as many connections as the first turn will use at once."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from c1fn.stores.dynamodb.followers import Followers
 from c1fn.stores.dynamodb.later import Later
-from c1fn.stores.dynamodb.rows import Retention
+from c1fn.stores.dynamodb.locking import Locks
+from c1fn.stores.dynamodb.retention import Retention
 from c1fn.stores.dynamodb.texts import Texts
 from c1fn.stores.dynamodb.thread_rows import ThreadRows
 from c1fn.stores.dynamodb.turn_rows import TurnRows
@@ -18,6 +19,7 @@ class Access:
     ``jitter`` is 0 to 1; ``token`` is a fresh random text at each call.
     """
 
+    locks: Locks
     threads: ThreadRows
     turns: TurnRows
     texts: Texts

@@ -10,9 +10,11 @@ from contextlib import suppress
 
 from c1fn.errors import StoreUnavailable, TooManyAtOnce
 from c1fn.stores import FOLLOWED, LEASE
-from c1fn.stores.dynamodb.calls import Calls, ConditionFailed
-from c1fn.stores.dynamodb.rows import N
-from c1fn.stores.dynamodb.usage import ROUNDS, SETTLED, UsageRow, Write
+from c1fn.stores.dynamodb.calls import Calls
+from c1fn.stores.dynamodb.failures import ConditionFailed
+from c1fn.stores.dynamodb.items import N
+from c1fn.stores.dynamodb.usage import TRIES
+from c1fn.stores.dynamodb.usage_row import SETTLED, UsageRow, Write
 
 
 class Followers:
@@ -28,7 +30,7 @@ class Followers:
 
     async def begin(self, owner: str, token: str) -> None:
         """:raises TooManyAtOnce: every place is taken."""
-        for _ in range(ROUNDS):
+        for _ in range(TRIES):
             now = self._clock()
             place = {"M": {"until": N(now + FOLLOWED + LEASE)}}
             write = Write(names={"#mine": token}, values={":place": place, ":at_once": N(self._at_once)})

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 from c1fn.errors import DamagedRow, NotFound
 from c1fn.stores.dynamodb.access import Access
+from c1fn.stores.dynamodb.keys import ThreadKey, fence_of
+from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import Packed, pack_turn, unpack_turn
-from c1fn.stores.dynamodb.rows import Lock, ThreadKey, ThreadRow, TurnRow, fence_of
+from c1fn.stores.dynamodb.rows import ThreadRow, TurnRow
 from c1fn.turn import Message, State, Turn
 
 FOLLOWING = 0.5
@@ -78,7 +80,7 @@ class Following:
         sent = ""
         while sight.lock and sight.alive:
             if not sight.lock.followed:
-                await self._access.threads.ask_to_follow(sight.key, sight.lock.attempt)
+                await self._access.locks.ask_to_follow(sight.key, sight.lock.attempt)
             said = await self._access.texts.checkpoints(sight.key, sight.lock.attempt)
             if len(said) > len(sent):
                 piece, sent = said[len(sent) :], said

@@ -11,22 +11,14 @@ from c1fn.errors import Busy, NotFound, ThreadExists, TooLarge
 from c1fn.stores import FORK_BYTES, FORK_TURNS
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.following import Following
+from c1fn.stores.dynamodb.forked import Forked
 from c1fn.stores.dynamodb.hidden import Hidden, HiddenThreads
+from c1fn.stores.dynamodb.items import Item, N, S, expiry
+from c1fn.stores.dynamodb.keys import ThreadKey, row_key, turn_sk
+from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import SLICE
-from c1fn.stores.dynamodb.rows import (
-    SLOT,
-    Forked,
-    Item,
-    Lock,
-    N,
-    S,
-    ThreadKey,
-    ThreadRow,
-    TurnRow,
-    expiry,
-    turn_sk,
-)
-from c1fn.stores.dynamodb.texts import BATCH, row_key
+from c1fn.stores.dynamodb.rows import SLOT, ThreadRow, TurnRow
+from c1fn.stores.dynamodb.texts import BATCH
 from c1fn.turn import Source, Until
 
 OF_ITS_OWN = ("feedback", "rated")

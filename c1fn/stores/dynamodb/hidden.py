@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from c1fn.errors import Busy, StoreUnavailable
 from c1fn.stores import LEASE
 from c1fn.stores.dynamodb.access import Access
-from c1fn.stores.dynamodb.calls import Calls, ConditionFailed
-from c1fn.stores.dynamodb.opening import Opening
-from c1fn.stores.dynamodb.rows import SLOT, YES, Item, N, S, ThreadKey, ThreadRow, V, names
+from c1fn.stores.dynamodb.calls import Calls
+from c1fn.stores.dynamodb.deletion import Deletion
+from c1fn.stores.dynamodb.failures import ConditionFailed
+from c1fn.stores.dynamodb.items import YES, Item, N, S, names
+from c1fn.stores.dynamodb.keys import ThreadKey
+from c1fn.stores.dynamodb.rows import SLOT, ThreadRow, V
 from c1fn.stores.dynamodb.thread_rows import this_generation
 
 _OURS = (
@@ -34,9 +37,9 @@ class Hidden:
 
 
 class HiddenThreads:
-    def __init__(self, access: Access, opening: Opening, calls: Calls) -> None:
+    def __init__(self, access: Access, deletion: Deletion, calls: Calls) -> None:
         self._access = access
-        self._opening = opening
+        self._deletion = deletion
         self._calls = calls
 
     async def begin(self, key: ThreadKey, row: ThreadRow | None) -> Hidden:
@@ -46,7 +49,7 @@ class HiddenThreads:
         :raises Busy: somebody else was faster.
         """
         if row:
-            await self._opening.delete(key, row)
+            await self._deletion.delete(key, row)
         token, now = self._access.token(), self._access.clock()
         item = key.row | V | {"generation": N(self._access.threads.new_generation()), "draft": S(token)}
         item |= {"n": N(0), "gone": YES, "sweep": YES, "importing": N(now + LEASE)}
@@ -85,7 +88,7 @@ class HiddenThreads:
         with suppress(StoreUnavailable):
             row = await self._access.threads.get(hidden.key)
             if row and row.importing is not None and row.generation == hidden.key.generation:
-                await self._opening.sweep(hidden.key, row)
+                await self._deletion.sweep(hidden.key, row)
 
     async def _update(self, hidden: Hidden, update: str, values: dict[str, Item]) -> ThreadRow:
         """Change the hidden row.

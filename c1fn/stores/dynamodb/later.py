@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from c1fn.errors import StoreUnavailable
-from c1fn.stores.dynamodb.rows import ThreadKey
+from c1fn.stores.dynamodb.keys import ThreadKey
 
 
 class Later:

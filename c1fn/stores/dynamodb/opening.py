@@ -10,70 +10,31 @@ its condition. Then the lock is taken over.
 """
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from c1fn.errors import Busy, Mismatch, NotFound, OverQuota
-from c1fn.stores import LEASE, Claim, Opened, Replay, Running
+from c1fn.errors import Busy, NotFound, OverQuota
+from c1fn.stores import LEASE, Opened, Replay, Running
 from c1fn.stores.dynamodb.access import Access
+from c1fn.stores.dynamodb.claim import DynamoClaim, Lease, Try
+from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.following import Following
+from c1fn.stores.dynamodb.keys import ThreadKey, fence_of
+from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import PROMPT_INLINE, Packed, pack_turn
-from c1fn.stores.dynamodb.rows import Lock, ThreadKey, ThreadRow, TurnRow, fence_of
+from c1fn.stores.dynamodb.rows import ThreadRow, TurnRow
 from c1fn.turn import Ask, estimated_tokens, title_of
 from c1fn.turn import Usage as Tokens
 
-ROUNDS = 8
+TRIES = 8
 """Maximum number of times that an open reads again because the thread was changed meanwhile; then it is
 busy.
 """
 
 
-@dataclass(slots=True)
-class Lease:
-    """The state of a claim's renewals."""
-
-    renewed: float
-    heard: float
-    seen: Lock  # as it was read or written last
-    saved: int = 0  # characters in checkpoints
-    checkpoints: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DynamoClaim(Claim):
-    """A claim with its thread's generation, its packed prompt, and its lease."""
-
-    key: ThreadKey = field(kw_only=True)
-    prompt: Packed = field(kw_only=True)
-    lease: Lease = field(kw_only=True, compare=False)
-
-
-@dataclass(slots=True)
-class Try:
-    """A running open, and what must be undone if it does not end in a claim.
-
-    ``holds``: our lock may stand in the thread's row; ``locking`` may yet put it there. ``writing``: the
-    prompt's parts are being written. ``counting``: the turn is counted, or about to be.
-    """
-
-    ask: Ask
-    key: ThreadKey
-    lock: Lock
-    prompt: Packed
-    history: int
-    holds: bool = False
-    locking: asyncio.Task[object] | None = None
-    writing: asyncio.Task[None] | None = None
-    counting: asyncio.Task[None] | None = None
-
-    def check(self, known: bytes) -> None:
-        """:raises Mismatch: the same responseId, another prompt. A damaged row has no hash to compare."""
-        if known and known != self.lock.hash:
-            raise Mismatch
-
-
 class Opening:
-    def __init__(self, access: Access, following: Following) -> None:
+    def __init__(self, access: Access, deletion: Deletion, following: Following) -> None:
         self._access = access
+        self._deletion = deletion
         self._following = following
 
     def begin(self, ask: Ask, history: int) -> Try:
@@ -84,7 +45,7 @@ class Opening:
 
     async def open(self, mine: Try) -> Opened:
         """:raises C1fnError: the turn cannot begin. Call ``undo`` unless a claim is returned."""
-        for _ in range(ROUNDS):
+        for _ in range(TRIES):
             opened = await self._look(mine)
             if opened is not None:
                 return opened
@@ -104,38 +65,12 @@ class Opening:
                 await self._cancel(mine)
 
     async def _cancel(self, mine: Try) -> None:
-        row = await self._access.threads.cancel(mine.key, mine.lock.attempt)
+        row = await self._access.locks.cancel(mine.key, mine.lock.attempt)
         if row:
             await self._access.turns.sweep(mine.key.of(row), row.n, forget=True)
             await self._access.threads.swept(mine.key, row)
         else:
             await self._access.texts.discard(mine.key, mine.prompt)
-
-    async def delete(self, key: ThreadKey, row: ThreadRow) -> None:
-        """Mark a thread as deleted, and delete its rows. It may be interrupted and repeated."""
-        if not row.gone:
-            await self._access.threads.bury(key, row)  # or somebody else does: then we sweep together
-            row = await self._access.threads.get(key) or row
-        if row.sweep:
-            await self.sweep(key, row)
-
-    async def sweep(self, key: ThreadKey, row: ThreadRow) -> None:
-        unseen = row.importing is not None
-        if unseen and not await self._access.threads.abandon(key, row):
-            return
-        running = row.lock.response_id if row.lock else None
-        await self._access.turns.sweep(key.of(row), row.n, running=running, forget=unseen)
-        await self._access.threads.swept(key, row)
-
-    async def begin_again(self, key: ThreadKey, row: ThreadRow, title: str, draft: str = "") -> None:
-        """Begin the next generation of a thread, after deleting the rows of the last one.
-
-        :raises Busy: this thread is being made, with turns from elsewhere.
-        """
-        if row.is_imported(self._access.clock()):
-            raise Busy("This conversation is being made. Wait for it, then send again.")
-        await self.delete(key, row)
-        await self._access.threads.begin_again(key, row, title, draft)
 
     async def _look(self, mine: Try) -> Opened | None:
         """One attempt to open the turn; None if the thread was changed meanwhile, so it must be tried
@@ -143,7 +78,7 @@ class Opening:
         """
         mine.holds, mine.lock = True, replace(mine.lock, until=self._access.clock() + LEASE)
         mine.locking = locking = asyncio.create_task(
-            self._access.threads.acquire(mine.key, mine.lock, title_of(mine.ask.prompt))
+            self._access.locks.acquire(mine.key, mine.lock, title_of(mine.ask.prompt))
         )
         mine.holds, thread = await asyncio.shield(locking)
         mine.key = mine.key.of(thread)
@@ -153,7 +88,7 @@ class Opening:
             return await self._contest(mine, thread)
         if thread.gone and thread.importing is None and await self._was_asked(mine, thread):
             raise NotFound("This conversation was deleted.")
-        await self.begin_again(mine.key, thread, title_of(mine.ask.prompt), mine.lock.attempt)
+        await self._deletion.begin_again(mine.key, thread, title_of(mine.ask.prompt), mine.lock.attempt)
         return None
 
     async def _was_asked(self, mine: Try, thread: ThreadRow) -> bool:
@@ -178,14 +113,14 @@ class Opening:
         if rows and rows[0].number > thread.n:
             # Somebody fenced a lock and died, and then that lock was cancelled: the thread's row lags behind.
             thread = replace(thread, n=rows[0].number, last=rows[0].attempt)
-            mine.holds = await self._access.threads.catch_up(mine.key, mine.lock.attempt, thread)
+            mine.holds = await self._access.locks.catch_up(mine.key, mine.lock.attempt, thread)
             if not mine.holds:
                 return None
         if known:
             mine.check(known.hash)
             if known.answered or known.number < thread.n:
                 return Replay(await self._access.turns.noun(mine.key, known))
-            mine.holds = await self._access.threads.run_again(mine.key, mine.lock.attempt, known.attempt)
+            mine.holds = await self._access.locks.run_again(mine.key, mine.lock.attempt, known.attempt)
             if not mine.holds:
                 return None
         number = known.number if known else thread.n + 1
@@ -216,7 +151,7 @@ class Opening:
         now = self._access.clock()
         if now < mine.lock.until - LEASE / 2:
             return True
-        lock = await self._access.threads.renew(mine.key, mine.lock.attempt, now + LEASE)
+        lock = await self._access.locks.renew(mine.key, mine.lock.attempt, now + LEASE)
         if lock is None:
             return False
         mine.lock = lock
@@ -270,7 +205,7 @@ class Opening:
             after = replace(after, n=thread.running_number, last=turn.attempt)
         mine.holds = True
         mine.locking = taking = asyncio.create_task(
-            self._access.threads.take_over(mine.key, mine.lock, dead, after)
+            self._access.locks.take_over(mine.key, mine.lock, dead, after)
         )
         mine.holds = await asyncio.shield(taking)
         if not mine.holds:

@@ -193,3 +193,9 @@ class Packed:
     @property
     def slices(self) -> list[bytes]:
         return [self.data[i * SLICE : (i + 1) * SLICE] for i in range(self.count)]
+
+
+def prompt_hash(prompt: Message) -> bytes:
+    """What makes a prompt the same: its role and text, not the id that the client gave the message."""
+    text = f"{prompt.role}\n{prompt.content}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).digest()

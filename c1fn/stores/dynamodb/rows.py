@@ -16,251 +16,28 @@ possible: an unknown lock counts as held, an unknown text as empty.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 """
 
-import hashlib
-import math
-import re
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
-from c1fn.errors import BadField, DamagedRow
-from c1fn.stores import LEASE
+from c1fn.errors import DamagedRow
+from c1fn.stores.dynamodb.forked import Forked
+from c1fn.stores.dynamodb.items import B, Item, N, S, expiry, number_of, text_of
+from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import Packed, unpack_turn
-from c1fn.turn import Ask, Message, Source, State, Thread, Turn, Until
-
-Item = dict[str, Any]
+from c1fn.stores.dynamodb.retention import Retention
+from c1fn.turn import Message, State, Thread, Turn
 
 VERSION = 2
 """The form of the rows that this code writes. Rows without ``v`` are of version 1 (c1fn 0.1.0)."""
 
-KEY_BYTES = 1000
-"""Bytes of an owner or a thread id in a key; DynamoDB allows 2,048 for both and 1,024 for the second."""
-
 SLOT = 900
 """Seconds within which a thread's place in its owner's list stays: moving it costs two writes."""
-
-TOMBSTONES = 86_400
-"""Seconds for which a deleted thread's rows refuse late writers: no machine runs one turn for a day. By as
-much a thread's row outlives the rows of its turns."""
 
 GONE = "gone"
 """The state of a turn's row after its thread was deleted: it refuses whoever still wants to write there."""
 
 
-def S(text: str) -> Item:  # noqa: N802 - DynamoDB's own name of the type, as N and B below
-    return {"S": text}
-
-
-def N(number: float) -> Item:  # noqa: N802
-    return {"N": repr(number)}
-
-
-def B(data: bytes) -> Item:  # noqa: N802
-    return {"B": data}
-
-
-YES = {"BOOL": True}
-
 V = {"v": N(VERSION)}
 """What every new row says of its form."""
-
-
-def text_of(item: Item, name: str) -> str | None:
-    """The attribute, if it is a text."""
-    value = item.get(name)
-    text = value.get("S") if isinstance(value, dict) else None
-    return text if isinstance(text, str) else None
-
-
-def number_of(item: Item, name: str) -> float | None:
-    """The attribute, if it is a number."""
-    value = item.get(name)
-    with suppress(TypeError, ValueError):
-        return float(value["N"]) if isinstance(value, dict) and "N" in value else None
-    return None
-
-
-def _escaped(name: str) -> str:
-    """A name without the separator, so that no two names make one key."""
-    escaped = name.replace("%", "%25").replace("#", "%23")
-    with suppress(UnicodeEncodeError):
-        if 0 < len(escaped.encode()) <= KEY_BYTES:
-            return escaped
-    raise BadField(f"An id must have 1 to {KEY_BYTES} bytes of text.", field="threadId")
-
-
-def thread_key(owner: str, thread_id: str) -> Item:
-    _escaped(thread_id)
-    return {"pk": S(f"U#{_escaped(owner)}"), "sk": S(thread_id)}
-
-
-def usage_key(owner: str) -> Item:
-    return {"pk": S(f"Q#{_escaped(owner)}"), "sk": S("usage")}
-
-
-@dataclass(frozen=True, slots=True)
-class ThreadKey:
-    """One generation of one thread."""
-
-    owner: str
-    thread_id: str
-    generation: int = 0
-
-    @property
-    def row(self) -> Item:
-        """The key of the thread's row, the same in all generations."""
-        return thread_key(self.owner, self.thread_id)
-
-    @property
-    def pk(self) -> str:
-        """Where the rows of its turns are."""
-        return f"T#{_escaped(self.owner)}#{_escaped(self.thread_id)}#{self.generation}"
-
-    def of(self, row: "ThreadRow") -> "ThreadKey":
-        """The generation that the thread's row tells of."""
-        return ThreadKey(self.owner, self.thread_id, row.generation or 0)
-
-
-def turn_sk(number: int) -> str:
-    return f"T#{number:010}"
-
-
-def part_sk(token: str, index: int) -> str:
-    return f"P#{token}#{index:04}"
-
-
-def checkpoint_sk(attempt: str, index: int) -> str:
-    return f"S#{attempt}#{index:06}"
-
-
-def fence_of(attempt: str) -> str:
-    """Who writes the interrupted turn of a dead attempt: always the same, so that two may do it at once."""
-    return f"{attempt}!"
-
-
-def prompt_hash(prompt: Message) -> bytes:
-    """What makes a prompt the same: its role and text, not the id that the client gave the message."""
-    text = f"{prompt.role}\n{prompt.content}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=16).digest()
-
-
-def names(*expressions: str) -> dict[str, str]:
-    """ExpressionAttributeNames: every ``#name`` in the expressions stands for ``name``."""
-    return {f"#{name}": name for text in expressions for name in re.findall(r"#(\w+)", text)}
-
-
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """For how many seconds what is written is kept; 0 is for ever.
-
-    What is past its time is not shown, whether it has an ``expires_at`` or was written before there was a
-    retention: DynamoDB deletes late, and a command gives old rows their time.
-    """
-
-    seconds: float = 0
-
-    def until(self, now: float) -> int | None:
-        """When something that is written now expires."""
-        return int(now + self.seconds) if self.seconds else None
-
-    def row(self, now: float) -> int | None:
-        """When a thread's row expires that is used now: later than all that this use can write."""
-        return int(now + self.seconds + TOMBSTONES) if self.seconds else None
-
-    def oldest(self, now: float) -> float:
-        """What was used at this time or before is too old to be shown."""
-        return now - self.seconds if self.seconds else -math.inf
-
-
-def expiry(until: float | None) -> Item:
-    return {} if until is None else {"expires_at": N(int(until))}
-
-
-@dataclass(frozen=True, slots=True)
-class Lock:
-    """Who runs a turn on a thread, and until when: it stands in the thread's row, as ``run``.
-
-    ``attempt`` is the fencing token; ``until`` ends the lease. ``replaces``: the attempt of the stored turn
-    that is run again. ``followed``: somebody in another process wants to read the answer as it grows.
-    """
-
-    response_id: str
-    attempt: str
-    until: float
-    started: float
-    hash: bytes
-    prompt: Packed | None
-    replaces: str | None = None
-    stop: bool = False
-    followed: bool = False
-
-    @classmethod
-    def of(cls, ask: Ask, attempt: str, now: float, prompt: Packed) -> "Lock":
-        return cls(ask.response_id, attempt, now + LEASE, now, prompt_hash(ask.prompt), prompt)
-
-    @classmethod
-    def read(cls, value: Item) -> "Lock":
-        """Never fails: a lock that cannot be understood is held, for as long as it stands there."""
-        try:
-            run = value["M"]
-            return cls(
-                response_id=run["response"]["S"],
-                attempt=run["attempt"]["S"],
-                until=float(run["until"]["N"]),
-                started=float(run["started"]["N"]),
-                hash=bytes(run["hash"]["B"]),
-                prompt=Packed.read_or_none(run["prompt"]),
-                replaces=text_of(run, "replaces"),
-                stop="stop" in run,
-                followed="followed" in run,
-            )
-        except (AttributeError, KeyError, TypeError, ValueError):
-            return cls("", "", math.inf, 0.0, b"", None)
-
-    @property
-    def value(self) -> Item:
-        run = {
-            "response": S(self.response_id),
-            "attempt": S(self.attempt),
-            "until": N(self.until),
-            "started": N(self.started),
-            "hash": B(self.hash),
-        }
-        if self.prompt is not None:
-            run["prompt"] = self.prompt.value
-        if self.replaces is not None:
-            run["replaces"] = S(self.replaces)
-        return {"M": run}
-
-
-@dataclass(frozen=True, slots=True)
-class Forked:
-    """The fork that made a thread: it stands in the thread's row, as ``forked``. ``until`` is what was asked
-    for, ``source`` what that came to.
-    """
-
-    source: Source
-    until: Until
-
-    @classmethod
-    def read(cls, value: Item) -> "Forked | None":
-        """Never fails: what cannot be understood was not there."""
-        made = value.get("M", {})
-        thread_id = text_of(made, "thread")
-        if thread_id is None:
-            return None
-        until = Until(text_of(made, "until"), taken="before" not in made)
-        return cls(Source(thread_id, text_of(made, "response")), until)
-
-    @property
-    def value(self) -> Item:
-        told = {
-            "thread": self.source.thread_id,
-            "response": self.source.response_id,
-            "until": self.until.response_id,
-        }
-        made = {name: S(text) for name, text in told.items() if text is not None}
-        return {"M": made if self.until.taken else made | {"before": YES}}
 
 
 @dataclass(frozen=True, slots=True)

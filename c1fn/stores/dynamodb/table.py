@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.h
 from typing import Any
 
 from c1fn.errors import StoreUnavailable
-from c1fn.stores.dynamodb.calls import told_plainly
+from c1fn.stores.dynamodb.failures import told_plainly
 
 BY_RESPONSE = "by_response"
 BY_RECENCY = "by_recency"

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from c1fn.errors import DamagedRow, StoreUnavailable
-from c1fn.stores.dynamodb.calls import Calls, ConditionFailed
+from c1fn.stores.dynamodb.calls import Calls
+from c1fn.stores.dynamodb.failures import ConditionFailed
+from c1fn.stores.dynamodb.items import B, Item, N, S, expiry
+from c1fn.stores.dynamodb.keys import ThreadKey, checkpoint_sk, part_sk, row_key
 from c1fn.stores.dynamodb.pack import Packed, unpack_text
-from c1fn.stores.dynamodb.rows import B, Item, N, S, ThreadKey, V, checkpoint_sk, expiry, part_sk
+from c1fn.stores.dynamodb.rows import V
 
 CHECKPOINTS = 3_600
 """Seconds for which a piece of a running answer is kept: longer than any turn."""
@@ -132,10 +135,6 @@ class Texts:
                 await self._calls.pause(attempt)
             else:
                 raise StoreUnavailable("DynamoDB did not take all of a batch.")
-
-
-def row_key(key: ThreadKey, sk: str) -> Item:
-    return {"pk": S(key.pk), "sk": S(sk)}
 
 
 def _between(key: ThreadKey, first: str, last: str) -> Item:

@@ -3,11 +3,13 @@
 from c1fn.errors import NotFound
 from c1fn.stores.cursor import decode, encode
 from c1fn.stores.dynamodb.access import Access
+from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.forking import Forking
-from c1fn.stores.dynamodb.opening import Opening
+from c1fn.stores.dynamodb.keys import ThreadKey
+from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import pack_text
-from c1fn.stores.dynamodb.rows import Lock, ThreadKey, ThreadRow, TurnRow
+from c1fn.stores.dynamodb.rows import ThreadRow, TurnRow
 from c1fn.stores.dynamodb.turn_rows import TORN
 from c1fn.turn import Page, Thread, Turn, Until
 
@@ -15,9 +17,9 @@ from c1fn.turn import Page, Thread, Turn, Until
 class DynamoThreads:
     """``Threads`` in DynamoDB."""
 
-    def __init__(self, access: Access, opening: Opening, following: Following, forking: Forking) -> None:
+    def __init__(self, access: Access, deletion: Deletion, following: Following, forking: Forking) -> None:
         self._access = access
-        self._opening = opening
+        self._deletion = deletion
         self._following = following
         self._forking = forking
 
@@ -30,7 +32,7 @@ class DynamoThreads:
         listed = await self._access.threads.page(owner, after, limit + 1)
         for row in listed.unswept:
             key = ThreadKey(owner, row.id)
-            self._access.later.do(key, self._opening.sweep(key, row))
+            self._access.later.do(key, self._deletion.sweep(key, row))
         now, page = self._access.clock(), listed.shown[:limit]
         threads = sorted((row.noun(now) for row in page), key=lambda one: (one.updated, one.id), reverse=True)
         more = len(listed.shown) > limit
@@ -40,7 +42,7 @@ class DynamoThreads:
         key = ThreadKey(owner, thread_id)
         row = await self._access.threads.create(key, title)
         if not self._is_there(row):
-            await self._opening.begin_again(key, row, title)
+            await self._deletion.begin_again(key, row, title)
             row = await self._existing(key)
         return row.noun(self._access.clock())
 
@@ -89,7 +91,7 @@ class DynamoThreads:
         row = await self._access.threads.get(key)
         if row is None or not (row.sweep or self._is_there(row)):
             raise NotFound("There is no such conversation.")
-        await self._opening.delete(key, row)
+        await self._deletion.delete(key, row)
 
     async def fork(self, owner: str, thread_id: str, new_id: str, until: Until) -> Thread:
         await self._access.later.settled(owner, thread_id)

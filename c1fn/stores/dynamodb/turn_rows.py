@@ -9,25 +9,15 @@ from contextlib import suppress
 from dataclasses import replace
 
 from c1fn.errors import DamagedRow, StoreUnavailable
-from c1fn.stores.dynamodb.calls import Calls, ConditionFailed
+from c1fn.stores.dynamodb.calls import Calls
+from c1fn.stores.dynamodb.failures import ConditionFailed
+from c1fn.stores.dynamodb.items import Item, N, S, names, number_of, text_of
+from c1fn.stores.dynamodb.keys import ThreadKey, row_key, turn_sk
 from c1fn.stores.dynamodb.pack import Packed, unpack_text
-from c1fn.stores.dynamodb.rows import (
-    GONE,
-    TOMBSTONES,
-    Item,
-    N,
-    Retention,
-    S,
-    ThreadKey,
-    TurnRow,
-    V,
-    names,
-    number_of,
-    text_of,
-    turn_sk,
-)
+from c1fn.stores.dynamodb.retention import TOMBSTONES, Retention
+from c1fn.stores.dynamodb.rows import GONE, TurnRow, V
 from c1fn.stores.dynamodb.table import BY_RESPONSE
-from c1fn.stores.dynamodb.texts import Texts, row_key
+from c1fn.stores.dynamodb.texts import Texts
 from c1fn.turn import Turn
 
 PASSES = 20
@@ -39,7 +29,7 @@ TORN = 3
 MOST = 9_999_999_999
 """The largest number of a turn: a key has ten digits for it."""
 
-ROUNDS = 4
+TRIES = 4
 """Writes of one revision, each on what the one before it found."""
 
 _NEW = "attribute_not_exists(#sk) OR #expires_at < :now"
@@ -145,7 +135,7 @@ class TurnRows:
         """
         revised = Packed.of(content, saved)
         await self._texts.write_unnamed(key, revised)
-        for _ in range(ROUNDS):
+        for _ in range(TRIES):
             seen = "attribute_not_exists(#saved)" if row.saved is None else "#saved = :seen"
             values = {} if row.saved is None else {":seen": S(row.saved)}
             condition = f"{_STILL} AND {seen}"

@@ -8,10 +8,13 @@ from typing import Literal
 from c1fn.errors import LeaseLost, StoreUnavailable
 from c1fn.stores import LEASE, Claim, Opened
 from c1fn.stores.dynamodb.access import Access
+from c1fn.stores.dynamodb.claim import DynamoClaim
 from c1fn.stores.dynamodb.following import Following
-from c1fn.stores.dynamodb.opening import DynamoClaim, Opening
-from c1fn.stores.dynamodb.pack import Packed, pack_text, pack_turn
-from c1fn.stores.dynamodb.rows import Lock, ThreadKey, TurnRow, prompt_hash
+from c1fn.stores.dynamodb.keys import ThreadKey
+from c1fn.stores.dynamodb.lock import Lock
+from c1fn.stores.dynamodb.opening import Opening
+from c1fn.stores.dynamodb.pack import Packed, pack_text, pack_turn, prompt_hash
+from c1fn.stores.dynamodb.rows import TurnRow
 from c1fn.turn import Ask, Turn
 
 Checkpoints = Literal["followed", "always", "never"]
@@ -81,7 +84,7 @@ class DynamoTurns:
     async def _write_lease(self, ours: DynamoClaim) -> Lock | None:
         """Our lock with its new lease; None: it is no longer ours."""
         now = self._access.clock()
-        lock = await self._access.threads.renew(ours.key, ours.attempt, now + LEASE)
+        lock = await self._access.locks.renew(ours.key, ours.attempt, now + LEASE)
         if lock and self._access.usage:
             await self._access.usage.renew(ours.ask.owner, ours.attempt, now + LEASE)
         ours.lease.renewed = now
@@ -148,7 +151,7 @@ class DynamoTurns:
                     held = passed + pause
 
     async def _release(self, ours: DynamoClaim, tokens: int, ended: float) -> None:
-        await self._access.threads.release(ours.key, ours.attempt, ours.number, tokens, ended)
+        await self._access.locks.release(ours.key, ours.attempt, ours.number, tokens, ended)
         await self._access.texts.discard(ours.key, ours.prompt)
 
     async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
@@ -168,7 +171,7 @@ class DynamoTurns:
         row = await self._access.turns.get(key.of(thread), thread.running_number)
         if row and row.attempt == lock.attempt:
             return False
-        return await self._access.threads.ask_to_stop(key, lock.attempt)
+        return await self._access.locks.ask_to_stop(key, lock.attempt)
 
 
 def _ours(claim: Claim) -> DynamoClaim:

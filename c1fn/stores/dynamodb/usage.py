@@ -8,103 +8,24 @@ changes nothing.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 """
 
-import itertools
-import math
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
 
 from c1fn.errors import OverQuota, StoreUnavailable
 from c1fn.stores import DAY, LEASE, Quota
-from c1fn.stores.dynamodb.calls import Calls, ConditionFailed
-from c1fn.stores.dynamodb.rows import Item, N, V, expiry, names, number_of, usage_key
+from c1fn.stores.dynamodb.calls import Calls
+from c1fn.stores.dynamodb.failures import ConditionFailed
+from c1fn.stores.dynamodb.items import N, expiry
+from c1fn.stores.dynamodb.rows import V
+from c1fn.stores.dynamodb.usage_row import UsageRow, Write
 
 KEPT = 2 * DAY
 """Seconds for which the row is kept after its last turn: its day's counts must outlive that day."""
 
-ROUNDS = 16
+TRIES = 16
 """Writes of one turn that others may get ahead of."""
 
 _MINE = "attribute_exists(#running.#mine)"
-
-SETTLED = 40
-"""Slots that one write settles, at most: an expression of DynamoDB's has room for about a hundred."""
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A turn that may still run. ``reserve``: the tokens of what the model was asked."""
-
-    until: float
-    reserve: int
-
-    @classmethod
-    def read(cls, value: Item) -> "Slot":
-        """Never fails: a slot that cannot be understood is taken."""
-        slot = value.get("M", {})
-        until = number_of(slot, "until")
-        return cls(math.inf if until is None else until, int(number_of(slot, "reserve") or 0))
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRow:
-    """``day`` is the number of the day that ``turns`` and ``tokens`` are of, since 1970; None: it cannot be
-    read, or is not there. ``slots`` is None in rows of version 1. ``followers``: see followers.py.
-    """
-
-    day: int | None = None
-    turns: int = 0
-    tokens: int = 0
-    slots: dict[str, Slot] | None = None
-    followers: dict[str, Slot] | None = None
-    raw_day: Item | None = None
-
-    @classmethod
-    def read(cls, item: Item) -> "UsageRow":
-        """Never fails: what cannot be read counts from nothing, on a day that is over."""
-        day, turns, tokens = (number_of(item, name) for name in ("day", "turns", "tokens"))
-        slots, followers = (item.get(name, {}).get("M") for name in ("running", "following"))
-        whole = day is not None and turns is not None and tokens is not None
-        return cls(
-            day=int(day) if whole and day is not None else None,
-            turns=int(turns or 0),
-            tokens=int(tokens or 0),
-            slots=_slots(slots),
-            followers=_slots(followers),
-            raw_day=item.get("day"),
-        )
-
-    def over(self, now: float) -> dict[str, Slot]:
-        """Slots whose lease is over."""
-        ended = ((attempt, slot) for attempt, slot in (self.slots or {}).items() if slot.until <= now)
-        return dict(itertools.islice(ended, SETTLED))
-
-
-@dataclass(slots=True)
-class Write:
-    """An UpdateItem of the row, put together."""
-
-    sets: list[str] = field(default_factory=list)
-    removes: list[str] = field(default_factory=list)
-    conditions: list[str] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
-    values: dict[str, Item] = field(default_factory=dict)
-
-    def arguments(self, owner: str) -> dict[str, Any]:
-        update = f"SET {', '.join(self.sets)}" if self.sets else ""
-        update += f" REMOVE {', '.join(self.removes)}" if self.removes else ""
-        condition = " AND ".join(self.conditions)
-        mine = {name: stands for name, stands in names(update, condition).items() if name not in self.names}
-        return {
-            "Key": usage_key(owner),
-            "UpdateExpression": update,
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": mine | self.names,
-            **({"ExpressionAttributeValues": self.values} if self.values else {}),
-            "ReturnValues": "ALL_NEW",
-            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
-        }
 
 
 class Usage:
@@ -121,7 +42,7 @@ class Usage:
         :param reserve: the tokens that count if the turn dies without telling.
         :raises OverQuota: its owner may not begin a turn now; nothing was counted.
         """
-        for _ in range(ROUNDS):
+        for _ in range(TRIES):
             now = self._clock()
             try:
                 row = await self._write(owner, self._beginning(attempt, reserve, now))
@@ -260,10 +181,6 @@ class Usage:
 
     def _refusal(self, row: UsageRow, now: float) -> OverQuota | None:
         return self._quota.refusal(turns=row.turns, tokens=row.tokens, running=len(row.slots or {}), now=now)
-
-
-def _slots(value: dict[str, Item] | None) -> dict[str, Slot] | None:
-    return None if value is None else {attempt: Slot.read(slot) for attempt, slot in value.items()}
 
 
 def _slot_write(attempt: str) -> Write:

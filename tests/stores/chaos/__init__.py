@@ -24,7 +24,7 @@ from typing import Any, Self
 
 from c1fn.stores import DAY, LEASE
 from c1fn.stores.dynamodb import DynamoStore, connect
-from c1fn.stores.dynamodb.rows import thread_key
+from c1fn.stores.dynamodb.keys import thread_key
 from tests.stores.chaos.journal import Journal, Told, read
 from tests.stores.chaos.machine import Job, Machine, run, store_of
 from tests.stores.chaos.rules import check

@@ -15,7 +15,7 @@ from typing import Any
 from c1fn.errors import Busy, LeaseLost, NotFound, StoreUnavailable
 from c1fn.stores import LEASE, Claim, Quota, Replay
 from c1fn.stores.dynamodb import DynamoStore, connect
-from c1fn.stores.dynamodb.opening import DynamoClaim
+from c1fn.stores.dynamodb.claim import DynamoClaim
 from c1fn.turn import Ask, Message, State, Turn
 from tests.stores.chaos.journal import Journal, brief
 from tests.stores.chaos.weather import HISTORY, RETENTION, Place, Weather, noise, prompt_of
