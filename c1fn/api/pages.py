@@ -2,8 +2,7 @@
 
 The name of every built file except `index.html` contains a hash of its content, so a browser may cache it for
 ever, and requests only the index each time. The files are listed when `show` is called, and only listed names
-are ever opened. The server answers before its page is built (``vite.py``), so `show` is called while it
-serves.
+are ever opened. The local server answers before its page is built, so `show` is called while it serves.
 
 A page may load only its own files and call only its own server, and no other page may embed it. Pictures may
 also come from hosts that the deployment names. The reason: a browser loads a picture at once, and a prompt
