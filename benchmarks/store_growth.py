@@ -41,7 +41,7 @@ THREADS = [10, 100, 1_000, 10_000, 100_000]
 TURNS = [3, 10, 30, 100, 300, 1_000]
 ANSWERS = [1_000, 10_000, 100_000, 1_000_000, 5_000_000]
 HISTORY = 20
-PAGE, WHOLE = 20, 100  # threads of a page that is timed, and of those that list them all
+PAGE, WHOLE = 20, 100  # threads or turns of a page that is timed, and threads of those that list them all
 ROUNDS, FEW = 21, 5  # of each measure, the small and the large ones; odd, so that the median is one of them
 AT_ONCE = 50  # threads that are created at once
 MINUTE = 60.0  # between two uses, as the store's clock sees them
@@ -189,7 +189,9 @@ async def listed(lab: Lab, count: int) -> Row:
 
 
 async def turns(lab: Lab, counts: list[int]) -> tuple[list[Row], Row]:
-    """A turn about the middle of which a thread has so many, all of it read, and the longest one deleted."""
+    """A turn about the middle of which a thread has so many, its newest page, all of it; the longest is
+    deleted.
+    """
     dice = random.Random(7)
     said: dict[int, list[str]] = {count: [] for count in counts}
 
@@ -207,16 +209,24 @@ async def turns(lab: Lab, counts: list[int]) -> tuple[list[Row], Row]:
 
         return whole
 
+    def newest(count: int) -> Work:
+        async def page(_: int) -> None:
+            loaded = await lab.store.threads.load("ann", f"long-{count}", limit=PAGE)
+            demand([turn.answer for turn in loaded] == said[count][-PAGE:], f"long-{count} has another page")
+
+        return page
+
     for count in counts:
         for number in range(count - 1 - FEW // 2):
             await turn(count)(number)
             lab.now += MINUTE
         print(f"{count} turns", flush=True)
     written = await lab.measure([turn(count) for count in counts], FEW)
+    pages = await lab.measure([newest(count) for count in counts])
     found = await lab.measure([load(count) for count in counts], FEW)
     rows = [
-        {"turns": count, "turn": one, "load": all_}
-        for count, one, all_ in zip(counts, written, found, strict=True)
+        {"turns": count, "turn": one, "newest page": page, "load": all_}
+        for count, one, page, all_ in zip(counts, written, pages, found, strict=True)
     ]
     print(json.dumps(rows), flush=True)
     (gone,) = await lab.measure([lambda _: is_gone(lab, f"long-{counts[-1]}")], 1)

@@ -35,6 +35,7 @@ def draw(found: dict[str, Any], path: Path) -> None:
             "turns of one thread",
             [
                 ("one more turn", found["turns"], "turns", "turn"),
+                ("the newest page of 20", found["turns"], "turns", "newest page"),
                 ("the whole thread", found["turns"], "turns", "load"),
             ],
         ),

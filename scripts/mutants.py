@@ -17,7 +17,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 STORE = Path("c1fn/stores/dynamodb")
-FILES = ["faults", "dynamodb", "races", "late_writes", "leftovers", "unreadable", "chaos", "crowd"]
+FILES = [
+    "faults",
+    "dynamodb",
+    "races",
+    "late_writes",
+    "leftovers",
+    "unreadable",
+    "followers",
+    "chaos",
+    "crowd",
+]
 TIME = 900  # seconds for the tests of one mutant; all of them take 60, on a busy machine five times as long
 
 

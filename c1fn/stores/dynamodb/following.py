@@ -17,9 +17,9 @@ from c1fn.stores.dynamodb.pack import Packed, pack_turn, unpack_turn
 from c1fn.stores.dynamodb.rows import ThreadRow, TurnRow
 from c1fn.turn import Message, State, Turn
 
-FOLLOWING = 0.5
-"""Seconds between two looks of a follower. The turn writes once a second what it says, so a follower is 1.5
-seconds behind at most."""
+FOLLOWING = 0.4
+"""Seconds between two looks of a follower. The turn writes once a second what it says, so a follower is 1.4
+seconds behind at most, and as long as one write and the three reads of a look take."""
 
 
 @dataclass(frozen=True, slots=True)
