@@ -1,9 +1,13 @@
-"""Forms and titles: an older save that is delivered late does not win."""
+"""Forms, titles, checkpoints: an older one that is delivered late does not win."""
 
+import asyncio
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest
 
+from c1fn.errors import StoreUnavailable
+from c1fn.stores.dynamodb.calls import ATTEMPTS
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
 from tests.stores.machines import Machine, meanwhile
@@ -45,6 +49,34 @@ async def test_a_title_that_was_given_long_ago_comes_late(one: Machine) -> None:
     one.sky._session.send(ghosts[1])
     page = await one.store.threads.page("ann", cursor=None, limit=3)
     assert [thread.title for thread in page.threads] == ["one"]
+
+
+async def test_a_checkpoint_that_was_given_up_comes_late(one: Machine, time: Clockwork) -> None:
+    """A checkpoint that was given up, written longer, and then arrives: nobody hears what was not said."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    ghosts: list[Any] = []
+
+    def given_up(request: AWSPreparedRequest) -> None:
+        ghosts.append(request)
+        one.sky.unsent(request)
+
+    story = one.store.turns.follow("ann", "t", "r1")
+    heard = asyncio.ensure_future(anext(story))
+    await one.sky.done("UpdateItem").wait()
+    time.advance(1)
+    one.sky.at("PutItem", *[given_up] * ATTEMPTS)
+    with pytest.raises(StoreUnavailable):
+        await one.store.turns.renew(claim, "Half of ")
+    for said in ("Half of an ans", "Half of an answer"):
+        await one.store.turns.renew(claim, said)
+    one.sky._session.send(ghosts[-1])
+    (running,) = await one.store.threads.load("ann", "t")
+    assert running.answer == "Half of "
+    turn = answered(claim, "Half of an answer is")
+    await one.store.turns.commit(claim, turn)
+    pieces = [await heard, *[part async for part in story]]
+    assert pieces[-1] == turn
+    assert "".join(str(piece) for piece in pieces[:-1]) == turn.answer
 
 
 async def test_saved_by_two_at_once(one: Machine, endpoint: tuple[str, str], time: Clockwork) -> None:

@@ -110,8 +110,8 @@ class Texts:
         await self._calls("put_item", Item=row | V | expiry(self._clock() + CHECKPOINTS))
 
     async def checkpoints(self, key: ThreadKey, attempt: str) -> str:
-        """What the checkpoints hold. One that was written again replaces what was there from its place on;
-        one that cannot be read, and what is after it, was not said.
+        """What the checkpoints hold, as far as each begins where the last one ends. One that was given up
+        may come late, and replace the longer one that was written for it; what is after it is not told then.
         """
         said = ""
         query = _between(key, checkpoint_sk(attempt, 0), checkpoint_sk(attempt, 999_999))
@@ -121,7 +121,9 @@ class Texts:
                     at, text = int(item["at"]["N"]), unpack_text(bytes(item["text"]["B"]))
                 except (DamagedRow, KeyError, TypeError, ValueError):
                     return said
-                said = said[:at] + text
+                if at != len(said):
+                    return said
+                said += text
         return said
 
     async def batch(self, requests: list[Item]) -> None:
