@@ -8,14 +8,16 @@ import os
 import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from c1fn import __version__, compose
-from c1fn.errors import C1fnError, NotFound, StoreUnavailable
-from c1fn.local import environment, package, ports, support
-from c1fn.local.arguments import Run, parser
-from c1fn.local.environment import CHAT_KEY, CHAT_TOKEN
-from c1fn.settings import API_KEY, Settings, SettingsError
+from c1fn import __version__
+from c1fn.errors import C1fnError, NotFound, SettingsError, StoreUnavailable
+from c1fn.local import package, ports, support
+from c1fn.local.arguments import CHAT_KEY, CHAT_TOKEN, Run, parser
 from c1fn.stores import Store
+
+if TYPE_CHECKING:
+    from c1fn.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,12 +28,15 @@ PROCESSES = 10
 """At once, otherwise: each takes one invocation, as on Lambda."""
 
 EXTRAS = {
-    **dict.fromkeys(["dotenv", "prompt_toolkit", "rich", "uvicorn"], "local"),
+    **dict.fromkeys(
+        ["boto3", "dotenv", "fastapi", "openai", "prompt_toolkit", "pydantic", "rich", "uvicorn"], "local"
+    ),
+    "h11": "runtime",
     "opentelemetry": "otel",
 }
-"""Which extra of c1fn a package comes with."""
+"""Which extra of c1fn brings a package to a developer's machine."""
 
-_FOR_THE_FUNCTION = ("C1FN_", API_KEY, "AWS_", "HOME")
+_FOR_THE_FUNCTION = ("C1FN_", "THESYS_API_KEY", "AWS_", "HOME")
 """Of this environment, what an emulated function gets: its settings, and the way to AWS credentials."""
 
 
@@ -62,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """The local server."""
+    from c1fn import compose
     from c1fn.api.pages import Site
     from c1fn.local.page_build import Beside
     from c1fn.local.server import Server
@@ -79,11 +85,13 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _look_at(settings: Settings) -> None:
+async def _look_at(settings: "Settings") -> None:
     """Say it now if the store does not answer, and not at the first prompt. It may do so yet.
 
     :raises StoreUnavailable: it cannot even be called.
     """
+    from c1fn import compose
+
     async with contextlib.aclosing(compose.store(settings)) as store:
         try:
             await store.ready()
@@ -93,6 +101,7 @@ async def _look_at(settings: Settings) -> None:
 
 def chat(options: argparse.Namespace) -> int:
     """A conversation in the terminal, with a service elsewhere or with one of its own."""
+    from c1fn import compose
     from c1fn.local import terminal
     from c1fn.local.terminal.endpoint import Endpoint, EndpointError, is_function_url
     from c1fn.local.terminal.local import serving
@@ -129,6 +138,8 @@ def emulate(options: argparse.Namespace) -> int:
         if options.app:
             asyncio.run(any_app.serve(options.app, options.port, os.environ))
         else:
+            from c1fn import compose
+
             settings = compose.settle(_settings(options), {})
             asyncio.run(_emulated(settings, _environ(options), options.port))
     except any_app.NoApp as error:
@@ -137,7 +148,7 @@ def emulate(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _emulated(settings: Settings, environ: Mapping[str, str], port: int) -> None:
+async def _emulated(settings: "Settings", environ: Mapping[str, str], port: int) -> None:
     from c1fn.runtime.emulator import Emulator
 
     own = {name: value for name, value in environ.items() if name.startswith(_FOR_THE_FUNCTION)}
@@ -149,9 +160,7 @@ async def _emulated(settings: Settings, environ: Mapping[str, str], port: int) -
         concurrency=1 if alone else PROCESSES,
         managed=IN_ONE_PROCESS if alone else 1,
     ) as emulator:
-        print(f"{_summary(settings)} · {emulator.url}/ · REST API {emulator.rest_url}/", flush=True)
-        print(f"HTTP API {emulator.http_url}/ · load balancer {emulator.alb_url}/", end=" · ", flush=True)
-        print(f"Invoke API {emulator.invoke_url}", flush=True)
+        print(f"{_summary(settings)}\n{emulator}", flush=True)
         await asyncio.Event().wait()
 
 
@@ -192,6 +201,8 @@ def table(options: argparse.Namespace) -> int:
 
 def thread(options: argparse.Namespace) -> int:
     """An owner's threads, for support and for who asks to be forgotten."""
+    from c1fn import compose
+
     settings = _settings(options)
     if settings.store == "memory":
         raise SettingsError(
@@ -243,7 +254,9 @@ _THREAD: Mapping[str, Callable[[Store, argparse.Namespace], Coroutine[None, None
 }
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _settings(options: argparse.Namespace) -> "Settings":
+    from c1fn.settings import Settings
+
     return Settings.read(_environ(options))
 
 
@@ -253,6 +266,8 @@ def _environ(options: argparse.Namespace) -> Mapping[str, str]:
 
 
 def _everything(options: argparse.Namespace) -> Mapping[str, str]:
+    from c1fn.local import environment
+
     return environment.read(os.environ, Path(), trusted=options.trust_dotenv)
 
 
@@ -260,12 +275,12 @@ def _tell(line: str) -> None:
     print(line, flush=True)
 
 
-def _summary(settings: Settings) -> str:
-    why = f" (no {API_KEY})" if settings.api_key is None else ""
+def _summary(settings: "Settings") -> str:
+    why = " (no THESYS_API_KEY)" if settings.api_key is None else ""
     return f"c1fn {__version__} · model {settings.model}{why} · store {_kept(settings)}"
 
 
-def _kept(settings: Settings) -> str:
+def _kept(settings: "Settings") -> str:
     """Where conversations are, and for how long."""
     if settings.store == "memory":
         return "memory, until it ends"

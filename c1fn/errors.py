@@ -17,11 +17,15 @@
 Each has a stable machine-readable ``code``, the HTTP ``status`` before streaming has begun, a ``title`` for
 users, and ``retry_after`` in seconds if a retry can help. ``detail`` says what is wrong, where, and what to
 do; it never contains a prompt, a key or another server's text. The package that uses a library translates the
-library's errors into these.
+library's errors into these. ``SettingsError`` stands apart: it ends a start, and no client ever sees it.
 """
 
 from dataclasses import dataclass
 from typing import ClassVar
+
+
+class SettingsError(Exception):
+    """A setting is wrong; the message names it and says what it takes, without its value."""
 
 
 class C1fnError(Exception):

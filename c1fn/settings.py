@@ -22,6 +22,8 @@ from pydantic import (
     ValidationError,
 )
 
+from c1fn.errors import SettingsError
+
 PREFIX = "C1FN_"
 API_KEY = "THESYS_API_KEY"
 FURTHER = f"{PREFIX}SETTINGS"
@@ -33,10 +35,6 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ORIGINS = r"^(\*|https?://[^\s/:,*]+(:\d{1,5})?(\s*,\s*https?://[^\s/:,*]+(:\d{1,5})?)*)$"
 HOSTS = r"^(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?(\s*,\s*(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?)*$"
 DOORS = r"^(function-url|rest-api|http-api)(\s*,\s*(function-url|rest-api|http-api))*$"
-
-
-class SettingsError(Exception):
-    """A setting is wrong; the message names it and says what it takes, without its value."""
 
 
 def _sendable(key: SecretStr) -> SecretStr:

@@ -34,6 +34,13 @@ class Command:
     url: str
     line: str
 
+    async def doors(self) -> dict[str, str]:
+        """The address of each door that an emulator tells, without the slash at its end."""
+        assert self.process.stdout
+        while "Invoke API" not in self.line:
+            self.line += (await self.process.stdout.readline()).decode()
+        return dict(re.findall(r"^(\S.*?)  +(http://\S+?)/?$", self.line, re.MULTILINE))
+
     async def end(self, how: signal.Signals = signal.SIGINT) -> tuple[int, str]:
         """Ctrl-C; its exit status and what else it printed."""
         self.process.send_signal(how)
@@ -68,7 +75,13 @@ async def start(
 @asynccontextmanager
 async def serving(*arguments: str, folder: Path, **settings: str) -> AsyncGenerator[Command, None]:
     """A command that serves, from the line with its address until it is ended."""
-    process = await start(*arguments, folder=folder, settings=settings)
+    async with told(await start(*arguments, folder=folder, settings=settings)) as command:
+        yield command
+
+
+@asynccontextmanager
+async def told(process: asyncio.subprocess.Process) -> AsyncGenerator[Command, None]:
+    """A process once it has told its address; killed at the end."""
     assert process.stdout
     try:
         printed = ""

@@ -13,11 +13,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from c1fn import compose
-from c1fn.errors import Unauthorized
+from c1fn.errors import SettingsError, Unauthorized
 from c1fn.identity.callers import Caller
 from c1fn.models.c1 import C1Model
 from c1fn.models.offline import OfflineModel
-from c1fn.settings import Settings, SettingsError
+from c1fn.settings import Settings
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import Origin
 from c1fn.turn import Message

@@ -13,12 +13,11 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from c1fn.api.wires.c1 import error_card
-from c1fn.errors import OutOfTime
+from c1fn.errors import OutOfTime, SettingsError
 from c1fn.runtime.doors import BadEvent, ForeignEvent
 from c1fn.runtime.emulator import Emulator
 from c1fn.runtime.emulator.prelude import Prelude
 from c1fn.runtime.lifespan import Lifespan
-from c1fn.settings import SettingsError
 from handler import Handler, InvocationFailed
 from tests.processes import chat_body
 from tests.rie import MANAGED, WRAPPED, Rie, running

@@ -1,7 +1,6 @@
 """`c1fn lambda`: the same endpoint through the emulator, whose function starts as Lambda starts it."""
 
 import asyncio
-import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from tests.processes import Command, chat_body, serving
-from tests.upstream import Upstream, held, refuse
+from tests.upstream import Upstream, held, refuse, say
 
 
 @pytest.fixture
@@ -42,11 +41,23 @@ async def test_any_name_of_a_thread_can_stand_in_a_path(client: AsyncClient) -> 
 async def test_the_rest_api_streams_too(command: Command, upstream: Upstream) -> None:
     gate = asyncio.Event()
     upstream.queue(held(gate))
-    rest = re.search(r"REST API (http://\S+)/", command.line)
-    assert rest
+    rest = (await command.doors())["REST API"]
     async with (
         AsyncClient(timeout=30) as client,
-        client.stream("POST", f"{rest[1]}/api/chat", json=chat_body("hi")) as answer,
+        client.stream("POST", f"{rest}/api/chat", json=chat_body("hi")) as answer,
     ):
         assert await anext(answer.aiter_bytes()) == b"Hel"
         gate.set()
+
+
+async def test_it_tells_the_address_of_every_door(command: Command, upstream: Upstream) -> None:
+    doors = await command.doors()
+    invoke = doors.pop("Invoke API") + "/2015-03-31/functions/function/invocations"
+    assert list(doors) == ["function URL", "REST API", "HTTP API", "load balancer"]
+    assert f"{doors['function URL']}/" == command.url
+    async with AsyncClient(timeout=30) as client:
+        for url in doors.values():
+            assert (await client.get(f"{url}/healthz")).status_code == 200
+        upstream.queue(say("Hello"))
+        answer = await client.post(invoke, json=chat_body("hi"))
+        assert "Hello" in answer.json()["body"]

@@ -1,6 +1,7 @@
 """Every package that is installed anywhere is pinned, and its bytes with it."""
 
 import re
+import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parent.parent
 PINS = sorted(ROOT.glob("requirements*.txt"))
+
+EXTRA = {"c1fn": "chat"}
+"""What of a package is installed besides what it always needs."""
 
 
 def requirements(path: Path) -> list[str]:
@@ -34,7 +38,15 @@ def test_a_package_asked_for_with_an_extra_is_pinned_with_it() -> None:
         f"{required.name.lower()}[{','.join(sorted(required.extras))}]"
         for each in distributions()
         for required in map(Requirement, each.requires or ())
-        if required.extras and (required.marker is None or required.marker.evaluate({"extra": ""}))
+        if required.extras and required.name != each.name
+        if required.marker is None or required.marker.evaluate({"extra": EXTRA.get(each.name, "")})
     }
     assert asked
     assert asked - pinned == set()
+
+
+def test_the_extra_of_the_chat_and_the_pins_of_the_function_name_the_same() -> None:
+    """And whoever installs c1fn without an extra gets c1fn alone."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["optional-dependencies"]["chat"] == requirements(ROOT / "requirements.in")
+    assert project["dependencies"] == []

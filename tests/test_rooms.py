@@ -19,7 +19,8 @@ NOUNS = {"turn", "events", "errors"}
 ROOMS: dict[str, set[str]] = {
     "handler": {"compose", "runtime", "settings", "telemetry"},
     "__main__": {"compose", "local", "api", "runtime", "stores", "telemetry", "settings"} | NOUNS,
-    "compose": {"api", "chat", "models", "stores", "identity", "telemetry", "startup", "settings", "toolbox"},
+    "compose": {"api", "chat", "models", "stores", "identity", "telemetry", "startup", "settings", "toolbox"}
+    | NOUNS,
     "local": {"api", "stores", "telemetry", "runtime", "settings", "identity", "startup"} | NOUNS,
     "api": {"chat", "stores", "identity", "telemetry"} | NOUNS,
     "chat": {"models", "stores", "telemetry"} | NOUNS,
@@ -29,7 +30,7 @@ ROOMS: dict[str, set[str]] = {
     "runtime": {"startup", "identity"},  # the emulator lets no page of another site in
     "identity": {"startup"} | NOUNS,
     "startup": set(),
-    "settings": set(),
+    "settings": {"errors"},
     "toolbox": set(),
     "events": {"turn", "errors"},
     "errors": set(),

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from c1fn.settings import ORIGINS, Settings, SettingsError, variable
+from c1fn.errors import SettingsError
+from c1fn.settings import ORIGINS, Settings, variable
 
 NO_ADDRESS = "must be an address that begins with https:// (or http://) and a host"
 MALFORMED = "the host or the port of this address is malformed"

@@ -3,12 +3,11 @@
 import json
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 import pytest
 
-from c1fn.__main__ import EXTRAS
+from c1fn.local.package import own
 from c1fn.local.package.tree import RUNTIME, RUNTIMES
 from tests import wheel
 from tests.processes import ROOT, environment
@@ -57,7 +56,13 @@ def test_it_holds_the_handler_and_all_that_the_packages_read(installed: Path) ->
 
 @pytest.mark.parametrize(
     ("arguments", "lacking"),
-    [("serve --port 0", "uvicorn"), ("chat", "rich"), ("chat", "uvicorn")],
+    [
+        ("serve --port 0", "uvicorn"),
+        ("serve --port 0", "pydantic"),
+        ("chat", "rich"),
+        ("chat", "uvicorn"),
+        ("lambda --port 0", "pydantic"),
+    ],
 )
 def test_a_command_without_its_extra_says_which_one(
     installed: Path, tmp_path: Path, arguments: str, lacking: str
@@ -88,16 +93,14 @@ def test_the_extras_that_a_package_may_have_are_those_of_the_project(installed: 
     environ = environment({"PYTHONPATH": str(installed)})
     command = [sys.executable, "-P", "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert {name: sorted(packages) for name, packages in json.loads(done.stdout).items()} == {
-        name: sorted(packages) for name, packages in project.items()
+        name: sorted(packages) for name, packages in own._extras().items()
     }
 
 
-def test_the_handler_needs_no_extra(installed: Path, tmp_path: Path) -> None:
+def test_the_handler_needs_the_extra_of_the_chat_alone(installed: Path, tmp_path: Path) -> None:
     code = WITHOUT.rpartition("from")[0] + "import handler; print(handler.__file__)"
-    local = [package for package, extra in EXTRAS.items() if extra == "local"]
-    command = [sys.executable, "-P", "-c", code, " ".join(local)]
+    command = [sys.executable, "-P", "-c", code, "dotenv prompt_toolkit rich socksio uvicorn"]
     environ = environment({"C1FN_MODEL": "offline", "C1FN_AUTH": "none", "PYTHONPATH": str(installed)})
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
     assert (done.stderr, done.stdout) == ("", f"{installed / 'handler.py'}\n")

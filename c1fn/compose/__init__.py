@@ -12,8 +12,9 @@ from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
 from c1fn.chat.tools import Tools
 from c1fn.compose.access import LAZY, OFFLINE, Renew, identify, names, renewal, settle
+from c1fn.errors import SettingsError
 from c1fn.models import Model, Unusable
-from c1fn.settings import Settings, SettingsError
+from c1fn.settings import Settings
 from c1fn.startup import is_plain
 from c1fn.startup.authorities import AuthoritiesUnusable
 from c1fn.startup.deferred_models import deferred

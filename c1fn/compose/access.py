@@ -9,8 +9,9 @@ from typing import assert_never
 
 from pydantic import SecretStr
 
+from c1fn.errors import SettingsError
 from c1fn.identity import callers, iam
-from c1fn.settings import API_KEY, Settings, SettingsError, variable
+from c1fn.settings import API_KEY, Settings, variable
 from c1fn.startup import log_levels
 from c1fn.startup.authorities import AuthoritiesUnusable
 from c1fn.startup.lazy_imports import lazy

@@ -6,7 +6,6 @@ on Lambda, so what an app keeps in memory is not shared.
 
 import asyncio
 import re
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,5 +34,5 @@ async def serve(app: str, port: int, environ: Mapping[str, str]) -> None:
     handler = handler_of(app)
     own = {name: value for name, value in environ.items() if not name.startswith(NOT_PASSED)}
     async with Emulator(task_root=Path.cwd(), handler=handler, environ=own, port=port) as emulator:
-        print(f"{app} · {emulator.url}/ · REST API {emulator.rest_url}/", file=sys.stdout, flush=True)  # noqa: T201 - a command line prints
+        print(f"{app}\n{emulator}", flush=True)  # noqa: T201 - a command line prints
         await asyncio.Event().wait()

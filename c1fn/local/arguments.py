@@ -4,8 +4,12 @@ import argparse
 from collections.abc import Callable, Mapping
 
 from c1fn import __version__
-from c1fn.local import environment, package, ports
-from c1fn.local.environment import CHAT_KEY, CHAT_TOKEN
+from c1fn.local import package, ports
+
+TRUSTED = "--trust-dotenv"
+
+CHAT_KEY, CHAT_TOKEN = "C1FN_CHAT_KEY", "C1FN_CHAT_TOKEN"
+"""Variables with what `c1fn chat` sends: a caller's, not settings of the service."""
 
 Run = Callable[[argparse.Namespace], int]
 """Carries a command out; its result is the exit code."""
@@ -24,7 +28,7 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     """
     files = argparse.ArgumentParser(add_help=False)
     files.add_argument(
-        environment.TRUSTED, action="store_true", help="let .env and .env.local send keys and files anywhere"
+        TRUSTED, action="store_true", help="let .env and .env.local send keys and files anywhere"
     )
     whole = argparse.ArgumentParser("c1fn", description="A chat backend for generative UI.")
     whole.add_argument("--version", action="version", version=f"c1fn {__version__}")

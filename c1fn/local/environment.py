@@ -13,15 +13,12 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from c1fn.settings import API_KEY, PREFIX, SettingsError
+from c1fn.errors import SettingsError
+from c1fn.local.arguments import TRUSTED
+from c1fn.settings import API_KEY, PREFIX
 
 FILES = (".env", ".env.local")
 """The later one wins, and the environment over both."""
-
-TRUSTED = "--trust-dotenv"
-
-CHAT_KEY, CHAT_TOKEN = f"{PREFIX}CHAT_KEY", f"{PREFIX}CHAT_TOKEN"
-"""What `c1fn chat` sends: a caller's, not settings of the service."""
 
 ADDRESSES = (f"{PREFIX}BASE_URL", f"{PREFIX}DYNAMODB_ENDPOINT")
 SECRET = f"{PREFIX}SECRET"

@@ -11,7 +11,8 @@ from c1fn.api.app import build_app
 from c1fn.api.pages import ASK_AGAIN, FOR_EVER, Site
 from c1fn.chat.converse import Chat
 from c1fn.chat.tools import Tools
-from c1fn.settings import Settings, SettingsError
+from c1fn.errors import SettingsError
+from c1fn.settings import Settings
 from c1fn.stores.memory import MemoryStore
 from tests.asgi import client_of
 from tests.scripted import LIMITS, ScriptedModel

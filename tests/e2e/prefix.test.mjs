@@ -10,7 +10,7 @@ after(async () => {
   await emulator.stop();
 });
 
-const stage = /REST API (http:\S+\/prod)\//.exec(emulator.said)[1];
+const stage = /REST API +(http:\S+\/prod)\//.exec(emulator.said)[1];
 
 for (const url of [stage, `${stage}/`]) {
   test(`at ${new URL(url).pathname}`, { timeout: 3 * PATIENCE }, async () => {

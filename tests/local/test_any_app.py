@@ -16,11 +16,13 @@ async def test_the_example_is_served_as_a_function_that_streams() -> None:
         serving("lambda", "--app", "main:app", "--port", "0", folder=EXAMPLE) as command,
         httpx2.AsyncClient(timeout=30) as client,
     ):
-        assert command.line.startswith("main:app · http://127.0.0.1:")
+        assert command.line.startswith("main:app\nfunction URL   http://127.0.0.1:")
         async with client.stream("GET", f"{command.url}/?to=3") as answer:
             pieces = [piece async for piece in answer.aiter_text()]
         assert "".join(pieces) == "0\n1\n2\n"
         assert len(pieces) > 1  # it waits 0.2 s between two
+        for url in [url for door, url in (await command.doors()).items() if door != "Invoke API"]:
+            assert (await client.get(f"{url}/?to=2")).text == "0\n1\n"
         status, printed = await command.end()
     assert (status, "Traceback" in printed) == (0, False)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from c1fn.errors import SettingsError
 from c1fn.local import environment
-from c1fn.settings import SettingsError
 
 ELSEWHERE = "https://model.evil.example/v1"
 KEY = {"THESYS_API_KEY": "sk-of-the-person"}

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import Distribution, distributions, requires
 from pathlib import Path
@@ -83,13 +83,23 @@ def _extras() -> dict[str, list[str]]:
     """The extras of c1fn and what each stands for: in a checkout by its pyproject.toml, else as installed."""
     project = CHECKOUT / "pyproject.toml"
     if project.exists():
-        told = tomllib.loads(project.read_text("utf-8"))["project"]
-        return dict(told["optional-dependencies"])
+        extras = tomllib.loads(project.read_text("utf-8"))["project"]["optional-dependencies"]
+        return {name: [*dict.fromkeys(_flat(packages, extras))] for name, packages in extras.items()}
     found: dict[str, list[str]] = {}
     for line in requires("c1fn") or ():
         if of_extra := _EXTRA.fullmatch(line):
             found.setdefault(of_extra["extra"], []).append(of_extra["package"])
     return found
+
+
+def _flat(packages: Sequence[str], extras: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """The packages of an extra that takes in others, as `c1fn[chat]`; a wheel names them flat."""
+    for package in packages:
+        others = re.fullmatch(r"c1fn\[(.*)\]", package)
+        for other in others[1].split(",") if others else ():
+            yield from _flat(extras[other], extras)
+        if not others:
+            yield package
 
 
 def _module(folder: Path, name: str) -> Path:

@@ -63,6 +63,16 @@ class Emulator(Options):
     ) -> None:
         await self._stack.aclose()
 
+    def __str__(self) -> str:
+        """The address of each door, one a line."""
+        return (
+            f"function URL   {self.url}/\n"
+            f"REST API       {self.rest_url}/\n"
+            f"HTTP API       {self.http_url}/\n"
+            f"load balancer  {self.alb_url}/\n"
+            f"Invoke API     {self.invoke_url}"
+        )
+
     async def _door(self, stack: AsyncExitStack, door: Door, port: int) -> str:
         return await _open(stack, Front(self.function, door).handle, port)
 

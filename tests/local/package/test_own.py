@@ -85,7 +85,7 @@ def test_an_extra_of_c1fn_is_what_it_stands_for(tmp_path: Path) -> None:
     ("table", "told"),
     [
         ('depends = ["own"]', "has no depends"),
-        ('extras = ["spans"]', "there is no extra 'spans' of c1fn, only local, runtime, otel"),
+        ('extras = ["spans"]', "there is no extra 'spans' of c1fn, only chat, local, runtime, otel"),
         ('dependencies = "own"', "dependencies .* must be a list of strings"),
         ("services = [3]", "services .* must be a list of strings"),
     ],
