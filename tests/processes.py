@@ -123,11 +123,15 @@ def free_port() -> int:
         return port
 
 
-def listening(process: "subprocess.Popen[bytes]", port: int) -> None:
-    """Wait until a started process listens."""
+def listening(process: "subprocess.Popen[bytes]", port: int, log: Path | None = None) -> None:
+    """Wait until a started process listens.
+
+    :param log: where it writes what it has to say.
+    """
     until = time.monotonic() + LISTENS
     while time.monotonic() < until:
-        assert process.poll() is None, "it ended at once"
+        if process.poll() is not None:
+            raise AssertionError("it ended at once", log and log.read_text("utf-8", "replace"))
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except ConnectionRefusedError:
