@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 
-NO_LIMITS = {f"C1FN_OWNER_{name}": "0" for name in ("TURNS_AT_ONCE", "TURNS_A_DAY", "TOKENS_A_DAY")}
+NO_LIMITS = {
+    f"C1FN_OWNER_{name}": "0" for name in ("TURNS_AT_ONCE", "TURNS_A_DAY", "TOKENS_A_DAY", "WRITES_A_DAY")
+}
 """For many more turns of one caller than a person begins."""
 
 
