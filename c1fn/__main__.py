@@ -1,20 +1,19 @@
-"""The command line: c1fn serve · chat · lambda · package · table · thread."""
+"""The command line: c1fn serve · chat · lambda · package · table · thread · owner."""
 
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from c1fn import __version__
-from c1fn.errors import C1fnError, NotFound, SettingsError, StoreUnavailable
-from c1fn.local import package, ports, support
+from c1fn.errors import C1fnError, SettingsError, StoreUnavailable
+from c1fn.local import owners, package, ports, threads
 from c1fn.local.arguments import CHAT_KEY, CHAT_TOKEN, Run, parser
-from c1fn.stores import Store
+from c1fn.local.progress import Progress
 
 if TYPE_CHECKING:
     from c1fn.settings import Settings
@@ -190,6 +189,8 @@ def table(options: argparse.Namespace) -> int:
             for difference in (wrong := tables.differences(found)):
                 print(f"{name}: {difference}")
             return 1 if wrong else 0
+        case "retention":
+            return _retention(client, settings, options)
         case _:
             if not (options.yes or input("Type the table's name to delete all that is in it: ") == name):
                 print("Nothing was deleted.")
@@ -199,59 +200,63 @@ def table(options: argparse.Namespace) -> int:
     return 0
 
 
-def thread(options: argparse.Namespace) -> int:
-    """An owner's threads, for support and for who asks to be forgotten."""
-    from c1fn import compose
+def _retention(client: Any, settings: "Settings", options: argparse.Namespace) -> int:
+    """Give old rows the expiry of a retention that changed."""
+    from c1fn.stores.dynamodb.aging import age
 
-    settings = _settings(options)
+    days, name = settings.retention_days, settings.table
+    what = f"what is older than {days} days expires" if days else "nothing expires any more"
+    question = f"In {name}, {what}. Type the table's name: "
+    if not (options.yes or input(question) == name):
+        print("Nothing was changed.")
+        return 1
+    done = asyncio.run(age(client, name, days, Progress()))
+    print(f"{name}: {done.changed} rows changed, of {done.threads} threads with {done.turns} turns.")
+    return 0
+
+
+def thread(options: argparse.Namespace) -> int:
+    """An owner's threads, for support."""
+    return asyncio.run(_operate(_with_a_table(options), options, threads.COMMANDS))
+
+
+def owner(options: argparse.Namespace) -> int:
+    """All that one owner has, for who asks for it, or asks to be forgotten."""
+    return asyncio.run(_operate(_with_a_table(options), options, owners.COMMANDS))
+
+
+def _with_a_table(options: argparse.Namespace) -> "Settings":
+    """The settings of a table that can be used.
+
+    :raises StoreUnavailable: it cannot, or is another program's.
+    """
+    from c1fn.stores.dynamodb import connect, table
+
+    settings, source = _settings(options), getattr(options, "source", None)
     if settings.store == "memory":
         raise SettingsError(
             "C1FN_STORE is memory, which keeps threads in the server alone. Set it to dynamodb."
         )
-    return asyncio.run(_THREAD[options.action](compose.store(settings), options))
+    if source == settings.table:
+        raise SettingsError(f"--from {source}: that is the table to restore to. Name the recovered one.")
+    with contextlib.closing(connect(settings.dynamodb_endpoint)) as client:
+        for name in [settings.table, *([source] if source else [])]:
+            for wrong in table.differences(table.describe(client, name))[:1]:
+                raise StoreUnavailable(f"{name} is not a table of c1fn: {wrong}. Name c1fn's (C1FN_TABLE).")
+    return settings
 
 
-async def _list_threads(store: Store, options: argparse.Namespace) -> int:
-    async with contextlib.aclosing(store):
-        async for found in support.every(store, options.owner):
-            told = {"threadId": found.id, "createdAt": support.iso(found.created)}
-            print(json.dumps(told | {"updatedAt": support.iso(found.updated), "isRunning": found.running}))
-    return 0
+async def _operate(
+    settings: "Settings", options: argparse.Namespace, commands: Mapping[str, owners.Command]
+) -> int:
+    from c1fn import compose
 
-
-async def _show_thread(store: Store, options: argparse.Namespace) -> int:
-    async with contextlib.aclosing(store):
-        found = await support.show(store, options.owner, options.id, text=options.text)
-    print(json.dumps(found) if options.json else "\n".join(support.lines(found)))
-    return 0
-
-
-async def _delete_threads(store: Store, options: argparse.Namespace) -> int:
-    async with contextlib.aclosing(store):
-        ids = (
-            [options.id] if options.id else [found.id async for found in support.every(store, options.owner)]
-        )
-        question = f"Delete {len(ids)} threads of {options.owner}? Type yes: "
-        if not (options.yes or input(question) == "yes"):  # noqa: ASYNC250 - nothing else runs meanwhile
-            print("Nothing was deleted.")
-            return 1
-        deleted = 0
-        for thread_id in ids:
-            try:
-                await store.threads.delete(options.owner, thread_id)
-                deleted += 1
-            except NotFound:  # somebody else was faster; for one that was named it is an error
-                if options.id:
-                    raise
-    print(f"{deleted} deleted.")
-    return 0
-
-
-_THREAD: Mapping[str, Callable[[Store, argparse.Namespace], Coroutine[None, None, int]]] = {
-    "list": _list_threads,
-    "show": _show_thread,
-    "delete": _delete_threads,
-}
+    async with contextlib.aclosing(compose.store(settings)) as store:
+        if options.action != "restore":
+            return await commands[options.action](store, options)
+        recovered = compose.store(settings.model_copy(update={"table": options.source}))
+        async with contextlib.aclosing(recovered) as source:
+            return await threads.restore(store, source, options)
 
 
 def _settings(options: argparse.Namespace) -> "Settings":
@@ -295,6 +300,7 @@ COMMANDS: Mapping[str, Run] = {
     "package": package.run,
     "table": table,
     "thread": thread,
+    "owner": owner,
 }
 
 

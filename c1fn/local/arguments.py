@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from c1fn import __version__
 from c1fn.local import package, ports
@@ -11,6 +12,9 @@ TRUSTED = "--trust-dotenv"
 CHAT_KEY, CHAT_TOKEN = "C1FN_CHAT_KEY", "C1FN_CHAT_TOKEN"
 """Variables with what `c1fn chat` sends: a caller's, not settings of the service."""
 
+OWNER_BYTES = 1_000
+"""Bytes of an owner's name, at most: it is a part of keys."""
+
 Run = Callable[[argparse.Namespace], int]
 """Carries a command out; its result is the exit code."""
 
@@ -18,7 +22,17 @@ _ACTIONS = {
     "list": "each thread's id and times",
     "show": "how each turn of a thread went",
     "delete": "a thread, or all of them",
+    "import": "threads out of JSON documents, as c1fn owner export writes them",
+    "restore": "a thread, or all of them, out of another table",
 }
+
+_OWNER_ACTIONS = {
+    "export": "all threads, one JSON document a line",
+    "erase": "delete all that there is of this owner",
+    "verify": "name all that is left of this owner, and when it goes; reads the whole table",
+}
+
+_OWNER_HELP = "as callers are known: key:<name>, iam:<arn>"
 
 
 def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
@@ -49,24 +63,39 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     command.set_defaults(run=run["package"])
 
     command = commands.add_parser("table", parents=[files], help="the DynamoDB table that C1FN_TABLE names")
-    command.add_argument("action", choices=["create", "describe", "delete"])
-    command.add_argument("--yes", action="store_true", help="delete without asking")
+    command.add_argument(
+        "action",
+        choices=["create", "describe", "retention", "delete"],
+        help="retention: give old rows the expiry that C1FN_RETENTION_DAYS asks for now",
+    )
+    command.add_argument("--yes", action="store_true", help="without asking")
     command.set_defaults(run=run["table"])
 
     command = commands.add_parser("thread", help="an owner's threads, for whoever operates the service")
     actions = command.add_subparsers(title="actions", dest="action", required=True)
     for name, what in _ACTIONS.items():
         action = actions.add_parser(name, parents=[files], help=what)
-        action.add_argument("--owner", required=True, help="as callers are known: key:<name>, iam:<arn>")
+        action.add_argument("--owner", type=_owner, required=True, help=_OWNER_HELP)
         action.set_defaults(run=run["thread"])
-    show, delete = actions.choices["show"], actions.choices["delete"]
+    show, delete, restore = (actions.choices[name] for name in ("show", "delete", "restore"))
     show.add_argument("id", help="of the thread")
     show.add_argument("--json", action="store_true", help="one JSON object")
     show.add_argument("--text", action="store_true", help="prompts and answers too: the owner has agreed")
-    which = delete.add_mutually_exclusive_group(required=True)
-    which.add_argument("id", nargs="?", help="of one thread")
-    which.add_argument("--all", action="store_true", help="all threads of the owner")
+    for action in (delete, restore):
+        which = action.add_mutually_exclusive_group(required=True)
+        which.add_argument("id", nargs="?", help="of one thread")
+        which.add_argument("--all", action="store_true", help="all threads of the owner")
     delete.add_argument("--yes", action="store_true", help="without asking")
+    restore.add_argument("--from", dest="source", metavar="TABLE", required=True, help="a recovered table")
+    actions.choices["import"].add_argument("files", nargs="*", default=["-"], help="- or none: stdin")
+
+    command = commands.add_parser("owner", help="all that one owner has, for whoever operates the service")
+    actions = command.add_subparsers(title="actions", dest="action", required=True)
+    for name, what in _OWNER_ACTIONS.items():
+        action = actions.add_parser(name, parents=[files], help=what)
+        action.add_argument("--owner", type=_owner, required=True, help=_OWNER_HELP)
+        action.set_defaults(run=run["owner"])
+    actions.choices["erase"].add_argument("--yes", action="store_true", help="without asking")
 
     command = commands.add_parser(
         "chat", parents=[files], help="talk in the terminal, or answer what is piped in"
@@ -79,6 +108,13 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(run=run["chat"])
     return whole
+
+
+def _owner(text: str) -> str:
+    with suppress(UnicodeEncodeError):
+        if 0 < len(text.encode()) <= OWNER_BYTES:
+            return text
+    raise argparse.ArgumentTypeError(f"an owner's name has 1 to {OWNER_BYTES} bytes of text")
 
 
 def _port(text: str) -> int:

@@ -73,7 +73,12 @@ def lines(thread: dict[str, Any]) -> list[str]:
             f" · {turn['promptBytes']} + {turn['answerBytes']} bytes"
         )
         told += [f"  {name}: {turn[name]}" for name in ("prompt", "answer") if name in turn]
-    return [_CONTROL.sub("\N{REPLACEMENT CHARACTER}", line) for line in told]
+    return [safe(line) for line in told]
+
+
+def safe(line: str) -> str:
+    """A line that cannot move a terminal's cursor."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", line)
 
 
 def iso(seconds: float) -> str:

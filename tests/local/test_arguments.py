@@ -7,7 +7,7 @@ import pytest
 from c1fn.local.arguments import Run, parser
 from c1fn.local.ports import MAX_PORT
 
-NAMES = ("serve", "chat", "lambda", "package", "table", "thread")
+NAMES = ("serve", "chat", "lambda", "package", "table", "thread", "owner")
 
 
 def done(_: argparse.Namespace) -> int:
@@ -26,6 +26,8 @@ RUN: dict[str, Run] = dict.fromkeys(NAMES, done)
         (["package", "--arch", "x86_64"], "package"),
         (["table", "create"], "table"),
         (["thread", "list", "--owner", "o"], "thread"),
+        (["thread", "restore", "t", "--owner", "o", "--from", "recovered"], "thread"),
+        (["owner", "verify", "--owner", "o"], "owner"),
     ],
 )
 def test_a_command_tells_the_function_that_carries_it_out(arguments: list[str], name: str) -> None:
@@ -47,6 +49,11 @@ def test_a_command_tells_the_function_that_carries_it_out(arguments: list[str], 
         ["thread", "list"],
         ["thread", "delete", "--owner", "o"],
         ["thread", "delete", "--owner", "o", "--all", "t"],
+        ["thread", "restore", "--owner", "o", "--all"],
+        ["thread", "restore", "--owner", "o", "--from", "recovered"],
+        ["owner", "export"],
+        ["owner", "forget", "--owner", "o"],
+        ["owner", "erase", "--owner", ""],
     ],
 )
 def test_what_no_command_takes_is_refused_with_a_reason(

@@ -12,10 +12,11 @@ from c1fn.stores.dynamodb import DynamoStore, connect, table
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import Contract
 from tests.stores.forks import Forks
+from tests.stores.owning import Owning
 from tests.stores.servers import OneAtATime
 
 
-class OnDynamo(Contract, Forks):
+class OnDynamo(Contract, Forks, Owning):
     @pytest.fixture
     def client(self) -> Any:
         raise NotImplementedError

@@ -9,9 +9,10 @@ from c1fn.stores.memory import MemoryStore
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import Contract
 from tests.stores.forks import Forks
+from tests.stores.owning import Owning
 
 
-class TestMemory(Contract, Forks):
+class TestMemory(Contract, Forks, Owning):
     shared = False
 
     @pytest.fixture

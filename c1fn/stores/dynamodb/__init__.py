@@ -1,9 +1,9 @@
 """The store that keeps threads in one DynamoDB table.
 
 The thread's row holds the lock; a turn's row, written once with a condition, is authoritative. `rows` and
-`keys` define the rows, `table` the table; `locking`, `thread_rows`, `turn_rows`, `texts` and `usage_rows`
-read and write them; `opening`, `following`, `deletion` and `forking` define the order of the steps; `turns`
-and `threads` implement the ports. This module puts them together.
+`keys` define the rows, `table` the table; `locking`, `thread_rows`, `turn_rows`, `texts` and `usage` read and
+write them; `opening`, `following`, `deletion` and `forking` define the order of the steps; `turns` and
+`threads` implement the ports. This module puts them together.
 docs/store.md explains why it is safe and what it costs.
 """
 
@@ -26,6 +26,7 @@ from c1fn.stores.dynamodb.items import S
 from c1fn.stores.dynamodb.later import Later
 from c1fn.stores.dynamodb.locking import Locks
 from c1fn.stores.dynamodb.opening import Opening
+from c1fn.stores.dynamodb.owners import DynamoOwners
 from c1fn.stores.dynamodb.retention import Retention
 from c1fn.stores.dynamodb.texts import Texts
 from c1fn.stores.dynamodb.thread_rows import ThreadRows
@@ -34,8 +35,6 @@ from c1fn.stores.dynamodb.threads import DynamoThreads
 from c1fn.stores.dynamodb.turn_rows import TurnRows
 from c1fn.stores.dynamodb.turns import Checkpoints, DynamoTurns
 from c1fn.stores.dynamodb.usage import Usage
-from c1fn.stores.dynamodb.usage_rows import UsageRows
-from c1fn.stores.dynamodb.writes import Writes
 
 __all__ = ["DynamoStore", "connect"]
 
@@ -69,8 +68,7 @@ class DynamoStore:
         generation: Callable[[], int] = lambda: secrets.randbits(48),
     ) -> None:
         self._calls = Calls(client, table, sleep=sleep, jitter=jitter)
-        used = UsageRows(self._calls)
-        self._usage = Usage(used, clock, quota) if quota.of_turns else None
+        self._usage = Usage(self._calls, clock, quota) if quota != Quota() else None
         self._later = Later()
         retention = Retention(retention_days * DAY)
         texts = Texts(self._calls, clock)
@@ -81,8 +79,7 @@ class DynamoStore:
             turns=TurnRows(self._calls, texts, clock, retention),
             texts=texts,
             usage=self._usage,
-            followers=Followers(used, clock, quota.followers) if quota.followers else None,
-            writes=Writes(used, clock, quota),
+            followers=Followers(self._calls, clock, quota.followers) if quota.followers else None,
             later=self._later,
             retention=retention,
             clock=clock,
@@ -94,8 +91,10 @@ class DynamoStore:
         deletion = Deletion(access)
         opening = Opening(access, deletion, following)
         self.turns = DynamoTurns(access, opening, following, checkpoints=checkpoints)
-        forking = Forking(access, following, HiddenThreads(access, deletion, self._calls))
+        hidden = HiddenThreads(access, deletion, self._calls)
+        forking = Forking(access, following, hidden)
         self.threads = DynamoThreads(access, deletion, following, forking)
+        self.owners = DynamoOwners(access, deletion, hidden, self._calls)
 
     def connect(self) -> None:
         """Begin to open as many connections as the first turn will use at once."""

@@ -104,6 +104,16 @@ class Calls:
         """Wait a random time before the next try."""
         await self._sleep(self._jitter() * min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt))
 
+    async def scan(self, scan: dict[str, Any]) -> AsyncGenerator[tuple[list[dict[str, Any]], int], None]:
+        """The items of a scan of the whole table, page by page, and how many rows each page read."""
+        more = dict(scan)
+        while True:
+            answer = await self("scan", **more)
+            yield answer["Items"], answer["ScannedCount"]
+            if "LastEvaluatedKey" not in answer:
+                return
+            more["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
     async def pages(
         self, query: dict[str, Any], limit: int | None = None
     ) -> AsyncGenerator[list[dict[str, Any]], None]:

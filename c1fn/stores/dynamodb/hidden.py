@@ -84,11 +84,16 @@ class HiddenThreads:
         return await self._update(hidden, f"SET {sets} REMOVE #gone, #sweep, #importing", values)
 
     async def undo(self, hidden: Hidden) -> None:
-        """It is not to be. What fails here is done by the owner's next list."""
+        """It is not to be. What fails here is done by the owner's next list; but what was written since
+        somebody else swept the thread, only we know of.
+        """
         with suppress(StoreUnavailable):
             row = await self._access.threads.get(hidden.key)
-            if row and row.importing is not None and row.generation == hidden.key.generation:
+            ours = row is not None and row.generation == hidden.key.generation
+            if row and ours and row.importing is not None:
                 await self._deletion.sweep(hidden.key, row)
+            elif row is None or row.gone or not ours:
+                await self._access.turns.wipe(hidden.key)
 
     async def _update(self, hidden: Hidden, update: str, values: dict[str, Item]) -> ThreadRow:
         """Change the hidden row.

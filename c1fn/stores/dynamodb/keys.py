@@ -27,6 +27,11 @@ def _escaped(name: str) -> str:
     raise BadField(f"An id must have 1 to {KEY_BYTES} bytes of text.", field="threadId")
 
 
+def unescaped(name: str) -> str:
+    """The name that was escaped in a key."""
+    return name.replace("%23", "#").replace("%25", "%")
+
+
 def thread_key(owner: str, thread_id: str) -> Item:
     _escaped(thread_id)
     return {"pk": S(f"U#{_escaped(owner)}"), "sk": S(thread_id)}

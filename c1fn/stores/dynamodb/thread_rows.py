@@ -12,7 +12,7 @@ from typing import Any
 from c1fn.errors import StoreUnavailable
 from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.failures import ConditionFailed
-from c1fn.stores.dynamodb.items import YES, Item, N, S, expiry
+from c1fn.stores.dynamodb.items import YES, Item, N, S, expiry, names
 from c1fn.stores.dynamodb.keys import ThreadKey, thread_key
 from c1fn.stores.dynamodb.retention import TOMBSTONES, Retention
 from c1fn.stores.dynamodb.rows import ThreadRow
@@ -132,6 +132,19 @@ class ThreadRows:
             same = found is not None and found.generation == row.generation
             return bool(found and same and found.sweep and found.importing is None)
         return True
+
+    async def remove(self, key: ThreadKey, row: ThreadRow) -> None:
+        """Delete the row of a thread that is gone, and that nobody can write to any more."""
+        here, values = this_generation(row)
+        condition = f"attribute_exists(#gone) AND {here}"
+        with suppress(ConditionFailed):  # its id was used again, or somebody else removed it
+            await self._calls(
+                "delete_item",
+                Key=key.row,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=names(condition),
+                **({"ExpressionAttributeValues": values} if values else {}),
+            )
 
     async def begin_again(self, key: ThreadKey, row: ThreadRow, title: str, draft: str = NOBODY) -> None:
         """Begin the next generation of a thread that is gone. If somebody else did: good."""

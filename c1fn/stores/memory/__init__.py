@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from c1fn.stores import Quota
+from c1fn.stores.memory.owners import MemoryOwners
 from c1fn.stores.memory.state import Memory
 from c1fn.stores.memory.threads import MemoryThreads
 from c1fn.stores.memory.turns import MemoryTurns
@@ -31,6 +32,7 @@ class MemoryStore:
         self.memory = Memory(clock, quota)
         self.turns = MemoryTurns(self.memory, sleep, token)
         self.threads = MemoryThreads(self.memory, token)
+        self.owners = MemoryOwners(self.memory)
 
     async def ready(self) -> None:
         """It always is."""

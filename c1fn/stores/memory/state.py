@@ -91,18 +91,17 @@ class Slot:
 
 @dataclass(slots=True)
 class Used:
-    """What an owner used on one day, and the turns that may still run. ``writes``: outside of turns."""
+    """What an owner used on one day, and the turns that may still run."""
 
     day: int = 0
     turns: int = 0
     tokens: int = 0
-    writes: int = 0
     slots: dict[str, Slot] = field(default_factory=dict)
     followers: int = 0
 
     def begin_day(self, now: float) -> None:
         if self.day != int(now // DAY):
-            self.day, self.turns, self.tokens, self.writes = int(now // DAY), 0, 0, 0
+            self.day, self.turns, self.tokens = int(now // DAY), 0, 0
 
     def settle(self, now: float) -> None:
         """Turns whose lease is over died without telling: their reserves count."""
@@ -165,17 +164,6 @@ class Memory:
         used.turns += 1
         used.slots[attempt] = Slot(now + LEASE, reserve)
 
-    def write(self, owner: str, more: int) -> None:
-        """Count so many kilobytes, which are written outside of turns.
-
-        :raises WritesUsedUp: the owner has written as much as is allowed today.
-        """
-        now, used = self.clock(), self.used.setdefault(owner, Used())
-        used.begin_day(now)
-        if refusal := self.quota.refusal_of_writes(used.writes, more, now):
-            raise refusal
-        used.writes += more
-
     @contextmanager
     def following(self, owner: str) -> Generator[None, None, None]:
         """:raises TooManyAtOnce: the owner follows as many turns as he may."""
@@ -189,13 +177,13 @@ class Memory:
             used.followers -= 1
 
     def extend(self, claim: Claim, until: float) -> None:
-        slot = self.used[claim.ask.owner].slots.get(claim.attempt)
+        slot = self.used.get(claim.ask.owner, Used()).slots.get(claim.attempt)
         if slot:
             slot.until = until
 
     def settle(self, owner: str, attempt: str, tokens: int) -> None:
         """The turn is over, and took so much."""
-        used = self.used[owner]
+        used = self.used.get(owner, Used())  # the owner may have been erased meanwhile
         if used.slots.pop(attempt, None):
             used.begin_day(self.clock())
             used.tokens += tokens
