@@ -61,3 +61,26 @@ async def test_it_tells_the_address_of_every_door(command: Command, upstream: Up
         upstream.queue(say("Hello"))
         answer = await client.post(invoke, json=chat_body("hi"))
         assert "Hello" in answer.json()["body"]
+
+
+async def test_an_answer_that_its_door_cannot_carry_is_read_through_another(
+    command: Command, upstream: Upstream
+) -> None:
+    """The model is called once: the turn was stored before the door was too small for it."""
+    doors = await command.doors()
+    upstream.queue(say(*["many words " * 1_000] * 110))
+    body = chat_body("much", "r1", "t")
+    turn, problem = "api/threads/t/turns/r1", "application/problem+json"
+    others = ("function URL", "REST API", "HTTP API")
+    async with AsyncClient(timeout=60) as client:
+        answer = await client.post(f"{doors['load balancer']}/api/chat", json=body)
+        assert (answer.status_code, answer.headers["content-type"]) == (502, problem)
+        assert answer.json()["code"] == "too_large_for_door"
+        assert (await client.get(f"{doors['load balancer']}/{turn}")).status_code == 502
+        read = [await client.get(f"{doors[door]}/{turn}") for door in others]
+        again = await client.post(f"{doors['function URL']}/api/chat", json=body)
+    assert {each.status_code for each in read} == {200}
+    texts = {each.text for each in (*read, again)}
+    assert len(texts) == 1
+    assert texts.pop().count("many words ") == 110_000
+    assert len(upstream.requests) == 1

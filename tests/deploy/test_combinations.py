@@ -5,9 +5,10 @@ and linted for some of the regions: together for all of them. That takes a quart
 few of each kind, and C1FN_COMBINATIONS=all has them all.
 """
 
+import itertools
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -132,11 +133,26 @@ def shares() -> list[list[str]]:
     return [share or ["us-east-1"] for share in found]
 
 
-def lint(template: Mapping[str, Any], places: list[str], folder: Path) -> str:
-    path = folder / "template.json"
-    path.write_text(json.dumps(template), "utf-8")
-    options = ["--non-zero-exit-code", "none", "--ignore-checks", *GENERATED, "--regions", *places]
-    return run([TOOLS / "bin/cfn-lint", *options, "--", path]).strip()
+def linted(stacks: Sequence[tuple[Mapping[str, Any], list[str]]]) -> list[str]:
+    """What cfn-lint finds in each stack, for its regions."""
+    asked = [{"template": template, "regions": regions, "ignored": GENERATED} for template, regions in stacks]
+    found: list[str] = json.loads(run([TOOLS / "bin/python", "scripts/lint_stacks.py"], json.dumps(asked)))
+    return found
+
+
+NOT_COMBINED = {"ApiBurst", "ApiQuota", "TokensADay"}
+"""Numbers that decide nothing: each is put into one place."""
+
+
+def test_every_parameter_is_combined_with_each_of_its_values() -> None:
+    """Of levels, days and speeds, some."""
+    parameters: dict[str, Any] = TEMPLATE["Parameters"]
+    assert parameters.keys() - VALUES.keys() == NOT_COMBINED
+    for name in VALUES.keys() - {"LogLevel", "LogRetentionDays", "Rollout"}:
+        taken = [str(value) for value in parameters[name].get("AllowedValues", VALUES[name])]
+        assert sorted(VALUES[name]) == sorted(taken), name
+    pairs = {pair for row in rows() for pair in itertools.combinations(sorted(row.items()), 2)}
+    assert {(("Checkpoints", one), ("SnapStart", "true")) for one in VALUES["Checkpoints"]} <= pairs
 
 
 def test_the_rows_are_not_few_and_share_all_regions() -> None:
@@ -144,17 +160,22 @@ def test_the_rows_are_not_few_and_share_all_regions() -> None:
     assert {region for share in shares() for region in share} == set(regions())
 
 
-@pytest.mark.parametrize("number", range(60 if ALL else 4))
-def test_what_sam_makes_of_every_two_values_is_right(number: int, tmp_path: Path) -> None:
-    if number >= len(rows()):
-        pytest.skip("so many were not needed")
-    made = cloudformation.deployed(translated_rows()[number], rows()[number])
-    assert lint(made, shares()[number], tmp_path) == "", rows()[number]
+def test_what_sam_makes_of_every_two_values_is_right() -> None:
+    count = len(rows()) if ALL else 4
+    made = [
+        (cloudformation.deployed(template, row), share)
+        for template, row, share in zip(translated_rows(), rows(), shares(), strict=True)
+    ]
+    found = linted(made[:count])
+    assert len(found) == count
+    assert {text: row for text, row in zip(found, rows(), strict=False) if text} == {}
 
 
-def test_a_url_where_there_is_none_would_be_found(tmp_path: Path) -> None:
+def test_a_url_where_there_is_none_would_be_found() -> None:
     made = cloudformation.deployed(translations([{}])[0], {"Model": "offline"})
-    assert "E3006" in lint(made, ["me-central-1"], tmp_path)
+    with_url, without = linted([(made, ["me-central-1"]), (made, ["us-east-1"])])
+    assert "E3006" in with_url
+    assert without == ""
 
 
 def version(template: dict[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -254,14 +275,18 @@ def rows_of_osls() -> list[Row]:
 
 
 @pytest.mark.usefixtures("built")
-@pytest.mark.parametrize("number", range(40 if ALL else 3))
-def test_what_osls_makes_of_every_two_values_is_right(number: int, tmp_path: Path) -> None:
-    if number >= len(rows_of_osls()):
-        pytest.skip("so many were not needed")
-    row = rows_of_osls()[number]
-    template = packaged_with(row, tmp_path / "osls")
-    made = cloudformation.deployed(template, stack_parameters(tmp_path / "osls"))
-    assert lint(made, ["us-east-1"], tmp_path) == "", row
+def test_what_osls_makes_of_every_two_values_is_right(tmp_path: Path) -> None:
+    rows = rows_of_osls() if ALL else rows_of_osls()[:3]
+    made = []
+    for number, row in enumerate(rows):
+        folder = tmp_path / str(number)
+        template = packaged_with(row, folder)
+        made.append((cloudformation.deployed(template, stack_parameters(folder)), ["us-east-1"]))
+    assert {text: row for text, row in zip(linted(made), rows, strict=True) if text} == {}
+
+
+def test_the_rows_of_osls_are_not_few() -> None:
+    assert 12 < len(rows_of_osls()) < 60
 
 
 @pytest.mark.usefixtures("built")
@@ -278,12 +303,20 @@ def test_osls_gives_cloudformation_the_same_rules(tmp_path: Path) -> None:
     sorted(named(TEMPLATE["Resources"]["VersionContent"]) - {"ModelKey", "SnapStart"})[:: 1 if ALL else 6],
 )
 def test_osls_publishes_a_version_when_only_a_parameter_changes(name: str, tmp_path: Path) -> None:
-    one, other = VALUES[name][:2]
-    made = [
-        version(packaged_with({"SnapStart": "true", name: value}, tmp_path / str(place)))[0]
-        for place, value in enumerate((one, other, other))
-    ]
-    assert made[0] != made[1] == made[2]
+    assert published_by_osls(name, VALUES[name][0], tmp_path) != published_by_osls(
+        name, VALUES[name][1], tmp_path
+    )
+
+
+@pytest.mark.usefixtures("built")
+def test_osls_publishes_no_version_when_nothing_changes(tmp_path: Path) -> None:
+    name = "LogLevel"
+    assert published_by_osls(name, "DEBUG", tmp_path) == published_by_osls(name, "DEBUG", tmp_path)
+
+
+def published_by_osls(name: str, value: str, folder: Path) -> str:
+    """The version's logical id."""
+    return version(packaged_with({"SnapStart": "true", name: value}, folder / "osls"))[0]
 
 
 def test_the_docs_name_the_regions_without_function_urls() -> None:

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(600)  # seconds: pip lays the packages out
 def test_sam_builds_an_app_and_the_runtime_without_the_chat(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wheel = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", tmp_path]
+    wheel = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
     subprocess.run(wheel, cwd=ROOT, check=True, capture_output=True)
     monkeypatch.setenv("C1FN", str(*tmp_path.glob("*.whl")))
     monkeypatch.setenv("PYTHON", sys.executable)
