@@ -6,6 +6,7 @@ self._wake()``. Where a function has two of one name, the second ends with `` (2
 
 import ast
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ SUMS: dict[type[ast.operator], tuple[str, str]] = {
     ast.Mod: ("%", "+"),
 }
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-WITHOUT_EFFECT = {"TypeVar", "ParamSpec", "cast", "dataclass", "Literal"}
-"""Calls that are mypy's business, or that tell how a class is made."""
+TYPES = {"TypeVar", "ParamSpec", "cast"}
+"""Calls that are mypy's business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ def _unchanged(node: ast.AST) -> Iterator[ast.AST]:
             yield hint
         case ast.arg(annotation=ast.AST() as hint) | ast.AnnAssign(annotation=hint):
             yield hint
-        case ast.Assign(value=ast.Call(func=ast.Name(id=name)) as value) if name in WITHOUT_EFFECT:
+        case ast.Assign(value=ast.Call(func=ast.Name(id=name)) as value) if name in TYPES:
             yield value
         case ast.Assign(targets=[ast.Name(id=name)], value=value) if name.isupper() and _is_figure(value):
             yield value
@@ -157,13 +158,17 @@ def _changes(node: ast.AST, source: _Source) -> Iterator[Change]:
 
 def _is_word(value: str | bytes) -> bool:
     """What a program compares or sends; a sentence is for people, and may be said otherwise."""
-    return len(value) > 1 and b" " not in (
-        value if isinstance(value, bytes) else value.encode("utf-8", "replace")
-    )
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    return _WORD.fullmatch(text) is not None
+
+
+_WORD = re.compile(r"[/.:-]*[A-Za-z0-9]+[A-Za-z0-9_./:-]+")
 
 
 def _of_statements(node: ast.AST, source: _Source) -> Iterator[Change]:
     match node:
+        case ast.Expr(value=ast.Call(func=ast.Name(id="assert_never"))):
+            pass  # mypy proves that nothing comes there
         case ast.Expr(value=ast.Call() | ast.Await()) | ast.Raise() | ast.AugAssign() | ast.Delete():
             yield Change(node, "pass", f"without {_short(source[node])}")
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):

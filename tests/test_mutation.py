@@ -54,6 +54,8 @@ def test_one_place_is_changed_at_a_time(text: str, changed: str) -> None:
         "a: Literal['b', 'cc'] = None",
         "f'{a + 1} words'",
         "'a sentence for people'",
+        "b'\\r\\n'",
+        "assert_never(a)",
     ],
 )
 def test_what_has_no_rule_is_left_alone(text: str) -> None:

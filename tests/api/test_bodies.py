@@ -159,6 +159,15 @@ async def test_a_body_over_the_limit_is_not_read(stage: Stage, declared: bool) -
     assert answer.json["detail"] == "The body may have 1024 bytes at most. Send less at once."
 
 
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_body_may_be_exactly_as_long_as_the_limit(stage: Stage, declared: bool) -> None:  # noqa: FBT001 - a case
+    scene = await stage(says("a"), max_body=1024)
+    prompt = {"role": "user", "content": "hi"}
+    body = json.dumps({"prompt": prompt, "threadId": "t", "responseId": "r"}).encode().ljust(1024)
+    headers = {"content-length": "1024"} if declared else {}
+    assert (await scene.client.post("/api/chat", body, headers=headers)).status == 200
+
+
 async def test_a_client_that_leaves_in_the_middle_of_its_body_is_no_bug(stage: Stage) -> None:
     scene = await stage(says("a"))
     exchange = scene.client.request("POST", "/api/chat", b'{"pro', whole=False)

@@ -30,7 +30,8 @@ from c1fn.models import ToolSpec
 from c1fn.stores import Claim, Opened
 from c1fn.stores.memory import MemoryStore
 from c1fn.stores.memory.turns import MemoryTurns
-from c1fn.telemetry.log import Line, Origin, TurnLine, pseudonym
+from c1fn.telemetry.log import Line, Origin, TurnLine, pseudonym, to_nobody
+from c1fn.telemetry.tracing import Untraced
 from c1fn.turn import Ask, Message, State, Turn, Usage
 from tests.altered import altered
 from tests.chat.scene import CALLS, Pulse, Stage, add, ask, heard, text
@@ -271,6 +272,67 @@ async def test_followers_hear_the_answer_grow(stage: Stage) -> None:
     assert await heard(second) == [Delta("b"), Finished(State.DONE)]
 
 
+async def test_whoever_follows_stops_when_nobody_listens_any_more(stage: Stage) -> None:
+    """Only then: the turn itself goes on."""
+    gate = asyncio.Event()
+    scene = stage([gate, *says("a")])
+    turn = await scene.chat.begin(ask())
+    for follower in (await scene.chat.begin(ask()), await scene.chat.follow("o", "t", "r1")):
+        await asyncio.sleep(0)
+        follower.leave()
+        await asyncio.wait_for(follower.over(), 5)
+    turn.leave()
+    gate.set()
+    assert await heard(turn) == [Delta("a"), Finished(State.DONE)]
+
+
+@pytest.mark.parametrize(("followed", "seconds"), [(0.01, None), (0.01, 60), (60, 0.01)])
+async def test_an_answer_is_followed_for_a_limited_time(
+    stage: Stage, followed: float, seconds: float | None
+) -> None:
+    """The setting's or the platform's, whichever is shorter. Its end is told to nobody."""
+    scene = stage([asyncio.Event()], followed=followed)
+    await scene.chat.begin(ask())
+    assert await heard(await scene.chat.begin(ask(), seconds=seconds)) == []
+    assert await heard(await scene.chat.follow("o", "t", "r1", seconds=seconds)) == []
+
+
+class Notes(MemoryStore, ScriptedModel, Untraced):
+    """A store, a model or a tracer that notes what it is told to do."""
+
+    def __init__(self, name: str, notes: list[str]) -> None:
+        MemoryStore.__init__(self)
+        ScriptedModel.__init__(self, says("a"))
+        self._name, self._notes = name, notes
+
+    async def settle(self) -> None:
+        self._notes.append(f"settle {self._name}")
+
+    async def flush(self) -> None:
+        self._notes.append(f"flush {self._name}")
+
+    async def aclose(self) -> None:
+        self._notes.append(f"close {self._name}")
+
+
+async def test_what_a_process_holds_is_settled_after_an_answer_and_closed_at_its_end() -> None:
+    notes: list[str] = []
+    store, model, tracer = Notes("store", notes), Notes("model", notes), Notes("tracer", notes)
+    chat = Chat(store, model, Tools(), LIMITS, to_nobody, tracer=tracer)
+    await heard(await chat.begin(ask()))
+    assert notes == []
+    await chat.settle()
+    assert notes == ["settle store", "flush tracer"]
+    await chat.aclose()
+    assert sorted(notes[2:]) == ["close model", "close store", "close tracer"]
+
+
+async def test_a_turn_that_is_over_is_held_no_longer(stage: Stage) -> None:
+    scene = stage(says("a"))
+    await heard(await scene.chat.begin(ask()))
+    assert scene.chat._tasks == set()
+
+
 async def test_closing_interrupts_what_does_not_finish(stage: Stage) -> None:
     scene = stage([Delta("a"), asyncio.Event()])
     reply = await scene.chat.begin(ask())
@@ -383,9 +445,10 @@ async def test_an_end_of_the_process_during_the_commit_waits_for_the_stores_word
     await turns.committing.wait()
     assert reply._turn  # the task that drain cancels
     reply._turn.cancel()
-    await asyncio.sleep(0)
+    assert await reply.take(60) == [Delta("a")]
+    assert await reply.take(0.01) == []
     turns.gate.set()
-    assert await heard(reply) == [Delta("a"), Finished(State.DONE)]
+    assert await heard(reply) == [Finished(State.DONE)]
     assert (await store.threads.load("o", "t"))[0].state is State.DONE
 
 
@@ -425,7 +488,10 @@ async def test_a_follower_is_told_of_a_bug_and_then_it_is_raised(stage: Stage) -
 
 async def test_each_turn_is_one_line_without_its_words(stage: Stage) -> None:
     scene = stage(says("planted answer"))
-    await heard(await scene.chat.begin(ask("planted prompt")))
+    queue = await scene.chat.begin(ask("planted prompt"))
+    logged = [queue.logged]
+    await heard(queue)
+    assert [*logged, queue.logged] == [False, True]
     (line,) = scene.lines
     assert (line.thread, line.response, line.state, line.error) == ("t", "r1", State.DONE, None)
     assert line.detail is None

@@ -54,6 +54,19 @@ def test_a_turn_that_fits_is_kept_also_if_it_takes_more_than_half() -> None:
     assert seen(Histories(20, 100), [10, 10, 101]) == []
 
 
+def test_where_one_turn_is_allowed_it_is_the_newest() -> None:
+    assert [seen(Histories(1, 1000), [10] * earlier, 1) for earlier in (1, 2, 3)] == [[1], [2], [3]]
+
+
+def test_a_prompt_larger_than_what_was_rejected_before_comes_alone() -> None:
+    histories = Histories(20, 1000)
+    histories.refused(claim([]), [Message("user", "x" * TOKENS * 5)])
+    large = Claim(
+        Ask("o", "t", "r", Message("user", "x" * TOKENS * 9)), 4, "a", 0.0, (turn(1), turn(2), turn(3))
+    )
+    assert histories.of(large) == ()
+
+
 @pytest.mark.parametrize(("turns", "tokens"), [(0, 1000), (20, 0)])
 def test_no_history_may_be_allowed(turns: int, tokens: int) -> None:
     assert seen(Histories(turns, tokens), [10] * 5, turns) == []

@@ -106,6 +106,11 @@ async def test_claims_that_api_gateway_verified_are_taken_from_its_event_if_its_
     assert await AT_THE_GATEWAY(door(claims)) == Caller(f"jwt:{ISSUER} ann")
 
 
+@pytest.mark.parametrize("subject", ["a", "a b~!", "a" * 255])
+async def test_a_subject_of_1_to_255_printable_characters_is_an_owner(subject: str) -> None:
+    assert await AT_THE_GATEWAY(by_rest({**CLAIMS, "sub": subject})) == Caller(f"jwt:{ISSUER} {subject}")
+
+
 @pytest.mark.parametrize("door", [by_rest, by_http])
 @pytest.mark.parametrize(
     "claims",
@@ -119,6 +124,9 @@ async def test_claims_that_api_gateway_verified_are_taken_from_its_event_if_its_
         {**CLAIMS, "sub": ""},
         {**CLAIMS, "sub": None},
         {**CLAIMS, "sub": "a\tb"},
+        {**CLAIMS, "sub": "a\x7f"},
+        {**CLAIMS, "sub": "a\u00e9"},
+        {**CLAIMS, "sub": "a" * 256},
         {"iss": ISSUER, "sub": "ann", "client_id": "app"},
         {"iss": ISSUER, "sub": "ann", "client_id": "app", "token_use": "id"},
         {"iss": ISSUER, "sub": "ann", "client_id": "app", "aud": "other", "token_use": "access"},

@@ -185,6 +185,15 @@ async def test_a_token_of_a_megabyte_is_refused_before_it_is_read(
     assert issuer.fetched == 0
 
 
+async def test_a_token_and_a_document_may_be_exactly_as_long_as_their_limits(
+    client: Client, verify: Verifier, issuer: IssuerServer
+) -> None:
+    assert await refused(client, "x" * LONGEST) == "The token is malformed."
+    both = {"issuer": issuer.url, "jwks_uri": f"{issuer.url}/keys", "keys": issuer.keys}
+    issuer.body = json.dumps(both).encode().ljust(oidc.DOCUMENT)
+    assert (await verify(issuer.token()))["sub"] == "ann"
+
+
 @pytest.mark.parametrize(
     "garbage",
     ["x", ".", "..", "...", "a.b.c", "e30.e30.e30", "\xff.\xff.\xff", "bnVsbA.e30.", "W10.W10.W10"],

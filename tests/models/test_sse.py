@@ -25,6 +25,10 @@ def test_one_leading_byte_order_mark_is_ignored(size: int) -> None:
     assert fed(b"\xef\xbb\xbfdata: a\n\n\xef\xbb\xbfdata: b\n\n", size) == ["a"]
 
 
+def test_a_byte_order_mark_after_a_blank_line_is_not_at_the_beginning(size: int) -> None:
+    assert fed(b"\n\xef\xbb\xbfdata: a\n\ndata: b\n\n", size) == ["b"]
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"], ids=["LF", "CR", "CRLF"])
 def test_lines_end_with_lf_cr_or_crlf(size: int, end: bytes) -> None:
     assert fed(b"data: a" + end + b"data: b" + end * 2 + b"data: c" + end * 2, size) == ["a\nb", "c"]
@@ -92,6 +96,9 @@ def test_an_event_that_the_stream_does_not_finish_is_discarded(size: int) -> Non
 
 def test_what_is_not_utf_8_is_replaced(size: int) -> None:
     assert fed(b"data: a\xffb\xe2\x82\n\n", size) == ["a\ufffdb\ufffd"]
+    (event,) = fed(b"event: a\xff\ndata: b\n\n", size)
+    assert isinstance(event, Named)
+    assert (event, event.name) == ("b", "a\ufffd")
 
 
 def test_a_character_may_be_cut_anywhere(size: int) -> None:

@@ -57,9 +57,13 @@ def test_cookies_are_told_even_when_there_are_none() -> None:
     assert metadata(v2(), 200, []) == {"statusCode": 200, "headers": {}, "cookies": []}
 
 
-def test_headers_of_the_connection_are_left_out() -> None:
+async def test_headers_of_the_connection_are_left_out_by_their_names() -> None:
     gone = [(b"Transfer-Encoding", b"chunked"), (b"connection", b"keep-alive"), (b"upgrade", b"x")]
-    assert metadata(v2(), 200, gone)["headers"] == {}
+    kept = (b"x", b"upgrade")
+    assert metadata(v2(), 200, [*gone, kept])["headers"] == {"x": "upgrade"}
+    sink = Whole()
+    await sink.begin(200, [*gone, kept])
+    assert sink.headers == [kept]
 
 
 def test_a_response_header_with_control_characters_is_the_apps_fault() -> None:

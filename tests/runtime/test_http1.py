@@ -97,6 +97,15 @@ def test_whatever_its_framing_and_its_pieces_a_response_is_what_h11_reads(
     assert ours(cut(data, at), closes=closes) == theirs(data, closes=closes)
 
 
+@pytest.mark.parametrize("line", [b"5;a", b'5;a=b;c="d"', b"5 \t", b"005"])
+def test_the_extensions_of_a_chunk_are_passed_over(line: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    data = head + line + b"\r\nhello\r\n" + line.replace(b"5", b"0") + b"\r\n\r\n"
+    read = ours([data], closes=False)
+    assert read == theirs(data, closes=False)
+    assert b"hello" in repr(read).encode()
+
+
 @settings(max_examples=1000)
 @given(framed(), st.lists(st.tuples(st.integers(0, 2000), st.binary(max_size=3)), min_size=1, max_size=3))
 def test_of_damaged_bytes_nothing_is_understood_that_h11_does_not(

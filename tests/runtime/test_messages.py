@@ -29,6 +29,12 @@ def test_metadata_is_compact_json() -> None:
     ("told", "text"),
     [
         (Acknowledgement(202), "202 (ok)"),
+        (Acknowledgement(200), "200 (ok)"),
+        (Acknowledgement(300), "300 (unexpected)"),
+        (Acknowledgement(400), "400 (the body was cut or malformed)"),
+        (Acknowledgement(403), "403 (the request is not allowed in this state)"),
+        (Acknowledgement(413, "TooLarge"), "413 TooLarge (the response is too large)"),
+        (Acknowledgement(500), "500 (the sandbox is broken)"),
         (Acknowledgement(410, "Gone"), "410 Gone (the invocation is over and no longer ours)"),
         (Acknowledgement(418), "418 (unexpected)"),
     ],

@@ -278,6 +278,13 @@ def test_a_part_that_is_null_is_a_part_that_is_missing(
     assert {**scope(event | {missing: None}), "aws.event": event} == scope(event)
 
 
+def test_an_event_without_a_path_asks_for_the_root() -> None:
+    made = v2(rawPath=None)
+    del made["requestContext"]["http"]["path"]
+    assert (scope(made)["path"], scope(made)["raw_path"]) == ("/", b"/")
+    assert scope(v1(path=None, requestContext={"resourcePath": "/"}))["path"] == "/"
+
+
 def test_a_header_that_is_null_is_none() -> None:
     assert scope(v2(headers={"a": None, "b": "1"}))["headers"] == [(b"b", b"1")]
     assert scope(v1(multiValueHeaders={"a": None, "b": ["1", None]}))["headers"] == [(b"b", b"1")]

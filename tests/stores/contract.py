@@ -615,6 +615,20 @@ class Contract:
         first = page.threads[0]
         assert (first.created, first.updated, first.running) == (time.now - 3 * HOUR, time.now, False)
 
+    async def test_used(self, store: Store, time: Clockwork) -> None:
+        """A thread moves up its list when a turn begins, and is as new as the end of the turn afterwards."""
+        for name in "ab":
+            await self.say(store, "r1", thread=name)
+            time.advance(HOUR)
+        claim = claimed(await store.turns.open(ask("r2", thread="a"), history=20))
+        page = await store.threads.page("ann", cursor=None, limit=10)
+        assert [(thread.id, thread.updated) for thread in page.threads][:1] == [("a", time.now)]
+        time.advance(5)
+        await store.turns.commit(claim, answered(claim, "hi"))
+        await store.settle()
+        page = await store.threads.page("ann", cursor=None, limit=10)
+        assert [(thread.id, thread.updated) for thread in page.threads][:1] == [("a", time.now)]
+
     async def test_pages(self, store: Store, time: Clockwork) -> None:
         """Pages hold each thread exactly once."""
         for i in range(7):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from c1fn.api.wires.c1 import KEEP_ALIVE, Wire, content, error_card, think_item, whole
+from c1fn.api.wires.c1 import HEADERS, KEEP_ALIVE, Wire, content, error_card, think_item, whole
 from c1fn.errors import Busy
 from c1fn.events import Delta, Event, Failed, Finished, Working
 from c1fn.turn import State
@@ -22,6 +22,11 @@ def test_deltas_leave_as_they_are_without_framing() -> None:
     assert Wire().encode([Delta('<content thesys="true">'), Delta("größe &amp; 😀")]) == (
         '<content thesys="true">größe &amp; 😀'.encode()
     )
+
+
+def test_an_answer_is_a_stream_that_no_cache_keeps_and_no_proxy_changes() -> None:
+    assert HEADERS["content-type"] == "text/event-stream"
+    assert {"no-store", "no-transform"} <= set(HEADERS["cache-control"].split(", "))
 
 
 def test_the_end_adds_nothing() -> None:
