@@ -5,6 +5,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 VENV_SH := sh scripts/venv.sh
 
+# Commands and tests start hundreds of processes: each would compile c1fn anew where this is set, as in some containers.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: FORCE attack help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
   bench-venvs store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree frameworks \

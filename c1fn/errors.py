@@ -5,7 +5,7 @@
     ├── Unauthorized ─ TokenRejected · ForeignPage · NotFound
     ├── IssuerUnavailable                                                    tokens cannot be verified
     ├── Refused ─ Busy · Mismatch · ThreadExists                                 the thread's state forbids it
-    ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp                   the owner reached a limit
+    ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp · WritesUsedUp    the owner reached a limit
     ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
     ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelQuotaUsedUp
     │                · ModelRejected · ContextTooLong · AnswerCut · AnswerGarbled · AnswerTooLong
@@ -169,7 +169,7 @@ class ThreadExists(Refused):
 
 
 class OverQuota(C1fnError):
-    """The owner may not begin another turn now. The same responseId may be sent again later."""
+    """The owner has reached a limit. The same request may be sent again later."""
 
     status = 429
 
@@ -195,6 +195,14 @@ class TokensUsedUp(OverQuota):
     code = "tokens_used_up"
     title = "Your tokens for today are used up"
     detail = "Your conversations took as much as they may in one day. The next day begins at midnight UTC."
+
+
+class WritesUsedUp(OverQuota):
+    """``retry_after`` is the time until the next day begins, in UTC."""
+
+    code = "writes_used_up"
+    title = "Your changes for today are used up"
+    detail = "You have changed as much as you may in one day. The next day begins at midnight UTC."
 
 
 class StoreError(C1fnError):

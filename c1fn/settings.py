@@ -167,6 +167,11 @@ class Settings(BaseModel):
     owner_tokens_a_day: int = Field(
         5_000_000, ge=0, description="Tokens that one caller may use on a day of UTC; 0 is any number."
     )
+    owner_writes_a_day: int = Field(
+        20_000,
+        ge=0,
+        description="Kilobytes that one caller may write outside of turns on a day of UTC; 0 is any number.",
+    )
 
     plain_text: Literal["auto", "card", "raw"] = Field(
         "auto",

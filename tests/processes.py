@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 
-NO_LIMITS = {f"C1FN_OWNER_{name}": "0" for name in ("TURNS_AT_ONCE", "TURNS_A_DAY", "TOKENS_A_DAY")}
+NO_LIMITS = {
+    f"C1FN_OWNER_{name}": "0" for name in ("TURNS_AT_ONCE", "TURNS_A_DAY", "TOKENS_A_DAY", "WRITES_A_DAY")
+}
 """For many more turns of one caller than a person begins."""
 
 
@@ -123,11 +125,15 @@ def free_port() -> int:
         return port
 
 
-def listening(process: "subprocess.Popen[bytes]", port: int) -> None:
-    """Wait until a started process listens."""
+def listening(process: "subprocess.Popen[bytes]", port: int, log: Path | None = None) -> None:
+    """Wait until a started process listens.
+
+    :param log: where it writes what it has to say.
+    """
     until = time.monotonic() + LISTENS
     while time.monotonic() < until:
-        assert process.poll() is None, "it ended at once"
+        if process.poll() is not None:
+            raise AssertionError("it ended at once", log and log.read_text("utf-8", "replace"))
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
         except ConnectionRefusedError:

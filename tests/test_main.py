@@ -46,7 +46,7 @@ async def test_serve_says_in_one_line_what_it_uses_and_where_to_look(server: Com
 async def test_serve_without_a_key_answers_offline(tmp_path: Path) -> None:
     async with (
         serving("serve", "--port", "0", folder=tmp_path) as command,
-        AsyncClient(base_url=command.url) as client,
+        AsyncClient(base_url=command.url, timeout=30) as client,
     ):
         assert "model offline (no THESYS_API_KEY)" in command.line
         answer = await client.post("/api/chat", json=chat_body("hello"))

@@ -21,7 +21,7 @@ async def client() -> AsyncGenerator[httpx2.AsyncClient, None]:
     )
     assert process.stdout is not None
     url = (await process.stdout.readline()).decode().strip()
-    async with httpx2.AsyncClient(base_url=url, headers=KEY) as client:
+    async with httpx2.AsyncClient(base_url=url, headers=KEY, timeout=30) as client:
         yield client
     process.terminate()
     _, complaints = await process.communicate()

@@ -30,6 +30,7 @@ from c1fn.errors import (
     ThreadExists,
     Unauthorized,
     UnsupportedPart,
+    WritesUsedUp,
     kinds,
 )
 
@@ -109,6 +110,7 @@ ANYWHERE: Errors = (*_below(Unauthorized), IssuerUnavailable, Internal, *_below(
 IN_A_PROMPT: Errors = (RoleNotAllowed, UnsupportedPart)
 IN_A_BODY: Errors = tuple(kind for kind in _below(BadRequest) if kind not in IN_A_PROMPT)
 ON_A_THREAD: Errors = (BadField, NotFound)
+COUNTED: Errors = (WritesUsedUp,)
 
 
 def _json(shape: type[BaseModel]) -> dict[str, Any]:
@@ -126,20 +128,25 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("post", "/api/chat"): (ChatBody, 200, None, tuple(kinds())),
     ("get", FOLLOWED): (None, 200, None, tuple(kinds())),
     ("get", "/api/threads"): (None, 200, _json(Threads), (*ANYWHERE, BadField)),
-    ("post", "/api/threads"): (ThreadBody, 201, _THREAD, (*ANYWHERE, *IN_A_BODY, *IN_A_PROMPT)),
+    ("post", "/api/threads"): (ThreadBody, 201, _THREAD, (*ANYWHERE, *IN_A_BODY, *IN_A_PROMPT, *COUNTED)),
     ("get", "/api/threads/{threadId}/messages"): (
         None,
         200,
         {"type": "array", "items": _json(Message)},
         (*ANYWHERE, *ON_A_THREAD),
     ),
-    ("put", "/api/threads/{threadId}"): (TitleBody, 200, _THREAD, (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY)),
+    ("put", "/api/threads/{threadId}"): (
+        TitleBody,
+        200,
+        _THREAD,
+        (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY, *COUNTED),
+    ),
     ("delete", "/api/threads/{threadId}"): (None, 204, None, (*ANYWHERE, *ON_A_THREAD)),
     ("put", "/api/threads/{threadId}/messages/{responseId}"): (
         AnswerBody,
         204,
         None,
-        (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY),
+        (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY, *COUNTED),
     ),
     ("post", "/api/threads/{threadId}/fork"): (
         ForkBody,

@@ -155,7 +155,12 @@ def _thesys(settings: Settings) -> str | None:
 
 def store(settings: Settings) -> Store:
     """:raises SettingsError: the certificates that AWS_CA_BUNDLE names cannot be read."""
-    quota = Quota(settings.owner_turns_at_once, settings.owner_turns_a_day, settings.owner_tokens_a_day)
+    quota = Quota(
+        at_once=settings.owner_turns_at_once,
+        turns=settings.owner_turns_a_day,
+        tokens=settings.owner_tokens_a_day,
+        writes=settings.owner_writes_a_day,
+    )
     if settings.store == "memory":
         from c1fn.stores.memory import MemoryStore
 

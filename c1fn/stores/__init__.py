@@ -12,7 +12,8 @@ proves them for each one.
   interrupted) or by the same responseId (its turn then runs again, under the same number).
 * The owner is part of every key: a thread of another owner cannot be addressed.
 * An owner's ``Quota`` also holds for concurrent requests: a claim is counted once, before it is returned.
-  A turn that is run again is counted again, because it calls the model again.
+  A turn that is run again is counted again, because it calls the model again. What is written outside of
+  turns is counted before it is written, once for each kilobyte; deletions are not counted.
 * A deleted thread's id may be used again. The responseIds of the deleted thread are kept for a day: a late
   retry is rejected and does not create the thread again.
 
@@ -23,7 +24,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Protocol
 
-from c1fn.errors import OverQuota, TokensUsedUp, TooManyAtOnce, TurnsUsedUp
+from c1fn.errors import OverQuota, TokensUsedUp, TooManyAtOnce, TurnsUsedUp, WritesUsedUp
 from c1fn.stores.owners import Owners
 from c1fn.turn import Ask, Page, Thread, Turn, Until
 
@@ -86,12 +87,19 @@ class Quota:
 
     A turn begins if fewer than ``at_once`` others run, if fewer than ``turns`` began today, and if the
     complete turns used fewer than ``tokens`` today; so concurrent turns can exceed the token limit. There may
-    be twice as many followers as turns at once, for a reload and a second window.
+    be twice as many followers as turns at once, for a reload and a second window. ``writes`` outside of turns
+    may be made on one day; see ``kilobytes``.
     """
 
     at_once: int = 0
     turns: int = 0
     tokens: int = 0
+    writes: int = 0
+
+    @property
+    def of_turns(self) -> bool:
+        """Whether turns are counted."""
+        return bool(self.at_once or self.turns or self.tokens)
 
     @property
     def followers(self) -> int:
@@ -109,8 +117,20 @@ class Quota:
             return TokensUsedUp(retry_after=tomorrow)
         return TooManyAtOnce() if self.at_once and running >= self.at_once else None
 
+    def refusal_of_writes(self, written: int, more: int, now: float) -> WritesUsedUp | None:
+        """The reason why no ``more`` may be written after those of the day of ``now``; or None."""
+        over = self.writes and written + more > self.writes
+        return WritesUsedUp(retry_after=DAY - now % DAY) if over else None
+
 
 DAY = 86_400
+
+KILOBYTE = 1024
+
+
+def kilobytes(text: str) -> int:
+    """How many writes this text counts for: one for each kilobyte that is begun, as DynamoDB counts them."""
+    return max(1, -(-len(text.encode("utf-8", "surrogatepass")) // KILOBYTE))
 
 
 class Turns(Protocol):
@@ -174,7 +194,10 @@ class Threads(Protocol):
         ...
 
     async def create(self, owner: str, thread_id: str, title: str) -> Thread:
-        """Create an empty thread. An existing thread is not changed and is returned."""
+        """Create an empty thread. An existing thread is not changed and is returned.
+
+        :raises WritesUsedUp: the owner has written as much as is allowed today.
+        """
         ...
 
     async def load(
@@ -188,7 +211,9 @@ class Threads(Protocol):
         ...
 
     async def rename(self, owner: str, thread_id: str, title: str) -> Thread:
-        """:raises NotFound: no such thread."""
+        """:raises NotFound: no such thread.
+        :raises WritesUsedUp: the owner has written as much as is allowed today.
+        """
         ...
 
     async def delete(self, owner: str, thread_id: str) -> None:
@@ -215,6 +240,7 @@ class Threads(Protocol):
         """Replace the visible text of one answer: it contains the state of its form.
 
         :raises NotFound: no such finished turn.
+        :raises WritesUsedUp: the owner has written as much as is allowed today.
         """
         ...
 

@@ -148,7 +148,7 @@ async def test_in_a_pipe_a_thread_is_gone_on_with(
     status, out, err = await piped(*where, "--json", folder=tmp_path)
     last = json.loads(out.splitlines()[-1])
     assert (status, last["event"], last["status"], last["text"], err) == (0, "end", "finished", "Two", "")
-    async with AsyncClient(base_url=server.url) as client:
+    async with AsyncClient(base_url=server.url, timeout=30) as client:
         assert len(await until_stored(client)) == 4
 
 

@@ -7,6 +7,7 @@ Where the openai package's own accumulation understands a stream, the same text 
 
 import asyncio
 import json
+import ssl
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -46,6 +47,9 @@ def say_nothing() -> str:
     return ""
 
 
+TOOLS = Tools([get_time, say_nothing])
+
+
 class Scene:
     """A whole chat before a server that answers by the case, and "Done." from then on."""
 
@@ -61,7 +65,7 @@ class Scene:
             max_retries=case.expected.get("retries", 0),
             **case.expected.get("options", {}),
         )
-        self.chat = Chat(self.store, self.model, Tools([get_time, say_nothing]), LIMITS, self._log)
+        self.chat = Chat(self.store, self.model, TOOLS, LIMITS, self._log)
 
     def _log(self, line: Line) -> None:
         assert isinstance(line, TurnLine)
@@ -181,7 +185,10 @@ async def ours(upstream: Upstream) -> tuple[str, list[Any], bool]:
 
 async def theirs(upstream: Upstream) -> tuple[str, list[Any]] | None:
     """What the package makes of the stream; None: it does not understand it."""
-    client = openai.AsyncOpenAI(api_key="k", base_url=upstream.url, max_retries=0, timeout=0.5)
+    plain = openai.DefaultAsyncHttpxClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))  # no TLS here
+    client = openai.AsyncOpenAI(
+        api_key="k", base_url=upstream.url, max_retries=0, timeout=0.5, http_client=plain
+    )
     state = ChatCompletionStreamState()
     try:
         stream = await client.chat.completions.create(

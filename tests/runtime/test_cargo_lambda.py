@@ -47,8 +47,10 @@ async def test_a_turn_streams_to_its_end(chat: str) -> None:
 def test_a_direct_invocation_a_ping_and_a_foreign_event(chat: str) -> None:
     whole = httpx2.post(chat + INVOKE, json=chat_body("hi", "r2"), timeout=30).json()
     assert (whole["statusCode"], whole["body"].endswith("</content>")) == (200, True)
-    assert httpx2.post(chat + INVOKE, json={"source": "serverless-plugin-warmup"}).json() == {"warm": True}
-    refused = httpx2.post(chat + INVOKE, json={"Records": []})
+    assert httpx2.post(chat + INVOKE, json={"source": "serverless-plugin-warmup"}, timeout=30).json() == {
+        "warm": True
+    }
+    refused = httpx2.post(chat + INVOKE, json={"Records": []}, timeout=30)
     assert refused.status_code == 500
     assert json.loads(refused.content)["errorMessage"].endswith("its keys are: Records")
 

@@ -19,6 +19,7 @@ from c1fn.errors import (
     TokensUsedUp,
     TooManyAtOnce,
     TurnsUsedUp,
+    WritesUsedUp,
 )
 from c1fn.stores import DAY, FOLLOWED, LEASE, Claim, Opened, Quota, Replay, Running, Store
 from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, for_model
@@ -1078,3 +1079,65 @@ class Contract:
         assert sum(await asyncio.gather(*(one(number) for number in range(12)))) == 5
         for store in stores:
             await store.settle()
+
+    # ---- what an owner writes outside of turns
+
+    async def test_writes_a_day(self, make: Callable[[Quota], Store], time: Clockwork) -> None:
+        """So many new threads, titles and saved answers are written on one day of UTC, of each owner."""
+        time.now -= time.now % DAY - 600
+        store = make(Quota(writes=4))
+        await self.say(store, "r1")
+        await store.threads.create("ann", "a", "one")
+        await store.threads.create("ann", "a", "one, for there is one")
+        await store.threads.rename("ann", "t", "two")
+        await store.threads.revise("ann", "t", "r1", "three")
+        for refused in (
+            store.threads.create("ann", "b", "no"),
+            store.threads.rename("ann", "t", "no"),
+            store.threads.revise("ann", "t", "r1", "no"),
+        ):
+            with pytest.raises(WritesUsedUp) as told:
+                await refused
+            assert told.value.retry_after == DAY - 600
+        listed = (await store.threads.page("ann", cursor=None, limit=9)).threads
+        assert {thread.id: thread.title for thread in listed} == {"a": "one", "t": "two"}
+        assert [turn.revised for turn in await store.threads.load("ann", "t")] == ["three"]
+        await store.threads.create("bob", "b", "his own")
+        time.advance(DAY - 600)
+        await store.threads.create("ann", "b", "the next day")
+
+    async def test_bytes_a_day(self, make: Callable[[Quota], Store]) -> None:
+        """A write counts once for each kilobyte that is begun, as it is encoded."""
+        store = make(Quota(writes=6))
+        await self.say(store, "r1")
+        await store.threads.revise("ann", "t", "r1", "ä" * 1024)
+        with pytest.raises(WritesUsedUp):
+            await store.threads.revise("ann", "t", "r1", "ä" * 2048 + "\ud800")
+        await store.threads.revise("ann", "t", "r1", "ä" * 2048)
+        assert [turn.revised for turn in await store.threads.load("ann", "t")] == ["ä" * 2048]
+        with pytest.raises(WritesUsedUp):
+            await store.threads.rename("ann", "t", "no more")
+
+    async def test_more_than_a_day_has(self, make: Callable[[Quota], Store]) -> None:
+        """An answer that is larger than the limit is refused, also as the first write of its owner."""
+        store = make(Quota(writes=3))
+        await self.say(store, "r1")
+        with pytest.raises(WritesUsedUp):
+            await store.threads.revise("ann", "t", "r1", "x" * 3073)
+        await store.threads.revise("ann", "t", "r1", "x" * 3072)
+
+    async def test_writes_that_do_not_count(self, make: Callable[[Quota], Store]) -> None:
+        """Turns have limits of their own, what is not there is not written, and everything may be deleted."""
+        store = make(Quota(writes=1))
+        for number in range(3):
+            await self.say(store, f"r{number}", thread=f"t{number}")
+        with pytest.raises(NotFound):
+            await store.threads.rename("ann", "none", "title")
+        with pytest.raises(NotFound):
+            await store.threads.revise("ann", "t0", "none", "x")
+        await store.threads.create("ann", "a", "one")
+        with pytest.raises(WritesUsedUp):
+            await store.threads.create("ann", "b", "two")
+        for thread in ("a", "t0", "t1"):
+            await store.threads.delete("ann", thread)
+        await self.say(store, "r9", thread="t2")

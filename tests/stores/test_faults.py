@@ -18,11 +18,13 @@ from botocore.exceptions import ClientError, ParamValidationError
 from c1fn.errors import (
     Busy,
     LeaseLost,
+    Mismatch,
     NotFound,
     StoreUnavailable,
     TokensUsedUp,
     TooManyAtOnce,
     TurnsUsedUp,
+    WritesUsedUp,
 )
 from c1fn.stores import DAY, LEASE, Claim, Quota, Replay, Running
 from c1fn.stores.dynamodb import DynamoStore, connect, table
@@ -932,6 +934,90 @@ async def test_a_replay_is_not_counted(two: Two) -> None:
     assert (used(one).turns, used(one).slots) == (1, {})
     await say(other, "r2", "t")
     assert isinstance(await one.store.turns.open(ask("r1"), history=20), Replay)
+
+
+async def test_a_prompt_that_becomes_no_turn_is_not_written(two: Two) -> None:
+    """A replay, another prompt for its responseId and one beyond the quota write none of a prompt's parts."""
+    one, _ = two(Quota(turns=1))
+    letters = "".join(random.Random(1).choices(string.ascii_letters, k=200_000))
+    claim = claimed(await one.store.turns.open(ask("r1", letters), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    one.sky.seen.clear()
+    assert isinstance(await one.store.turns.open(ask("r1", letters), history=20), Replay)
+    with pytest.raises(Mismatch):
+        await one.store.turns.open(ask("r1", letters[1:]), history=20)
+    for thread in ("t", "new"):
+        with pytest.raises(TurnsUsedUp):
+            await one.store.turns.open(ask("r2", letters, thread=thread), history=20)
+    await one.store.settle()
+    parts = [call for call in one.sky.seen if call in ("PutItem", "BatchWriteItem")]
+    assert parts == ["BatchWriteItem"]  # the tombstone of the new thread, which was not to be
+
+
+async def test_writes_outside_of_turns_cost_one_more(two: Two, time: Clockwork) -> None:
+    """One write of the owner's row each; and a turn costs nothing for it."""
+    one, _ = two(Quota(writes=9))
+    await one.store.threads.create("ann", "t", "Plans")
+    assert one.sky.seen == ["UpdateItem", "UpdateItem", "UpdateItem", "PutItem"]  # the row's first day
+    one.sky.seen.clear()
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    assert one.sky.seen.count("UpdateItem") == 2
+    one.sky.seen.clear()
+    await one.store.threads.rename("ann", "t", "More plans")
+    assert one.sky.seen == ["GetItem", "UpdateItem", "UpdateItem"]
+    one.sky.at("UpdateItem", one.sky.unsent, one.sky.lost)
+    await one.store.threads.revise("ann", "t", "r1", "x" * 2048)
+    assert used(one).writes == 6  # the reply that was lost counts twice
+    time.advance(DAY)
+    await one.store.threads.rename("ann", "t", "Yesterday's plans")
+    assert used(one).writes == 1
+
+
+async def test_writes_and_turns_have_one_day(two: Two, time: Clockwork) -> None:
+    """Whichever comes first on a day begins it for both, and a row of before is counted on."""
+    one, _ = two(Quota(turns=9, writes=9))
+    await say(one, "r1", "t")
+    one.client.update_item(
+        TableName=one.store._calls.table, Key=usage_key("ann"), UpdateExpression="REMOVE writes"
+    )
+    await one.store.threads.rename("ann", "t", "Plans")
+    assert (used(one).turns, used(one).writes) == (1, 1)
+    time.advance(DAY)
+    await one.store.threads.rename("ann", "t", "More plans")
+    assert (used(one).turns, used(one).tokens, used(one).writes) == (0, 0, 1)
+    await say(one, "r2", "t")
+    time.advance(DAY)
+    await say(one, "r3", "t")
+    assert (used(one).turns, used(one).writes) == (1, 0)
+
+
+async def test_stopping_again_writes_nothing(one: Machine, time: Clockwork) -> None:
+    """A turn is asked to stop by one write, however often its reader presses the button."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    assert await one.store.turns.stop("ann", "t", "r1")
+    one.sky.seen.clear()
+    assert await one.store.turns.stop("ann", "t", None)
+    assert "UpdateItem" not in one.sky.seen
+    time.advance(1)
+    assert await one.store.turns.renew(claim, "")
+
+
+async def test_writes_race(two: Two) -> None:
+    """Of twenty that race on two machines, exactly so many are written."""
+    machines = two(Quota(writes=5))
+
+    async def one(number: int) -> bool:
+        try:
+            await machines[number % 2].store.threads.create("ann", f"t{number}", "Plans")
+        except WritesUsedUp:
+            return False
+        return True
+
+    assert sum(await asyncio.gather(*(one(number) for number in range(20)))) == 5
+    assert used(machines[0]).writes == 5
 
 
 async def test_settled_once(two: Two, time: Clockwork, endpoint: tuple[str, str]) -> None:

@@ -1,5 +1,6 @@
 """What may stay in the table, and for how long: nothing that no row leads to."""
 
+import asyncio
 import threading
 
 import pytest
@@ -78,10 +79,12 @@ async def test_a_thread_that_was_deleted_during_an_open_leaves_no_parts(
 async def test_a_failed_open_leaves_no_parts(
     one: Machine, endpoint: tuple[str, str], time: Clockwork
 ) -> None:
-    """Its prompt's parts go, also if they were still being written when the open failed."""
-    machine, undone = Machine(endpoint, time), threading.Event()
+    """Its prompt's parts go, also if they were still being written when its client left."""
+    machine, undone, writing = Machine(endpoint, time), threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
 
     def slow(_: AWSPreparedRequest) -> None:
+        loop.call_soon_threadsafe(writing.set)
         undone.wait(0.3)  # an undoing that does not wait for this call is done before it
 
     def undoes(request: AWSPreparedRequest) -> AWSResponse:
@@ -92,9 +95,11 @@ async def test_a_failed_open_leaves_no_parts(
     await one.store.threads.create("ann", "t", "Plans")
     machine.sky.at("PutItem", slow)
     machine.sky.at("BatchWriteItem", undoes)
-    machine.sky.at("Query", *[machine.sky.unsent] * 2 * ATTEMPTS)
-    with pytest.raises(StoreUnavailable):
-        await machine.store.turns.open(ask("r1", LONG[:20_000]), history=20)
+    opening = asyncio.create_task(machine.store.turns.open(ask("r1", LONG[:20_000]), history=20))
+    await writing.wait()
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
     await machine.close()
     assert await keys_left(one, endpoint) == []
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import threading
+from collections.abc import Awaitable, Callable
 
+import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from c1fn.stores import Replay
+from c1fn.errors import NotFound
+from c1fn.stores import Replay, Store
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
 from tests.stores.faults import reply
@@ -74,3 +77,28 @@ async def test_a_long_prompt_ends_while_its_thread_is_loaded(one: Machine, other
 
     other.sky.at("GetItem", passed, commits)
     assert await other.store.threads.load("ann", "t") == (turn,)
+
+
+READS: dict[str, Callable[[Store], Awaitable[object]]] = {
+    "load": lambda store: store.threads.load("ann", "t"),
+    "open": lambda store: store.turns.open(ask("r1"), history=20),
+}
+
+
+@pytest.mark.parametrize("by", READS)
+async def test_a_thread_is_deleted_while_it_is_read(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork, by: str
+) -> None:
+    """A reader between a row and its parts hears that the thread is gone; its turn was not damaged."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.threads.revise("ann", "t", "r1", LONG)
+
+    async def deleted() -> None:
+        another = Machine(endpoint, time)
+        await another.store.threads.delete("ann", "t")
+        await another.close()
+
+    one.sky.at("GetItem", passed, meanwhile(deleted))
+    with pytest.raises(NotFound):
+        await READS[by](one.store)

@@ -1,9 +1,9 @@
 """The store that keeps threads in one DynamoDB table.
 
 The thread's row holds the lock; a turn's row, written once with a condition, is authoritative. `rows` and
-`keys` define the rows, `table` the table; `locking`, `thread_rows`, `turn_rows`, `texts` and `usage` read and
-write them; `opening`, `following`, `deletion` and `forking` define the order of the steps; `turns` and
-`threads` implement the ports. This module puts them together.
+`keys` define the rows, `table` the table; `locking`, `thread_rows`, `turn_rows`, `texts` and `usage_rows`
+read and write them; `opening`, `following`, `deletion` and `forking` define the order of the steps; `turns`
+and `threads` implement the ports. This module puts them together.
 docs/store.md explains why it is safe and what it costs.
 """
 
@@ -35,6 +35,8 @@ from c1fn.stores.dynamodb.threads import DynamoThreads
 from c1fn.stores.dynamodb.turn_rows import TurnRows
 from c1fn.stores.dynamodb.turns import Checkpoints, DynamoTurns
 from c1fn.stores.dynamodb.usage import Usage
+from c1fn.stores.dynamodb.usage_rows import UsageRows
+from c1fn.stores.dynamodb.writes import Writes
 
 __all__ = ["DynamoStore", "connect"]
 
@@ -68,7 +70,8 @@ class DynamoStore:
         generation: Callable[[], int] = lambda: secrets.randbits(48),
     ) -> None:
         self._calls = Calls(client, table, sleep=sleep, jitter=jitter)
-        self._usage = Usage(self._calls, clock, quota) if quota != Quota() else None
+        used = UsageRows(self._calls)
+        self._usage = Usage(used, clock, quota) if quota.of_turns else None
         self._later = Later()
         retention = Retention(retention_days * DAY)
         texts = Texts(self._calls, clock)
@@ -79,7 +82,8 @@ class DynamoStore:
             turns=TurnRows(self._calls, texts, clock, retention),
             texts=texts,
             usage=self._usage,
-            followers=Followers(self._calls, clock, quota.followers) if quota.followers else None,
+            followers=Followers(used, clock, quota.followers) if quota.followers else None,
+            writes=Writes(used, clock, quota),
             later=self._later,
             retention=retention,
             clock=clock,

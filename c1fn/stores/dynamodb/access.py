@@ -11,6 +11,7 @@ from c1fn.stores.dynamodb.texts import Texts
 from c1fn.stores.dynamodb.thread_rows import ThreadRows
 from c1fn.stores.dynamodb.turn_rows import TurnRows
 from c1fn.stores.dynamodb.usage import Usage
+from c1fn.stores.dynamodb.writes import Writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Access:
     texts: Texts
     usage: Usage | None
     followers: Followers | None
+    writes: Writes
     later: Later
     retention: Retention
     clock: Callable[[], float]

@@ -10,11 +10,10 @@ from contextlib import suppress
 
 from c1fn.errors import StoreUnavailable, TooManyAtOnce
 from c1fn.stores import FOLLOWED, LEASE
-from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.failures import ConditionFailed
 from c1fn.stores.dynamodb.items import N
-from c1fn.stores.dynamodb.usage import TRIES
 from c1fn.stores.dynamodb.usage_row import SETTLED, UsageRow, Write
+from c1fn.stores.dynamodb.usage_rows import TRIES, UsageRows
 
 
 class Followers:
@@ -23,8 +22,8 @@ class Followers:
     :param at_once: of them, at most.
     """
 
-    def __init__(self, calls: Calls, clock: Callable[[], float], at_once: int) -> None:
-        self._calls = calls
+    def __init__(self, rows: UsageRows, clock: Callable[[], float], at_once: int) -> None:
+        self._rows = rows
         self._clock = clock
         self._at_once = at_once
 
@@ -37,7 +36,7 @@ class Followers:
             write.sets.append("#following.#mine = :place")
             write.conditions += ["attribute_exists(#following)", "size(#following) < :at_once"]
             try:
-                await self._write(owner, write)
+                await self._rows.write(owner, write)
             except ConditionFailed as failed:
                 row = UsageRow.read(failed.item or {})
                 if token not in (row.followers or {}):
@@ -51,10 +50,7 @@ class Followers:
         write = Write(removes=["#following.#mine"], names={"#mine": token})
         write.conditions.append("attribute_exists(#following.#mine)")
         with suppress(ConditionFailed):  # done before, or it was taken for dead
-            await self._write(owner, write)
-
-    async def _write(self, owner: str, write: Write) -> None:
-        await self._calls("update_item", **write.arguments(owner))
+            await self._rows.write(owner, write)
 
     async def _make_room(self, owner: str, row: UsageRow, now: float) -> None:
         """Begin the row's map, or take out those whose time is over.
@@ -75,4 +71,4 @@ class Followers:
             write.conditions.append(f"#following.#s{index}.#until = :s{index}")
             write.removes.append(f"#following.#s{index}")
         with suppress(ConditionFailed):  # somebody else did
-            await self._write(owner, write)
+            await self._rows.write(owner, write)

@@ -2,8 +2,10 @@
 
 1. The *lock* is taken: one conditional write of the thread's row, which comes back as it is.
 2. While the lock is held, in parallel: the responseId is looked up among all turns, the newest turns are
-   read, the turn is counted for its owner, and a long prompt is written. All reads are strongly consistent,
-   and no other process can write a turn meanwhile.
+   read, and the turn is counted for its owner. All reads are strongly consistent, and no other process can
+   write a turn meanwhile.
+3. A prompt that is too long for the lock is written in parts, once it is known to become a turn: whoever is
+   refused, or repeats what was answered, makes no large writes.
 
 If a lock has expired, its turn is first written as interrupted: after that the earlier process's commit fails
 its condition. Then the lock is taken over.
@@ -69,7 +71,7 @@ class Opening:
         if row:
             await self._access.turns.sweep(mine.key.of(row), row.n, forget=True)
             await self._access.threads.swept(mine.key, row)
-        else:
+        elif mine.writing:
             await self._access.texts.discard(mine.key, mine.prompt)
 
     async def _look(self, mine: Try) -> Opened | None:
@@ -103,12 +105,9 @@ class Opening:
         if usage and mine.counting is None:
             reserve = thread.context + estimated_tokens([mine.ask.prompt])
             mine.counting = asyncio.create_task(usage.begin(mine.ask.owner, mine.lock.attempt, reserve))
-        expires = self._access.retention.until(self._access.clock())
-        mine.writing = asyncio.create_task(self._access.texts.write(mine.key, mine.prompt, expires))
-        known, rows, _ = await asyncio.gather(
+        known, rows = await asyncio.gather(
             self._access.turns.find(mine.key, mine.ask.response_id),
             self._access.turns.newest(mine.key, mine.history + 1),  # one of them may be run again
-            asyncio.shield(mine.writing),
         )
         if rows and rows[0].number > thread.n:
             # Somebody fenced a lock and died, and then that lock was cancelled: the thread's row lags behind.
@@ -125,9 +124,13 @@ class Opening:
                 return None
         number = known.number if known else thread.n + 1
         before = [row for row in rows if row.number < number][: mine.history]
-        history = await self._access.turns.nouns(mine.key, reversed(before))
         if mine.counting:
             await asyncio.shield(mine.counting)
+        expires = self._access.retention.until(self._access.clock())
+        mine.writing = asyncio.create_task(self._access.texts.write(mine.key, mine.prompt, expires))
+        history, _ = await asyncio.gather(
+            self._access.turns.nouns(mine.key, reversed(before)), asyncio.shield(mine.writing)
+        )
         mine.holds = await self._holds_on(mine)
         if not mine.holds:
             return None

@@ -1,6 +1,7 @@
 """The port ``Threads``: list, create, load, rename and delete threads, and save the state of forms."""
 
 from c1fn.errors import NotFound
+from c1fn.stores import kilobytes
 from c1fn.stores.cursor import decode, encode
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.deletion import Deletion
@@ -40,6 +41,7 @@ class DynamoThreads:
 
     async def create(self, owner: str, thread_id: str, title: str) -> Thread:
         key = ThreadKey(owner, thread_id)
+        await self._access.writes.count(owner, kilobytes(title))
         row = await self._access.threads.create(key, title)
         if not self._is_there(row):
             await self._deletion.begin_again(key, row, title)
@@ -80,10 +82,12 @@ class DynamoThreads:
 
     async def rename(self, owner: str, thread_id: str, title: str) -> Thread:
         key = ThreadKey(owner, thread_id)
-        row = await self._access.threads.rename(key, await self._existing(key), title, self._access.token())
-        if row is None:
+        found = await self._existing(key)
+        await self._access.writes.count(owner, kilobytes(title))
+        renamed = await self._access.threads.rename(key, found, title, self._access.token())
+        if renamed is None:
             raise NotFound("There is no such conversation.")
-        return row.noun(self._access.clock())
+        return renamed.noun(self._access.clock())
 
     async def delete(self, owner: str, thread_id: str) -> None:
         await self._access.later.settled(owner, thread_id)
@@ -102,8 +106,11 @@ class DynamoThreads:
     async def revise(self, owner: str, thread_id: str, response_id: str, content: str) -> None:
         await self._access.later.settled(owner, thread_id)
         sight = await self._following.look(owner, thread_id, response_id)
-        turns, text, saved = self._access.turns, pack_text(content), self._access.token()
-        if sight.row is None or not await turns.revise(sight.key, sight.row, text, saved):
+        if sight.row is None:
+            raise NotFound("There is no such finished turn.")
+        await self._access.writes.count(owner, kilobytes(content))
+        turns, saved = self._access.turns, self._access.token()
+        if not await turns.revise(sight.key, sight.row, pack_text(content), saved):
             raise NotFound("There is no such finished turn.")
 
     def _is_there(self, row: ThreadRow) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 
-from c1fn.errors import DamagedRow, StoreUnavailable
+from c1fn.errors import DamagedRow, NotFound, StoreUnavailable
 from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.failures import ConditionFailed
 from c1fn.stores.dynamodb.items import Item, N, S, names, number_of, text_of
@@ -167,13 +167,17 @@ class TurnRows:
         """The turn with its texts; one that cannot be read is told of as a failed turn.
 
         A part may be missing because the turn is written anew meanwhile: then its row tells.
+
+        :raises NotFound: or because its thread was deleted meanwhile.
         """
         for _ in range(TORN):
             try:
                 return row.noun(await self._texts.read(key, row.body), await self._revision(key, row))
             except DamagedRow:
                 found = await self.get(key, row.number)
-                if found is None or found == row:
+                if found is None:
+                    raise NotFound("This conversation was deleted.") from None
+                if found == row:
                     break
                 row = found
         with suppress(DamagedRow):

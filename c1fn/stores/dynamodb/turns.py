@@ -171,7 +171,7 @@ class DynamoTurns:
         row = await self._access.turns.get(key.of(thread), thread.running_number)
         if row and row.attempt == lock.attempt:
             return False
-        return await self._access.locks.ask_to_stop(key, lock.attempt)
+        return lock.stop or await self._access.locks.ask_to_stop(key, lock.attempt)
 
 
 def _ours(claim: Claim) -> DynamoClaim:

@@ -1,4 +1,4 @@
-"""What an owner used today, as one row: turns and tokens counted, and a slot for each turn that runs.
+"""What an owner's turns used today: turns and tokens counted, and a slot for each turn that runs.
 
 A turn that begins takes a *slot*, under its attempt, in the write that counts it; a turn that ends gives it
 back, in the write that adds its tokens. A slot has a lease, which is renewed with the turn's own: a machine
@@ -13,17 +13,10 @@ from contextlib import suppress
 
 from c1fn.errors import OverQuota, StoreUnavailable
 from c1fn.stores import DAY, LEASE, Quota
-from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.failures import ConditionFailed
-from c1fn.stores.dynamodb.items import N, expiry
-from c1fn.stores.dynamodb.rows import V
+from c1fn.stores.dynamodb.items import N
 from c1fn.stores.dynamodb.usage_row import UsageRow, Write
-
-KEPT = 2 * DAY
-"""Seconds for which the row is kept after its last turn: its day's counts must outlive that day."""
-
-TRIES = 16
-"""Writes of one turn that others may get ahead of."""
+from c1fn.stores.dynamodb.usage_rows import KEPT, TRIES, UsageRows
 
 _MINE = "attribute_exists(#running.#mine)"
 
@@ -31,8 +24,8 @@ _MINE = "attribute_exists(#running.#mine)"
 class Usage:
     """Counts an owner's turns and holds them to the quota."""
 
-    def __init__(self, calls: Calls, clock: Callable[[], float], quota: Quota) -> None:
-        self._calls = calls
+    def __init__(self, rows: UsageRows, clock: Callable[[], float], quota: Quota) -> None:
+        self._rows = rows
         self._clock = clock
         self._quota = quota
 
@@ -45,7 +38,7 @@ class Usage:
         for _ in range(TRIES):
             now = self._clock()
             try:
-                row = await self._write(owner, self._beginning(attempt, reserve, now))
+                row = await self._rows.write(owner, self._beginning(attempt, reserve, now))
             except ConditionFailed as failed:
                 row = UsageRow.read(failed.item or {})
                 if attempt not in (row.slots or {}):
@@ -60,7 +53,7 @@ class Usage:
         write.sets.append("#running.#mine.#until = :until")
         write.values[":until"] = N(until)
         with suppress(ConditionFailed):
-            await self._write(owner, write)
+            await self._rows.write(owner, write)
 
     async def end(self, owner: str, attempt: str, tokens: int) -> None:
         """Give the slot back, and count what the turn took."""
@@ -69,7 +62,7 @@ class Usage:
         write.removes.append("#running.#mine")
         write.values[":used"] = N(tokens)
         with suppress(ConditionFailed):  # done before, or its lease was over and its reserve was counted
-            await self._write(owner, write)
+            await self._rows.write(owner, write)
 
     async def undo(self, owner: str, attempt: str) -> None:
         """The turn did not begin after all: it is not counted, unless another day has begun."""
@@ -79,15 +72,11 @@ class Usage:
         write.conditions.append("#running.#mine.#day = #day")
         write.values[":one"] = N(1)
         try:
-            await self._write(owner, write)
+            await self._rows.write(owner, write)
         except ConditionFailed:
             await self.end(owner, attempt, 0)
 
     # ---- how
-
-    async def _write(self, owner: str, write: Write) -> UsageRow:
-        answer = await self._calls("update_item", **write.arguments(owner))
-        return UsageRow.read(answer["Attributes"])
 
     def _beginning(self, attempt: str, reserve: int, now: float) -> Write:
         """The write that counts a turn on a row that is as it mostly is: of today, and with room."""
@@ -120,35 +109,12 @@ class Usage:
         :raises OverQuota: none of these is the reason.
         """
         with suppress(ConditionFailed):  # somebody else did, or changed the row: look again
-            if row.day is None or row.slots is None or row.day < now // DAY:
-                await self._begin_day(owner, row, now)
+            if row.is_old(now):
+                await self._rows.begin_day(owner, row, now)
             elif row.over(now):
                 await self._settle(owner, row, now)
             elif refusal := self._refusal(row, now):
                 raise refusal
-
-    async def _begin_day(self, owner: str, row: UsageRow, now: float) -> None:
-        """The first turn of an owner, or of a day. Slots stay, for turns run on at midnight."""
-        new = row.day is None or row.day < now // DAY
-        write = Write(values={":none": {"M": {}}})
-        write.sets.append("#running = if_not_exists(#running, :none)")
-        write.sets.append("#places = if_not_exists(#places, :none)")  # c1fn 0.1.0 may still read the row
-        if new:
-            write.sets += [
-                "#day = :today",
-                "#turns = :zero",
-                "#tokens = :zero",
-                "#v = :v",
-                "#expires_at = :until",
-            ]
-            write.values |= {":today": N(int(now // DAY)), ":zero": N(0), ":v": V["v"]}
-            write.values |= {":until": expiry(now + KEPT)["expires_at"]}
-        if row.raw_day is None:
-            write.conditions.append("attribute_not_exists(#day)")
-        else:
-            write.conditions.append("#day = :seen")
-            write.values[":seen"] = row.raw_day
-        await self._write(owner, write)
 
     async def _settle(self, owner: str, row: UsageRow, now: float) -> UsageRow:
         """Give back the slots whose lease is over, and count their reserves.
@@ -163,7 +129,7 @@ class Usage:
             write.values[f":s{index}"] = N(slot.until)
             write.conditions.append(f"#running.#s{index}.#until = :s{index}")
             write.removes.append(f"#running.#s{index}")
-        return await self._write(owner, write)
+        return await self._rows.write(owner, write)
 
     async def _settle_after(self, owner: str, attempt: str, row: UsageRow, now: float) -> None:
         """The turn is counted. If others are over that did not tell, they count first.

@@ -5,6 +5,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from c1fn.stores import DAY
 from c1fn.stores.dynamodb.items import Item, names, number_of
 from c1fn.stores.dynamodb.keys import usage_key
 
@@ -29,13 +30,14 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """``day`` is the number of the day that ``turns`` and ``tokens`` are of, since 1970; None: it cannot be
-    read, or is not there. ``slots`` is None in rows of version 1. ``followers``: see followers.py.
+    """``day`` is the number of the day that ``turns``, ``tokens`` and ``writes`` are of, since 1970; None: it
+    cannot be read, or is not there. ``slots`` is None in rows of version 1. ``followers``: see followers.py.
     """
 
     day: int | None = None
     turns: int = 0
     tokens: int = 0
+    writes: int = 0
     slots: dict[str, Slot] | None = None
     followers: dict[str, Slot] | None = None
     raw_day: Item | None = None
@@ -50,10 +52,15 @@ class UsageRow:
             day=int(day) if whole and day is not None else None,
             turns=int(turns or 0),
             tokens=int(tokens or 0),
+            writes=int(number_of(item, "writes") or 0),
             slots=_slots(slots),
             followers=_slots(followers),
             raw_day=item.get("day"),
         )
+
+    def is_old(self, now: float) -> bool:
+        """Whether its day must begin before anything can be counted in it."""
+        return self.day is None or self.slots is None or self.day < now // DAY
 
     def over(self, now: float) -> dict[str, Slot]:
         """Slots whose lease is over."""

@@ -91,17 +91,18 @@ class Slot:
 
 @dataclass(slots=True)
 class Used:
-    """What an owner used on one day, and the turns that may still run."""
+    """What an owner used on one day, and the turns that may still run. ``writes``: outside of turns."""
 
     day: int = 0
     turns: int = 0
     tokens: int = 0
+    writes: int = 0
     slots: dict[str, Slot] = field(default_factory=dict)
     followers: int = 0
 
     def begin_day(self, now: float) -> None:
         if self.day != int(now // DAY):
-            self.day, self.turns, self.tokens = int(now // DAY), 0, 0
+            self.day, self.turns, self.tokens, self.writes = int(now // DAY), 0, 0, 0
 
     def settle(self, now: float) -> None:
         """Turns whose lease is over died without telling: their reserves count."""
@@ -163,6 +164,17 @@ class Memory:
             raise refusal
         used.turns += 1
         used.slots[attempt] = Slot(now + LEASE, reserve)
+
+    def write(self, owner: str, more: int) -> None:
+        """Count so many kilobytes, which are written outside of turns.
+
+        :raises WritesUsedUp: the owner has written as much as is allowed today.
+        """
+        now, used = self.clock(), self.used.setdefault(owner, Used())
+        used.begin_day(now)
+        if refusal := self.quota.refusal_of_writes(used.writes, more, now):
+            raise refusal
+        used.writes += more
 
     @contextmanager
     def following(self, owner: str) -> Generator[None, None, None]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from c1fn.errors import Busy, NotFound, ThreadExists, TooLarge
-from c1fn.stores import FORK_TURNS
+from c1fn.stores import FORK_TURNS, kilobytes
 from c1fn.stores.cursor import decode, encode
 from c1fn.stores.memory.state import Memory
 from c1fn.turn import Page, Source, State, Thread, Turn, Until
@@ -28,6 +28,7 @@ class MemoryThreads:
         return Page(page, encode(*_place(page[-1])) if len(mine) > limit else None)
 
     async def create(self, owner: str, thread_id: str, title: str) -> Thread:
+        self._memory.write(owner, kilobytes(title))
         return self._memory.begin(owner, thread_id, title).shown(thread_id, self._memory.clock())
 
     async def load(
@@ -43,6 +44,7 @@ class MemoryThreads:
 
     async def rename(self, owner: str, thread_id: str, title: str) -> Thread:
         thread = self._memory.get(owner, thread_id)
+        self._memory.write(owner, kilobytes(title))
         thread.title = title
         return thread.shown(thread_id, self._memory.clock())
 
@@ -74,6 +76,7 @@ class MemoryThreads:
         turn = thread.find(response_id)
         if not turn or (thread.run and thread.run.claim.number == turn.number):
             raise NotFound("There is no such finished turn.")
+        self._memory.write(owner, kilobytes(content))
         thread.turns[turn.number - 1] = replace(turn, revised=content)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from c1fn.models.c1 import C1Model
 from c1fn.models.net.address import completions
+from c1fn.startup.authorities import AuthoritiesUnusable
 from tests.models.contract import heard, user
 from tests.upstream import Request, Upstream
 
@@ -115,3 +116,14 @@ async def test_no_variable_of_the_package_changes_what_is_sent(
     with_all = await asked(upstream)
     assert (with_all.path, with_all.body) == (without.path, without.body)
     assert dict(with_all.headers) == dict(without.headers)
+
+
+async def test_a_server_without_tls_is_asked_without_a_list_of_authorities(
+    upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To read one costs a start more than the rest of the client."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
+    async with model_at(upstream.url) as model:
+        assert "You said: hi" in (await heard(model, user("hi")))[0]
+    with pytest.raises(AuthoritiesUnusable):
+        C1Model(api_key=KEY, base_url="https://127.0.0.1:1", model="c1-test")

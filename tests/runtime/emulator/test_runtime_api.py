@@ -35,7 +35,7 @@ class Runtime:
 
 
 async def test_an_invocation_is_given_with_its_headers_and_answered_once() -> None:
-    async with runtime_api() as (api, address, notes), httpx2.AsyncClient() as client:
+    async with runtime_api() as (api, address, notes), httpx2.AsyncClient(timeout=30) as client:
         runtime, call = Runtime(address.port, client), Call(b'{"a":1}', client_context="{}", tenant_id="t")
         api.submit(call)
         got = await runtime.next()
@@ -53,7 +53,7 @@ async def test_an_invocation_is_given_with_its_headers_and_answered_once() -> No
 
 @pytest.mark.parametrize("stale", ["unknown", "another delivery"])
 async def test_what_is_stale_is_answered_410(stale: str) -> None:
-    async with runtime_api() as (api, address, _), httpx2.AsyncClient() as client:
+    async with runtime_api() as (api, address, _), httpx2.AsyncClient(timeout=30) as client:
         call = Call(b"{}")
         api.submit(call)
         name = "unknown" if stale == "unknown" else call.request_id
@@ -64,7 +64,7 @@ async def test_what_is_stale_is_answered_410(stale: str) -> None:
 
 
 async def test_an_error_ends_the_call_with_its_type() -> None:
-    async with runtime_api() as (api, address, _), httpx2.AsyncClient() as client:
+    async with runtime_api() as (api, address, _), httpx2.AsyncClient(timeout=30) as client:
         call = Call(b"{}")
         api.submit(call)
         body = b'{"errorType":"X","errorMessage":"m","stackTrace":["a"]}'
@@ -79,14 +79,14 @@ async def test_an_error_ends_the_call_with_its_type() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"no json", b"1", b"[]"])
 async def test_an_error_without_a_report_is_one_all_the_same(body: bytes) -> None:
-    async with runtime_api() as (api, address, _), httpx2.AsyncClient() as client:
+    async with runtime_api() as (api, address, _), httpx2.AsyncClient(timeout=30) as client:
         assert (await Runtime(address.port, client).post("/init/error", body)).status_code == 202
         assert api.init_fault
         assert api.init_fault.type == "Runtime.Unknown"
 
 
 async def test_a_whole_response_of_more_than_6_megabytes_is_413() -> None:
-    async with runtime_api() as (api, address, _), httpx2.AsyncClient() as client:
+    async with runtime_api() as (api, address, _), httpx2.AsyncClient(timeout=30) as client:
         call = Call(b"{}")
         api.submit(call)
         got = await Runtime(address.port, client).post(
@@ -135,7 +135,7 @@ async def test_a_response_that_breaks_off_is_cut() -> None:
 
 
 async def test_a_worker_that_leaves_while_it_waits_loses_no_call() -> None:
-    async with runtime_api() as (api, address, notes), httpx2.AsyncClient() as client:
+    async with runtime_api() as (api, address, notes), httpx2.AsyncClient(timeout=30) as client:
         reader, writer = await asyncio.open_connection("127.0.0.1", address.port)
         writer.write(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         writer.write_eof()
@@ -148,7 +148,7 @@ async def test_a_worker_that_leaves_while_it_waits_loses_no_call() -> None:
 
 
 async def test_what_is_not_of_the_api_is_404() -> None:
-    async with runtime_api(prefix="/p") as (_, address, _notes), httpx2.AsyncClient() as client:
+    async with runtime_api(prefix="/p") as (_, address, _notes), httpx2.AsyncClient(timeout=30) as client:
         base = f"http://127.0.0.1:{address.port}"
         for path in ("/2018-06-01/runtime/invocation/next", "/p/other", "/p/2018-06-01/runtime/x"):
             assert (await client.get(base + path)).status_code == 404
