@@ -860,6 +860,15 @@ class Contract:
         assert (await store.threads.page("ann", cursor=None, limit=3)).threads == ()
         assert claimed(await store.turns.open(ask("r3"), history=20)).number == 1
 
+    async def test_late_retry_of_a_thread_that_was_deleted_twice(self, store: Store) -> None:
+        """The responseIds that count are those of the thread that was deleted last."""
+        for response in ("r1", "r2"):
+            await self.say(store, response)
+            await store.threads.delete("ann", "t")
+        with pytest.raises(NotFound, match="deleted"):
+            await store.turns.open(ask("r2"), history=20)
+        assert claimed(await store.turns.open(ask("r1"), history=20)).number == 1
+
     # ---- revising
 
     async def test_revise(self, store: Store) -> None:
@@ -900,6 +909,20 @@ class Contract:
         claim = await self.begin(store, response, thread)
         usage = Usage(tokens - 1, 1)
         await store.turns.commit(claim, replace(answered(claim, "said"), usage=usage))
+
+    async def test_late_retry_after_a_refused_prompt(self, make: Callable[[Quota], Store]) -> None:
+        """A refused prompt on a deleted thread does not let a late retry bring that thread back."""
+        store = make(Quota(at_once=1))
+        await self.use(store, "r1", "t", 10)
+        await store.threads.delete("ann", "t")
+        running = await self.begin(store, "r1", "u")
+        with pytest.raises(TooManyAtOnce):
+            await store.turns.open(ask("r2"), history=20)
+        await store.settle()
+        await store.turns.commit(running, answered(running, "said"))
+        with pytest.raises(NotFound, match="deleted"):
+            await store.turns.open(ask("r1"), history=20)
+        assert (await self.begin(store, "r2", "t")).number == 1
 
     async def test_at_once(self, make: Callable[[Quota], Store]) -> None:
         """So many turns of one owner run at once; the next begins when one is over."""

@@ -95,9 +95,12 @@ class Opening:
 
     async def _was_asked(self, mine: Try, thread: ThreadRow) -> bool:
         """Whether this is a late retry of what was asked before the thread was deleted."""
-        response_id = mine.ask.response_id
-        ran = thread.lock is not None and thread.lock.response_id == response_id
-        return ran or await self._access.turns.was_asked(mine.key, response_id)
+        response_id, asked = mine.ask.response_id, self._access.turns.was_asked
+        if thread.lock is not None and thread.lock.response_id == response_id:
+            return True
+        if thread.draft and thread.earlier is not None:  # a refused prompt began it, after another thread
+            return await asked(replace(mine.key, generation=thread.earlier), response_id)
+        return await asked(mine.key, response_id)
 
     async def _behind_the_lock(self, mine: Try, thread: ThreadRow) -> Opened | None:
         """The lock is held. What happened to this responseId before decides whether the turn may run."""

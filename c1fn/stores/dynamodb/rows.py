@@ -46,7 +46,8 @@ class ThreadRow:
     by one while a committed turn is not released yet.
 
     ``generation``: None in rows of version 1 that were never deleted. ``draft``: the attempt whose lock made
-    the row, as long as nobody else asked for the thread. ``sweep``: its deletion is not complete.
+    the row, as long as nobody else asked for the thread; ``earlier`` is the generation before such a draft.
+    ``sweep``: its deletion is not complete.
     ``named``: a random token of the last renaming. ``context``: the tokens of its last turn.
     ``importing``: its turns are being written, and until then they are not to be swept (hidden.py).
     """
@@ -60,6 +61,7 @@ class ThreadRow:
     generation: int | None = None
     lock: Lock | None = None
     draft: str | None = None
+    earlier: int | None = None
     gone: bool = False
     sweep: bool = False
     expires: float | None = None
@@ -73,6 +75,7 @@ class ThreadRow:
     def read(cls, item: Item) -> "ThreadRow":
         """Never fails: what cannot be understood is left out."""
         generation, slot = number_of(item, "generation"), number_of(item, "slot")
+        earlier = number_of(item, "earlier")
         return cls(
             id=item["sk"]["S"],
             title=text_of(item, "title") or "",
@@ -83,6 +86,7 @@ class ThreadRow:
             generation=None if generation is None else int(generation),
             lock=Lock.read(item["run"]) if "run" in item else None,
             draft=text_of(item, "draft"),
+            earlier=None if earlier is None else int(earlier),
             gone="gone" in item,
             sweep="sweep" in item,
             expires=number_of(item, "expires_at"),

@@ -108,7 +108,7 @@ class ThreadRows:
         """
         here, values = this_generation(row)
         here = f"attribute_not_exists(#gone) AND {here}"
-        change = {"gone": YES, "sweep": YES}
+        change = {"gone": YES, "sweep": YES, "draft": S(NOBODY)}
         with suppress(ConditionFailed):
             await self._updates.change(key, change, here, values, drop=("title", "expires_at"))
 
@@ -147,10 +147,14 @@ class ThreadRows:
             )
 
     async def begin_again(self, key: ThreadKey, row: ThreadRow, title: str, draft: str = NOBODY) -> None:
-        """Begin the next generation of a thread that is gone. If somebody else did: good."""
+        """Begin the next generation of a thread that is gone. If somebody else did: good.
+
+        If that is a draft, and is taken back, the responseIds that count are those of the thread before it.
+        """
         here, values = this_generation(row)
         until = expiry(self._retention.row(self._clock()))
-        change = self._updates.begun(title) | until | {"draft": S(draft)}
+        earlier = row.earlier if row.draft and row.earlier is not None else row.generation or 0
+        change = self._updates.begun(title) | until | {"draft": S(draft), "earlier": N(earlier)}
         old = ("gone", "sweep", "run", "last", "named", "context", "forked", "importing", "expires_at")
         drop = [name for name in old if name not in change]
         with suppress(ConditionFailed):
