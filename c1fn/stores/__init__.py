@@ -232,7 +232,7 @@ class Threads(Protocol):
         :raises Busy: the turn to be taken is running; or this fork is just being made.
         :raises ThreadExists: ``new_id`` is another thread.
         :raises TooLarge: the turns are more than ``FORK_TURNS``, or larger than ``FORK_BYTES``.
-        :raises OverQuota: the owner has reached a limit: a fork counts as a turn.
+        :raises OverQuota: the owner has reached a limit: a fork counts as a turn, and as what it writes.
         """
         ...
 

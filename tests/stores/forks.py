@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from c1fn.errors import Busy, Mismatch, NotFound, ThreadExists, TooManyAtOnce, TurnsUsedUp
+from c1fn.errors import Busy, Mismatch, NotFound, ThreadExists, TooManyAtOnce, TurnsUsedUp, WritesUsedUp
 from c1fn.stores import LEASE, Quota, Replay, Store
 from c1fn.turn import Source, State, Turn, Until
 from tests.stores.clockwork import Clockwork
@@ -276,6 +276,20 @@ class Forks:
             await store.threads.fork("ann", "t", "v", Until("r1"))
         with pytest.raises(NotFound):
             await store.threads.load("ann", "v")
+
+    async def test_a_fork_counts_as_what_it_writes(self, make: Callable[[Quota], Store]) -> None:
+        """Each of its turns, by its kilobytes: no more is copied on a day than may be written."""
+        letters, store = "".join(f"{i * 104_729:08x}" for i in range(1000)), make(Quota(writes=5))
+        await say(store, "r1")
+        await say(store, "r2", letters)
+        with pytest.raises(WritesUsedUp):
+            await store.threads.fork("ann", "t", "u", ALL)
+        with pytest.raises(NotFound):
+            await store.threads.load("ann", "u")
+        await store.threads.fork("ann", "t", "u", Until("r1"))
+        await store.threads.fork("ann", "t", "v", Until("r1"))
+        with pytest.raises(WritesUsedUp):
+            await store.threads.fork("ann", "t", "w", Until("r1"))
 
     async def test_a_turns_usage_comes_along(self, store: Store) -> None:
         """Everything of a turn is copied: errors, details, usage."""

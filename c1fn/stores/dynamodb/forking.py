@@ -8,7 +8,7 @@ is damaged, or written by a newer version.
 from dataclasses import dataclass, replace
 
 from c1fn.errors import Busy, NotFound, ThreadExists, TooLarge
-from c1fn.stores import FORK_BYTES, FORK_TURNS
+from c1fn.stores import FORK_BYTES, FORK_TURNS, KILOBYTE
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.forked import Forked
@@ -38,6 +38,11 @@ class Taken:
     def last(self) -> TurnRow | None:
         return self.dead or (TurnRow.read(self.items[-1]) if self.items else None)
 
+    @property
+    def kilobytes(self) -> int:
+        """What is written: the thread's row, and each turn's."""
+        return 1 + sum(1 + _size(TurnRow.read(item)) // KILOBYTE for item in self.items)
+
 
 class Forking:
     def __init__(self, access: Access, following: Following, hidden: HiddenThreads) -> None:
@@ -55,6 +60,7 @@ class Forking:
             raise NotFound("There is no such conversation.")
         key = key.of(thread)
         taken = await self._taken(key, thread, until)
+        await self._access.writes.count(key.owner, taken.kilobytes)
         attempt, usage = self._access.token(), self._access.usage
         if usage:
             await usage.begin(key.owner, attempt, 0)

@@ -62,6 +62,7 @@ class MemoryThreads:
             raise NotFound("This conversation was deleted.")
         thread = self._memory.get(owner, thread_id)
         turns = _taken(await self.load(owner, thread_id), until)
+        self._memory.write(owner, 1 + sum(kilobytes(turn.prompt.content + turn.visible) for turn in turns))
         attempt = self._token()
         self._memory.take_slot(owner, attempt, 0)
         self._memory.settle(owner, attempt, 0)
