@@ -4,6 +4,7 @@ import pytest
 
 from c1fn.errors import (
     AnswerCut,
+    AnswerEmpty,
     AnswerTooLong,
     ContextTooLong,
     TooManyRounds,
@@ -72,6 +73,29 @@ async def test_tools_run_between_rounds_and_the_whole_turn_is_stored(stage: Stag
     turn = await scene.turn()
     assert (*scene.model.asked[1][1:], Message("assistant", "7")) == turn.reply
     assert turn.usage == Usage(11, 6)
+
+
+async def test_a_round_that_ended_badly_fails_its_turn_and_its_tokens_count(stage: Stage) -> None:
+    error = AnswerCut()
+    scene = stage([Delta("a"), Ended("length", Usage(3, 2), error)])
+    assert await heard(await scene.chat.begin(ask())) == [Delta("a"), Failed(error)]
+    turn = await scene.turn()
+    assert (turn.state, turn.error, turn.usage) == (State.FAILED, "answer_cut", Usage(3, 2))
+
+
+async def test_blanks_alone_are_no_answer(stage: Stage) -> None:
+    scene = stage([Delta(" \n"), STOP])
+    *_, told = await heard(await scene.chat.begin(ask()))
+    assert isinstance(told, Failed)
+    assert type(told.error) is AnswerEmpty
+
+
+async def test_what_a_model_wants_back_is_kept_and_comes_back(stage: Stage) -> None:
+    wanted = Ended("tool_calls", Usage(), None, "[1]")
+    scene = stage([Called(CALLS), wanted], [Delta("7"), Ended("stop", Usage(), None, "[2]")])
+    await heard(await scene.chat.begin(ask()))
+    assert scene.model.asked[1][1].opaque == "[1]"
+    assert [message.opaque for message in (await scene.turn()).reply] == ["[1]", None, None, "[2]"]
 
 
 async def test_text_before_a_call_is_part_of_the_answer(stage: Stage) -> None:

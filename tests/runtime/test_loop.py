@@ -408,6 +408,20 @@ async def test_a_platform_that_is_gone_ends_the_worker() -> None:
         await Worker(address, Plain(plain), plain, alone=True).run()
 
 
+async def test_a_platform_that_is_gone_after_an_invocation_ends_the_worker() -> None:
+    async def platform(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        server.close()
+        head = b"lambda-runtime-aws-request-id: i\r\nconnection: close\r\ncontent-length: 2"
+        writer.write(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(platform, "127.0.0.1", 0)
+    address = Address("127.0.0.1", server.sockets[0].getsockname()[1], "")
+    with pytest.raises(Fatal, match="the Runtime API is gone"):
+        await Worker(address, Plain(plain), plain, alone=True).run()
+
+
 async def test_a_fault_and_a_refusal_are_one_log_line_each(caplog: pytest.LogCaptureFixture) -> None:
     async with working(plain) as (api, _):
         await answer(submit(api, get("/early")))
