@@ -10,7 +10,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE attack help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
-  bench-venvs store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree frameworks \
+  bench-venvs bench-compare store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree frameworks \
   release deploy-check sam-local
 
 help: ## this list
@@ -85,6 +85,9 @@ bench: $(VENV)/ready bench-venvs bench-function ## measure everything against it
 
 bench-short: $(VENV)/ready bench-venvs bench-function ## the same once, for breakage only
 	PRODUCT_PYTHON="$(abspath $(BIN)/python)" $(BENCH)/bench/bin/python -m benchmarks --short
+
+bench-compare: $(VENV)/ready bench-venvs bench-function ## beside an older tree, or with one optimisation off; COMPARE="--before TREE", "--levers --count"
+	$(BENCH)/bench/bin/python -m benchmarks.compare $(COMPARE)
 
 store-growth: $(VENV)/ready bench-venvs npm ## measure how the store grows on Amazon's DynamoDB Local, a quarter of an hour; needs java and npm
 	@command -v java >/dev/null || { echo "java is missing. Debian, Ubuntu: apt-get install -y default-jre-headless"; exit 1; }

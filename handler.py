@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from c1fn import compose
-from c1fn.runtime import answers, request
+from c1fn.runtime import buffered, request
 from c1fn.runtime.asgi import Scope
 from c1fn.runtime.doors import DIRECT, PONG, BadEvent, Doors, ForeignEvent, Mode, door_of, foreign, is_ping
 from c1fn.runtime.lifespan import Lifespan
@@ -35,7 +35,7 @@ class InvocationFailed(Exception):
 
 
 class Handler:
-    """c1fn behind Lambda's doors; a ``c1fn.runtime.handler.Handler`` that can also be called."""
+    """c1fn behind Lambda's doors; a ``c1fn.runtime.load_handler.Handler`` that can also be called."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         """:raises SettingsError: the settings in the environment are not valid."""
@@ -108,7 +108,7 @@ class Handler:
         if not _is_chat(event) and door_of(event) is None:
             return self._pong(event, context)
         scope, body = self.request(event, context)
-        return answers.written(event, await answers.whole(self.app, scope, body), escaped=escaped)
+        return buffered.written(event, await buffered.whole(self.app, scope, body), escaped=escaped)
 
     def _pong(self, event: Any, context: Any) -> dict[str, Any]:
         """The answer to an event that is no request."""
@@ -128,7 +128,7 @@ class Handler:
             return self._runner.run(self.buffered(event, context, escaped=ESCAPED))
         except BadEvent as error:
             log.warning("the event was refused: %s", error)
-            return answers.refusal(event, error)
+            return buffered.refusal(event, error)
         except ForeignEvent:
             raise
         except Exception as error:  # noqa: BLE001 - told by its kind alone, whatever it is

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.sandbox import Sandbox
+from benchmarks.sandbox import PATIENCE, Sandbox
 from benchmarks.upstream import Asked, Way
 from c1fn.local.package import authorities
 
@@ -85,13 +85,13 @@ class Contestant:
     environment: Callable[[str, str], Mapping[str, str]]
     folder: Path
 
-    def start(self, upstream: Upstream, way: Way, **more: str) -> Sandbox:
+    def start(self, upstream: Upstream, way: Way, *, patience: float = PATIENCE, **more: str) -> Sandbox:
         environment = {
             **COMMON,
             **self.environment(upstream.model(way), upstream.database),
             **more,
         }
-        return Sandbox(self.command, environment, self.folder, cores=OURS)
+        return Sandbox(self.command, environment, self.folder, cores=OURS, patience=patience)
 
 
 COMMON = {
@@ -207,8 +207,11 @@ def event(number: int, prompt: str = "Show the quarterly revenue as a chart", th
     return json.dumps(found).encode()
 
 
-def prepare() -> None:
-    """Certificates, made at the first run and kept. The Makefile makes the rest."""
+def prepare(trusted: Path = FUNCTION / "c1fn/startup/trusted") -> None:
+    """Certificates, made at the first run and kept. The Makefile makes the rest.
+
+    :param trusted: where a tree keeps the authorities.
+    """
     import trustme
 
     if not (CERTIFICATES / "ca.pem").exists():
@@ -219,4 +222,4 @@ def prepare() -> None:
         # As long a list as a function has: loading it takes its time.
         usual = (FUNCTION / "botocore/cacert.pem").read_bytes()
         (CERTIFICATES / "ca.pem").write_bytes(usual + authority.cert_pem.bytes())
-    authorities.add((CERTIFICATES / "ca.pem").read_text("utf-8"), FUNCTION / "c1fn/startup/trusted")
+    authorities.add((CERTIFICATES / "ca.pem").read_text("utf-8"), trusted)

@@ -150,11 +150,19 @@ class Sandbox:
     """A function that was started; a context manager. ``spawned`` is when.
 
     :param cores: those it may run on.
+    :param patience: seconds for one answer.
     """
 
     def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], folder: Path, *, cores: set[int]
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        cores: set[int],
+        patience: float = PATIENCE,
     ) -> None:
+        self._patience = patience
         self._selector = selectors.DefaultSelector()
         self._server = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._server.setblocking(False)
@@ -192,6 +200,11 @@ class Sandbox:
             key.fileobj.close()  # type: ignore[union-attr]  # they are all sockets
         self._selector.close()
 
+    def terminate(self) -> None:
+        """Ask it to end, and wait until it has: what counts for it writes down what it counted."""
+        os.killpg(self._process.pid, signal.SIGTERM)
+        self._process.wait(self._patience)
+
     def wait_ready(self) -> int:
         """Nanoseconds from the start until it asked for its first event."""
         self._until(lambda: self.ready is not None)
@@ -219,7 +232,7 @@ class Sandbox:
         return answer
 
     def _until(self, done: Callable[[], bool]) -> None:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + self._patience
         while not done():
             if self._process.poll() is not None or time.monotonic() > end:
                 raise Gone(self._complaint())

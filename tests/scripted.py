@@ -28,7 +28,7 @@ class ScriptedModel:
         self.asked: list[list[Message]] = []
         self.closed = 0
 
-    async def reply(
+    async def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ModelEvent, None]:
         self.asked.append(list(messages))

@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from c1fn import compose
+from c1fn.compose import models
 from c1fn.errors import SettingsError, Unauthorized
 from c1fn.identity.callers import Caller
 from c1fn.models.c1 import C1Model
@@ -78,7 +79,7 @@ async def test_the_models_own_settings_reach_the_provider(tmp_path: Path) -> Non
                 }
             )
         )
-        _ = [event async for event in model.reply([Message("user", "hi")])]
+        _ = [event async for event in model.stream([Message("user", "hi")])]
         await model.aclose()
     (request,) = upstream.requests
     assert request.body["messages"][0] == {"role": "system", "content": "Be brief."}
@@ -94,7 +95,7 @@ async def test_the_models_own_settings_reach_the_provider(tmp_path: Path) -> Non
 async def test_what_is_not_set_is_not_sent() -> None:
     async with Upstream() as upstream:
         model = compose.model(Settings.read({"THESYS_API_KEY": "k", "C1FN_BASE_URL": upstream.url}))
-        _ = [event async for event in model.reply([Message("user", "hi")])]
+        _ = [event async for event in model.stream([Message("user", "hi")])]
         await model.aclose()
     assert set(upstream.requests[0].body) == {"model", "messages", "stream", "stream_options"}
 
@@ -227,7 +228,7 @@ async def test_keys_and_tokens_show_nowhere(
 
 
 async def test_with_keys_each_holder_sees_only_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compose, "OFFLINE_PACE", 0)
+    monkeypatch.setattr(models, "OFFLINE_PACE", 0)
     keys = {"ann": "a-long-key-of-ann", "bob": "a-long-key-of-bob"}
     settings = compose.settle(Settings.read({"C1FN_AUTH": "key", "C1FN_KEYS": json.dumps(keys)}), {})
     body = {"prompt": {"role": "user", "content": "hi"}, "threadId": "t", "responseId": "r"}

@@ -39,14 +39,21 @@ ROOMS: dict[str, set[str]] = {
 """From the top of the house to its ground: a room may import only rooms that stand below it."""
 
 LIBRARIES: dict[str, set[str]] = {
-    "mangum": {"runtime.answers"},
+    "mangum": {"runtime.buffered"},
     "dotenv": {"local.environment"},
     "fastapi": {"api", "local", "compose"},  # compose returns the application, local serves it
     "starlette": {"api", "local"},
     "pydantic": {"api", "chat.tools", "settings", "startup.deferred_models", "compose"},
     "pydantic_core": {"chat.tools", "local.terminal"},
     "openai": {"models.c1"},
-    "httpx2": {"models.c1", "models.responses", "models.net", "identity.oidc", "local.terminal"},
+    "httpx2": {
+        "models.c1",
+        "models.responses",
+        "models.retries",
+        "models.net",
+        "identity.oidc",
+        "local.terminal",
+    },
     "httpcore2": {"models.net"},
     "boto3": {"startup.aws"},
     "botocore": {"startup.aws", "stores.dynamodb", "identity.secret", "local.terminal"},

@@ -14,6 +14,7 @@ from c1fn.api.browsers import PlainText
 from c1fn.api.cors import guarded
 from c1fn.api.methods import Heads
 from c1fn.api.pages import Site
+from c1fn.api.raw_path import RawPath
 from c1fn.api.refusals import HANDLERS, refusal
 from c1fn.chat.converse import Chat
 from c1fn.identity.callers import Identify, anybody
@@ -69,11 +70,11 @@ def build_app(
         version=__version__,
         lifespan=lifespan,
         exception_handlers=HANDLERS,
-        middleware=[Middleware(Heads), Middleware(threads.AsSent)],
+        middleware=[Middleware(Heads), Middleware(RawPath)],
         # No page of FastAPI's: it would load its scripts from the internet.
         docs_url=None,
         redoc_url=None,
-        redirect_slashes=False,  # see threads.AsSent
+        redirect_slashes=False,  # see RawPath
     )
     app.origins = origins
     app.state.identify, app.state.max_body, app.state.max_answer = identify, max_body, max_answer

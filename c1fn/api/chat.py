@@ -3,10 +3,11 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
 from c1fn import __version__
-from c1fn.api.bodies import body_of, read_ask
+from c1fn.api.bodies import StopBody, body_of, read, read_ask
 from c1fn.api.browsers import streams_cards
 from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, origin_of, time_left
 from c1fn.api.refusals import refusal
@@ -63,6 +64,15 @@ async def turn(  # noqa: PLR0917 - FastAPI passes them by name
     if after:
         return await _rest(request, chat, queue, after)
     return await _streamed(request, chat, queue, counted=True)
+
+
+@routes.post("/api/threads/{threadId}/stop", tags=["threads"])
+async def stop_answer(
+    request: Request, caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId
+) -> Response:
+    """End the answer that is being written; its text so far is stored."""
+    response_id = read(StopBody, await body_of(request) or b"{}").responseId
+    return JSONResponse({"stopping": await store.turns.stop(caller.owner, thread_id, response_id)})
 
 
 async def _rest(request: Request, chat: Chat, queue: EventQueue, after: int) -> Response:

@@ -1,26 +1,24 @@
 """The thread endpoints, as the official client's hooks call them; each caller sees only its own threads.
 
 A thread's id may hold any printable character. In a path it is percent-encoded as one segment, so paths are
-matched as they were sent and ids are decoded after the match: see ``AsSent``.
+matched as they were sent and ids are decoded after the match: see raw_path.py.
 """
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 from uuid import uuid4
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BeforeValidator
 from starlette.background import BackgroundTask
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from c1fn.api.bodies import (
     AnswerBody,
     ForkBody,
     Id,
-    StopBody,
     ThreadBody,
     TitleBody,
     body_of,
@@ -43,23 +41,6 @@ PAGE = 50
 _Decoded = BeforeValidator(unquote)
 ThreadId = Annotated[Id, _Decoded, Path(alias="threadId", description="Percent-encoded.")]
 ResponseId = Annotated[Id, _Decoded, Path(alias="responseId", description="Percent-encoded.")]
-
-
-class AsSent:
-    """Lets routes match the path as it was sent, so that an encoded slash stays inside its segment. A slash
-    at the end is ignored: a redirect would lose the prefix that the endpoint removed, and often the body.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            raw, root = scope.get("raw_path"), quote(scope.get("root_path", ""))
-            path = raw.decode("ascii", "replace") if raw else quote(scope["path"])
-            own = path.removeprefix(root).rstrip("/")
-            scope = {**scope, "path": f"{root}{own or '/'}", "root_path": root}
-        await self._app(scope, receive, send)
 
 
 routes = APIRouter(prefix="/api/threads", tags=["threads"])
@@ -141,15 +122,6 @@ async def save_answer(
     content = read(AnswerBody, await body_of(request, answer=True)).content
     await store.threads.revise(caller.owner, thread_id, response_id, content)
     return Response(status_code=204)
-
-
-@routes.post("/{threadId}/stop")
-async def stop_answer(
-    request: Request, caller: CurrentCaller, store: CurrentStore, thread_id: ThreadId
-) -> Response:
-    """End the answer that is being written; its text so far is stored."""
-    response_id = read(StopBody, await body_of(request) or b"{}").responseId
-    return JSONResponse({"stopping": await store.turns.stop(caller.owner, thread_id, response_id)})
 
 
 def visible(turns: Iterable[Turn], *, cards: bool = False) -> list[dict[str, str]]:

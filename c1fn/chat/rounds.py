@@ -73,7 +73,7 @@ class Rounds:
         usage, asked, heard = Usage(), True, False
         try:
             with draft.watch.asking():
-                async with aclosing(self._model.reply(messages, self._tools.specs)) as events:
+                async with aclosing(self._model.stream(messages, self._tools.specs)) as events:
                     async for event in events:
                         heard = True
                         match event:

@@ -1,19 +1,18 @@
 """Builds the parts of one process from the settings. Only this package names adapters. It imports them late,
-because an unused import makes the cold start longer. `access` chooses the authentication and the keys.
+because an unused import makes the cold start longer. `models` makes the model, `authentication` chooses who
+may call and the keys.
 """
 
-import json
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
 from c1fn.chat.tools import Tools
-from c1fn.compose.access import LAZY, OFFLINE, Renew, identify, names, renewal, settle
+from c1fn.compose.authentication import LAZY, Renew, identify, names, renewal, settle
+from c1fn.compose.models import model
 from c1fn.errors import SettingsError
-from c1fn.models import Model, Unusable
 from c1fn.settings import Settings
 from c1fn.startup import is_plain
 from c1fn.startup.authorities import AuthoritiesUnusable
@@ -30,9 +29,6 @@ if TYPE_CHECKING:
     from c1fn.api.pages import Site
 
 __all__ = ["chat", "identify", "image_hosts", "log", "model", "renewal", "settle", "store", "web_app"]
-
-OFFLINE_PACE = 0.02
-"""Seconds between two deltas of the offline model: about as fast as a quick model writes."""
 
 _ALOUD = Lines()
 
@@ -97,60 +93,6 @@ def _connect(part: object) -> None:
     """Let it open its connections ahead, if it is of those that can."""
     if connect := getattr(part, "connect", None):
         connect()
-
-
-def model(settings: Settings, renew: Renew | None = None) -> Model:
-    """:raises SettingsError: the system prompt, a proxy or a list of certificates cannot be used."""
-    if settings.model == OFFLINE or settings.api_key is None:
-        from c1fn.models.offline import OfflineModel
-
-        return OfflineModel(pace=OFFLINE_PACE)
-    from c1fn.models.c1 import C1Model, Timeouts
-
-    try:
-        return C1Model(
-            api_key=settings.api_key.get_secret_value(),
-            base_url=settings.base_url,
-            model=settings.model,
-            system=_system_prompt(settings),
-            temperature=settings.temperature,
-            max_tokens=settings.max_tokens,
-            metadata_thesys=_thesys(settings),
-            timeouts=Timeouts(read=settings.model_silence, total=settings.max_seconds),
-            renew_key=_renewed_key(renew) if renew else None,
-        )
-    except (Unusable, AuthoritiesUnusable) as error:
-        raise SettingsError(str(error)) from None
-
-
-def _renewed_key(renew: Renew) -> Callable[[], Awaitable[str | None]]:
-    async def key() -> str | None:
-        found = (await renew()).api_key
-        return found.get_secret_value() if found else None
-
-    return key
-
-
-def _system_prompt(settings: Settings) -> str | None:
-    """:raises SettingsError: its file cannot be read."""
-    if settings.system_prompt_file is None:
-        return settings.system_prompt
-    try:
-        return Path(settings.system_prompt_file).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"C1FN_SYSTEM_PROMPT_FILE: {type(error).__name__} while it was read.") from None
-
-
-def _thesys(settings: Settings) -> str | None:
-    """C1's own settings in the form its API takes them. https://docs.thesys.dev"""
-    chosen = {
-        "c1_custom_actions": settings.custom_actions,
-        "c1_custom_components": settings.custom_components,
-        "c1_included_components": names(settings.included_components),
-        "c1_excluded_components": names(settings.excluded_components),
-    }
-    given = {name: value for name, value in chosen.items() if value}
-    return json.dumps(given, separators=(",", ":")) if given else None
 
 
 def store(settings: Settings) -> Store:

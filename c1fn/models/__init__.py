@@ -27,7 +27,7 @@ class Model(Protocol):
         """The model's name, for logs and for the line that `c1fn serve` prints."""
         ...
 
-    def reply(
+    def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ModelEvent, None]:
         """Run one round: deltas in order, then at most one ``Called``, then exactly one ``Ended``.

@@ -28,7 +28,8 @@ from c1fn.models.net.address import completions, transport_to
 from c1fn.models.net.causes import cause
 from c1fn.models.net.error_body import shorten
 from c1fn.models.net.transport import Transport
-from c1fn.models.responses import BROKEN, broken, deltas, give_up, refusal, retry_after
+from c1fn.models.responses import BROKEN, broken, deltas
+from c1fn.models.retries import give_up, refusal, retry_after
 from c1fn.startup import log_levels
 from c1fn.startup.lazy_imports import lazy
 from c1fn.turn import Message
@@ -109,7 +110,7 @@ class C1Model:
         self._client.organization = self._client.project = None
         self._client._custom_headers = headers  # noqa: SLF001 - as an argument, OPENAI_CUSTOM_HEADERS would join
 
-    async def reply(
+    async def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ModelEvent, None]:
         response = await self._open(messages, tools)

@@ -48,7 +48,7 @@ class OfflineModel:
         self._pace = pace
         self._sleep = sleep
 
-    async def reply(
+    async def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ModelEvent, None]:
         call = _asked_call(messages, tools)

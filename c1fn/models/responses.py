@@ -1,30 +1,21 @@
-"""Reads the body of a model's response: an answer's events as they arrive, or the beginning of an error.
+"""Reads the body of an answer of the model, as it arrives. retries.py reads what is no answer.
 
-Every read has a limit. An error is interpreted here before the package sees it; a header that the package
-obeys tells it whether a retry can help. A delta needs no task and no timer: the package's read timeout ends a
-silence, and the time limit of the whole answer is checked when bytes arrive.
-
-https://www.rfc-editor.org/rfc/rfc9110#field.retry-after
+Every read has a limit. A delta needs no task and no timer: the package's read timeout ends a silence, and the
+time limit of the whole answer is checked when bytes arrive.
 """
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
-from email.utils import parsedate_to_datetime
 
-from c1fn.errors import AnswerCut, AnswerGarbled, ModelBusy, ModelError, ModelTimeout, ModelUnavailable
+from c1fn.errors import AnswerCut, AnswerGarbled, ModelError, ModelTimeout
 from c1fn.events import Delta
 from c1fn.models.chunks import Round
-from c1fn.models.failures import Refusal, document_of
 from c1fn.models.sse import LIMIT, Decoder, EventTooLong
 from c1fn.startup.lazy_imports import lazy
 
 with lazy("openai"):
     import httpx2  # the transport of the openai package: its errors reach us while a body is read
-
-RETRY_WAIT = 5.0
-"""Seconds of a Retry-After that are waited for here. Beyond that a person is told instead of kept waiting."""
 
 GRACE = 5.0
 """Seconds for what comes after the reason. The count of tokens follows at once; some servers never end."""
@@ -36,11 +27,6 @@ BROKEN: tuple[type[Exception], ...] = (httpx2.RequestError, httpx2.StreamError, 
 """What the transport raises when a connection breaks."""
 
 _NO_STREAM = "The model's address answered with something other than a stream of events."
-
-_RETRIED = (ModelBusy, ModelUnavailable, ModelTimeout)
-
-
-# An answer
 
 
 async def deltas(response: httpx2.Response, round_: Round, total: float) -> AsyncGenerator[Delta, None]:
@@ -156,35 +142,3 @@ def broken(error: Exception) -> ModelError:
             return AnswerGarbled()
         case _:
             return AnswerCut()
-
-
-# A refusal
-
-
-async def give_up(response: httpx2.Response) -> None:
-    """A hook for responses: make the package give up, by the header that it obeys, where another try cannot
-    help or would be long in coming.
-    """
-    if response.is_success:
-        return
-    meaning = refusal(response.status_code, await response.aread()).meaning()
-    wait = retry_after(response.headers)
-    if not isinstance(meaning, _RETRIED) or (wait is not None and wait > RETRY_WAIT):
-        response.headers["x-should-retry"] = "false"
-
-
-def refusal(status: int, body: bytes) -> Refusal:
-    return Refusal.read(document_of(body), status)
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, or None. A date is compared with the server's own, not with our clock."""
-    for header, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        with suppress(KeyError, ValueError):
-            if math.isfinite(seconds := float(headers[header]) * unit):
-                return max(0.0, seconds)
-    try:
-        wait = parsedate_to_datetime(headers["retry-after"]) - parsedate_to_datetime(headers["date"])
-    except (KeyError, ValueError, TypeError):
-        return None
-    return max(0.0, wait.total_seconds())

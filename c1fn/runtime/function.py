@@ -22,8 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from c1fn.runtime.answers import encoded
 from c1fn.runtime.asgi import AppError, Headers, Receive, Scope, Send
+from c1fn.runtime.buffered import encoded
 from c1fn.runtime.doors import Doors, Mode
 from c1fn.runtime.fault import MAX_FRAMES, Fault
 

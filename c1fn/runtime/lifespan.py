@@ -76,3 +76,10 @@ class Lifespan:
             log.debug("the app left its lifespan with %s", type(error).__name__)
         if not self._said.full():  # nobody waits, or somebody waits in vain
             self._said.put_nowait({"type": "unsupported"})
+
+
+async def started(app: App) -> Lifespan:
+    """Start the app. One that is a ``Lifespan`` already shares it with us."""
+    lifespan = app if isinstance(app, Lifespan) else Lifespan(app)
+    await lifespan.startup()
+    return lifespan

@@ -16,17 +16,17 @@ import signal
 from typing import Any, assert_never
 
 from c1fn.runtime import records
-from c1fn.runtime.answers import NoJson
 from c1fn.runtime.asgi import App, Cycle
+from c1fn.runtime.buffered import NoJson
 from c1fn.runtime.context import Context
 from c1fn.runtime.doors import BadEvent, ForeignEvent
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.function import FunctionFailed
-from c1fn.runtime.handler import Handler
+from c1fn.runtime.invocation_response import InvocationResponse
 from c1fn.runtime.link import Fatal, Platform
+from c1fn.runtime.load_handler import Handler
 from c1fn.runtime.messages import Invocation
 from c1fn.runtime.protocol import Address, Connection
-from c1fn.runtime.response import Response
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Worker:
 
     async def _serve(self, invocation: Invocation) -> None:
         try:
-            response = Response(await self._platform.link(), invocation)
+            response = InvocationResponse(await self._platform.link(), invocation)
         except OSError as error:
             raise Fatal(f"the Runtime API is gone: {error}") from error
         try:
@@ -88,7 +88,7 @@ class Worker:
         await response.settled()
         records.current.set(None)
 
-    async def _answer(self, invocation: Invocation, response: Response) -> None:
+    async def _answer(self, invocation: Invocation, response: InvocationResponse) -> None:
         context = self._enter(invocation)
         event = _parse(invocation.event)
         response.event, response.mode = event, self._handler.mode(event)

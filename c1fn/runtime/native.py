@@ -14,11 +14,11 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, Protocol
 
-from c1fn.runtime.answers import encoded, metadata, problem
 from c1fn.runtime.asgi import Cycle, Headers
+from c1fn.runtime.buffered import encoded, metadata, problem
 from c1fn.runtime.doors import BadEvent, Event
-from c1fn.runtime.handler import Handler
 from c1fn.runtime.lifespan import Lifespan
+from c1fn.runtime.load_handler import Handler
 
 NEEDED = ("streamify_response", "http_response_stream")
 

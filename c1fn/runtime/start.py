@@ -4,19 +4,17 @@ A failure here is reported to Lambda as an init error or a restore error, with i
 request yet, so the message cannot contain one.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror
-https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html
 """
 
 import logging
-import random
 from collections.abc import Mapping
 
+from c1fn.runtime import snapstart
 from c1fn.runtime.fault import Fault
-from c1fn.runtime.handler import Handler, load
-from c1fn.runtime.lifespan import Lifespan
+from c1fn.runtime.lifespan import Lifespan, started
 from c1fn.runtime.link import Fatal, Platform
+from c1fn.runtime.load_handler import Handler, load
 from c1fn.runtime.loop import serve
-from c1fn.runtime.messages import Restored
 from c1fn.runtime.protocol import Address, Connection
 from c1fn.startup import garbage
 
@@ -37,12 +35,12 @@ async def run(environ: Mapping[str, str]) -> int:
     try:
         concurrency = _concurrency(environ)
         handler = load(environ.get("_HANDLER", ""), concurrency)
-        lifespan = await _start(handler)
+        lifespan = await started(handler.app)
         if environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
-            await _before_snapshot(handler, lifespan)
-            await _snapshot(platform)
+            await snapstart.before_snapshot(handler, lifespan)
+            await snapstart.wait(platform)
             report = Connection.restore_error
-            lifespan = await _after_restore(handler)
+            lifespan = await snapstart.after_restore(handler)
     except Fatal as error:
         return _give_up(error)
     except (Exception, SystemExit) as error:
@@ -64,40 +62,6 @@ async def _serve(address: Address, handler: Handler, lifespan: Lifespan, concurr
     finally:
         await lifespan.shutdown()
     return 0
-
-
-async def _start(handler: Handler) -> Lifespan:
-    """Start the app. A handler whose app is a ``Lifespan`` already shares it with us."""
-    app = handler.app
-    lifespan = app if isinstance(app, Lifespan) else Lifespan(app)
-    await lifespan.startup()
-    return lifespan
-
-
-async def _before_snapshot(handler: Handler, lifespan: Lifespan) -> None:
-    """Give every socket back: its copy would be dead."""
-    await lifespan.shutdown()
-    await _hook(handler, "before_snapshot")
-
-
-async def _snapshot(platform: Platform) -> None:
-    """Wait while the snapshot is taken; this returns in each restored copy."""
-    restored = await platform.get(Connection.restore_next)
-    if not isinstance(restored, Restored):
-        raise Fatal(f"restore/next was answered with {restored}")
-
-
-async def _after_restore(handler: Handler) -> Lifespan:
-    """Make everything anew that must not be shared with the other copies."""
-    random.seed()  # every copy woke up with the same generator
-    await _hook(handler, "after_restore")
-    return await _start(handler)
-
-
-async def _hook(handler: Handler, name: str) -> None:
-    hook = getattr(handler, name, None)
-    if hook is not None:
-        await hook()
 
 
 def _give_up(error: Fatal) -> int:

@@ -4,8 +4,8 @@ them.
 https://www.rfc-editor.org/rfc/rfc6455#section-4.1
 """
 
-from c1fn.runtime.answers import PROBLEM, encoded
 from c1fn.runtime.asgi import App, Receive, Scope, Send
+from c1fn.runtime.buffered import PROBLEM, encoded
 
 _TOLD = encoded(
     {

@@ -25,6 +25,11 @@ import os
 
 VARIABLE = "C1FN_PLAIN_START"
 
+KEPT_OPEN = 20.0
+"""Seconds for which a connection that was opened ahead is kept unused: its peer may close it without a word.
+A start is followed by its request at once, or by none for long.
+"""
+
 YES = frozenset({"1", "true", "t", "yes", "y", "on"})
 """As `settings` reads it: https://pydantic.dev/docs/validation/latest/api/pydantic/standard_library_types/"""
 

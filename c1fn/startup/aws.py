@@ -22,7 +22,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
 from c1fn import __version__
-from c1fn.startup import authorities, is_plain, log_levels
+from c1fn.startup import KEPT_OPEN, authorities, is_plain, log_levels
 from c1fn.startup.lazy_imports import lazy
 
 log_levels.keep_private()
@@ -30,9 +30,6 @@ log_levels.keep_private()
 with lazy("boto3"):
     # The session alone: the package itself loads the machinery of S3's transfers.
     import boto3.session
-
-KEPT = 20.0
-"""Seconds until a connection that was opened ahead is given up: its peer may have gone without a word."""
 
 TOUCHED: tuple[tuple[type, str], ...] = (
     (URLLib3Session, "_get_ssl_context"),
@@ -80,7 +77,7 @@ class TrustOnce(URLLib3Session):  # type: ignore[misc]  # botocore ships no type
         opened = clock()
 
         def give() -> None:
-            if clock() - opened >= KEPT:
+            if clock() - opened >= KEPT_OPEN:
                 connection.close()
             _give(pool, connection)
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from c1fn.runtime.answers import metadata
 from c1fn.runtime.asgi import Cycle, Headers
+from c1fn.runtime.buffered import metadata
 from c1fn.runtime.context import Context
 from c1fn.runtime.doors import BadEvent, ForeignEvent
 from c1fn.runtime.emulator import Emulator

@@ -148,7 +148,7 @@ async def _adapter(books: Books, chance: Chance, events: int) -> None:
 
 async def _heard(books: Books, model: C1Model, shown: bytes) -> None:
     try:
-        async with asyncio.timeout(HANG), aclosing(model.reply(ASK)) as round_:
+        async with asyncio.timeout(HANG), aclosing(model.stream(ASK)) as round_:
             complaint = await _complaint(round_, shown)
     except ModelError:
         return

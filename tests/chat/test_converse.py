@@ -233,7 +233,7 @@ class Reluctant:
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     closes: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def reply(
+    async def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ModelEvent, None]:
         try:
@@ -523,11 +523,11 @@ async def test_times_run_from_the_request_and_tell_the_store_from_the_model() ->
             await super().commit(claim, turn)
 
     class Pondering(ScriptedModel):
-        async def reply(
+        async def stream(
             self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
         ) -> AsyncGenerator[ModelEvent, None]:
             now[0] += 4
-            async for event in super().reply(messages, tools):
+            async for event in super().stream(messages, tools):
                 yield event
                 now[0] += 8
 

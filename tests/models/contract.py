@@ -37,7 +37,7 @@ async def heard(
     model: Model, *messages: Message, tools: Sequence[ToolSpec] = ()
 ) -> tuple[str, list[ModelEvent]]:
     """The text of all deltas, and the other events."""
-    async with aclosing(model.reply(messages, tools)) as events:
+    async with aclosing(model.stream(messages, tools)) as events:
         said = [event async for event in events]
     text = "".join(event.text for event in said if isinstance(event, Delta))
     return text, [event for event in said if not isinstance(event, Delta)]
@@ -50,7 +50,7 @@ class Contract:
 
     @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS.keys())
     async def test_any_prompt_gets_deltas_and_then_exactly_one_end(self, model: Model, prompt: str) -> None:
-        async with aclosing(model.reply([user(prompt)])) as events:
+        async with aclosing(model.stream([user(prompt)])) as events:
             *deltas, end = [event async for event in events]
         assert all(isinstance(event, Delta) and event.text for event in deltas)
         assert isinstance(end, Ended)
@@ -58,7 +58,7 @@ class Contract:
 
     @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS.keys())
     async def test_every_delta_is_whole_characters(self, model: Model, prompt: str) -> None:
-        async with aclosing(model.reply([user(prompt)])) as events:
+        async with aclosing(model.stream([user(prompt)])) as events:
             async for event in events:
                 if isinstance(event, Delta):
                     event.text.encode()  # raises for half of a character
@@ -89,7 +89,7 @@ class Contract:
         assert isinstance(end, Ended)
 
     async def test_after_an_answer_was_left_early_the_next_is_whole(self, model: Model) -> None:
-        events = model.reply([user("hello")])
+        events = model.stream([user("hello")])
         first = await anext(events)
         assert isinstance(first, Delta)
         await events.aclose()

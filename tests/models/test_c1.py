@@ -27,7 +27,7 @@ from c1fn.errors import (
 )
 from c1fn.events import Called, Delta, Ended
 from c1fn.models.c1 import C1Model, Timeouts, translate
-from c1fn.models.responses import RETRY_WAIT
+from c1fn.models.retries import RETRY_WAIT
 from c1fn.models.sse import LIMIT
 from c1fn.turn import Message, ToolCall, Usage
 from tests.models.contract import GET_TIME, Contract, heard, user
@@ -206,7 +206,7 @@ async def test_a_prompt_goes_to_the_configured_address_alone(upstream: Upstream,
 async def test_a_delta_is_heard_while_the_model_is_held_at_a_gate(upstream: Upstream, model: C1Model) -> None:
     gate = asyncio.Event()
     upstream.queue(Answer((ROLE, delta("Hel"), gate, delta("lo"), *END)))
-    async with aclosing(model.reply([user("hi")])) as events:
+    async with aclosing(model.stream([user("hi")])) as events:
         assert await anext(events) == Delta("Hel")
         gate.set()
         assert [event async for event in events] == [Delta("lo"), Ended("stop", Usage(3, 2))]
@@ -214,7 +214,7 @@ async def test_a_delta_is_heard_while_the_model_is_held_at_a_gate(upstream: Upst
 
 async def test_closing_the_answer_closes_the_connection(upstream: Upstream, model: C1Model) -> None:
     upstream.queue(Answer((ROLE, delta("Hel"), asyncio.Event())))
-    events = model.reply([user("hi")])
+    events = model.stream([user("hi")])
     await anext(events)
     await events.aclose()
     await upstream.requests[0].left.wait()
@@ -278,7 +278,7 @@ async def test_the_same_answer_is_heard_however_it_is_sent(
 
 async def test_halves_of_a_character_in_two_deltas_become_one(upstream: Upstream, model: C1Model) -> None:
     upstream.queue(say("a\ud83d", "\ude00b"))
-    async with aclosing(model.reply([user("hi")])) as events:
+    async with aclosing(model.stream([user("hi")])) as events:
         deltas = [event.text async for event in events if isinstance(event, Delta)]
     assert deltas == ["a", "😀b"]
 
@@ -352,7 +352,7 @@ async def test_a_fault_ends_as_told(hasty: C1Model, model: C1Model, fault: str) 
     said, reason = "", ""
     kind: object = None
     try:
-        async with aclosing(asked.reply([user(f"fault:{fault}")])) as events:
+        async with aclosing(asked.stream([user(f"fault:{fault}")])) as events:
             async for event in events:
                 if isinstance(event, Delta):
                     said += event.text

@@ -169,7 +169,7 @@ async def ours(upstream: Upstream) -> tuple[str, list[Any], bool]:
     model = C1Model(api_key="k", base_url=upstream.url, model="m", max_retries=0)
     text, calls, well = "", list[Any](), False
     try:
-        async for event in model.reply([user("hi")]):
+        async for event in model.stream([user("hi")]):
             match event:
                 case Delta(piece):
                     text += piece

@@ -240,7 +240,7 @@ def test_another_prompt_gives_other_figures() -> None:
 
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS.keys())
 async def test_deltas_are_small_and_cut_no_entity(prompt: str) -> None:
-    async with aclosing(OfflineModel().reply([user(prompt)])) as events:
+    async with aclosing(OfflineModel().stream([user(prompt)])) as events:
         deltas = [event.text async for event in events if isinstance(event, Delta)]
     assert "".join(deltas) == card([user(prompt)])
     for delta in deltas:
@@ -254,7 +254,7 @@ async def test_each_delta_waits_for_the_pace() -> None:
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    async with aclosing(OfflineModel(pace=0.02, sleep=sleep).reply([user("hello")])) as events:
+    async with aclosing(OfflineModel(pace=0.02, sleep=sleep).stream([user("hello")])) as events:
         for count in (1, 2, 3):
             await anext(events)
             assert waits == [0.02] * count

@@ -1,7 +1,7 @@
 """Bodies of responses, without a network: what is read of them, and how much."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 import httpx2
@@ -10,29 +10,10 @@ import pytest
 from c1fn.errors import AnswerCut, AnswerGarbled
 from c1fn.models import responses
 from c1fn.models.chunks import Round
-from c1fn.models.responses import deltas, give_up
+from c1fn.models.responses import deltas
 from c1fn.models.sse import LIMIT
+from tests.models.bodies import Body, response
 from tests.upstream import only_bytes, say
-
-
-class Body(httpx2.AsyncByteStream):
-    """Parts, of which is counted how many were taken."""
-
-    def __init__(self, parts: Iterable[bytes]) -> None:
-        self._parts = parts
-        self.taken, self.closed = 0, False
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for part in self._parts:
-            self.taken += 1
-            yield part
-
-    async def aclose(self) -> None:
-        self.closed = True
-
-
-def response(body: Body, status: int = 400, **headers: str) -> httpx2.Response:
-    return httpx2.Response(status, headers={k.replace("_", "-"): v for k, v in headers.items()}, stream=body)
 
 
 async def text(found: AsyncIterator[object]) -> str:
@@ -125,25 +106,3 @@ async def test_a_stream_that_breaks_is_cut() -> None:
     async with aclosing(deltas(broken, Round(), 60)) as said:
         with pytest.raises(AnswerCut):
             await text(said)
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "again"),
-    [
-        (429, b'{"error": {"code": "rate_limit_exceeded"}}', True),
-        (429, b'{"error": {"code": "insufficient_quota"}}', False),
-        (500, b"", True),
-        (500, b'{"error": {"message": "Context size has been exceeded."}}', False),
-        (503, b"overloaded", True),
-    ],
-)
-async def test_another_try_is_made_only_where_it_can_help(status: int, body: bytes, again: bool) -> None:  # noqa: FBT001 - a row of the table
-    refused = response(Body([body]), status)
-    await give_up(refused)
-    assert (refused.headers.get("x-should-retry") is None) is again
-
-
-async def test_a_success_is_left_alone() -> None:
-    body = Body([b"x"])
-    await give_up(response(body, 200))
-    assert (body.taken, body.closed) == (0, False)

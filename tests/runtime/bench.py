@@ -15,8 +15,8 @@ from c1fn.runtime.emulator.prelude import Metadata, Prelude
 from c1fn.runtime.emulator.runtime_api import RuntimeApi
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.function import Function
-from c1fn.runtime.handler import Plain
 from c1fn.runtime.lifespan import Lifespan
+from c1fn.runtime.load_handler import Plain
 from c1fn.runtime.loop import Worker
 from c1fn.runtime.protocol import Address
 

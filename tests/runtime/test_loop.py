@@ -12,8 +12,8 @@ from c1fn.runtime.doors import BadEvent, Mode
 from c1fn.runtime.emulator.call import Begun
 from c1fn.runtime.emulator.http import Exchange, Server
 from c1fn.runtime.fault import Fault
-from c1fn.runtime.handler import Plain
 from c1fn.runtime.link import Fatal
+from c1fn.runtime.load_handler import Plain
 from c1fn.runtime.loop import LONGEST, Worker, leave
 from c1fn.runtime.protocol import Address
 from tests.runtime.bench import answer, event, get, runtime_api, submit, working

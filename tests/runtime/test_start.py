@@ -1,48 +1,15 @@
 """From a new process to one that serves."""
 
 import asyncio
-import os
-import signal
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from c1fn.runtime.emulator.runtime_api import RuntimeApi
 from c1fn.runtime.start import run
 from tests.runtime.bench import answer, get, runtime_api, submit
+from tests.runtime.started import running, terminate, told
 
 PLAIN = "tests.runtime.functions.plain.app"
-DOORS = "tests.runtime.functions.doors.handler"
-
-
-@pytest.fixture
-def marks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    path = tmp_path / "marks"
-    monkeypatch.setenv("MARKS", str(path))
-    return path
-
-
-def told(marks: Path) -> list[str]:
-    """What the app has noted, in order."""
-    return marks.read_text("utf-8").split()
-
-
-@asynccontextmanager
-async def running(
-    handler: str, **environ: str
-) -> AsyncGenerator[tuple[RuntimeApi, "asyncio.Task[int]"], None]:
-    async with runtime_api() as (api, address, _):
-        place = f"{address.host}:{address.port}"
-        task = asyncio.create_task(run({"AWS_LAMBDA_RUNTIME_API": place, "_HANDLER": handler, **environ}))
-        yield api, task
-        await task
-
-
-def terminate() -> None:
-    """What the platform sends; the loop listens for it once it has asked for an event."""
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def test_a_process_starts_its_app_serves_and_shuts_it_down_when_terminated(marks: Path) -> None:
@@ -103,32 +70,6 @@ async def test_a_concurrency_that_is_none_is_an_init_error(value: str) -> None:
         assert await task == 1
         assert api.init_fault
         assert value in api.init_fault.message
-
-
-async def test_after_a_restore_everything_is_made_anew(marks: Path) -> None:
-    async with running(DOORS, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start") as (api, task):
-        await api.snapshot_ready.wait()
-        assert told(marks) == ["startup", "shutdown", "before"]
-        api.restored.set()
-        assert (await answer(submit(api, get("/echo")))).fault is None
-        terminate()
-        assert await task == 0
-    assert told(marks) == ["startup", "shutdown", "before", "after", "startup", "shutdown"]
-
-
-@pytest.mark.parametrize(
-    ("variable", "phase", "message"),
-    [("FAIL_SNAPSHOT", "init", "no snapshot"), ("FAIL_RESTORE", "restore", "no restore")],
-)
-async def test_a_hook_that_fails_is_reported(
-    variable: str, phase: str, message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(variable, "1")
-    async with running(DOORS, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start") as (api, task):
-        api.restored.set()
-        assert await task == 1
-        assert api.init_fault
-        assert (api.failed, api.init_fault.message) == (phase, message)
 
 
 async def test_a_platform_that_is_gone_ends_the_process() -> None:

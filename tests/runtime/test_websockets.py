@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from c1fn.runtime import answers, request
-from c1fn.runtime.handler import Plain
+from c1fn.runtime import buffered, request
+from c1fn.runtime.load_handler import Plain
 from tests.runtime.bench import sample
 
 SCOPES: list[str] = []
@@ -21,7 +21,7 @@ async def test_an_upgrade_is_refused_and_the_app_is_not_asked() -> None:
     SCOPES.clear()
     event = sample("function-url")
     event["headers"] = {**event["headers"], "upgrade": "WebSocket", "connection": "Upgrade"}
-    told = await answers.whole(Plain(app).app, *request.read(event, None))
+    told = await buffered.whole(Plain(app).app, *request.read(event, None))
     assert (told.status, json.loads(told.body)["code"]) == (501, "no_websockets")
     assert SCOPES == []
 
@@ -29,5 +29,5 @@ async def test_an_upgrade_is_refused_and_the_app_is_not_asked() -> None:
 async def test_another_upgrade_is_passed_over_as_http_allows() -> None:
     event = sample("function-url")
     event["headers"] = {**event["headers"], "upgrade": "h2c"}
-    told = await answers.whole(Plain(app).app, *request.read(event, None))
+    told = await buffered.whole(Plain(app).app, *request.read(event, None))
     assert (told.status, bytes(told.body)) == (200, b"hello")

@@ -89,7 +89,7 @@ def test_without_the_folder_each_library_does_as_ever(trusted: Path) -> None:
 async def error_of(url: str) -> ModelError:
     model = C1Model(api_key="key", base_url=url, model="m", max_retries=0)
     with pytest.raises(ModelError) as raised:
-        async for _ in model.reply([Message("user", "hi")]):
+        async for _ in model.stream([Message("user", "hi")]):
             pass
     await model.aclose()
     return raised.value

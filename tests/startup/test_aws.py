@@ -13,7 +13,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from c1fn.errors import StoreUnavailable
 from c1fn.local.package import authorities
-from c1fn.startup import aws
+from c1fn.startup import KEPT_OPEN, aws
 from c1fn.startup.authorities import AuthoritiesUnusable
 from c1fn.stores.dynamodb.calls import CONFIG, Calls
 from tests.secure import certificate, serving
@@ -105,7 +105,7 @@ def test_a_connection_that_has_waited_long_is_not_used(seen: tuple[str, list[str
     client, now = client_of(url), [1000.0]
     give = aws.connect(client, lambda: now[0])
     wait_for(lambda: came == ["connected"])
-    now[0] += aws.KEPT
+    now[0] += KEPT_OPEN
     give()
     get(client)
     assert came == ["connected", "connected", "asked"]

@@ -79,7 +79,7 @@ class Recorder:
 async def start(handler: str) -> None:
     """As on Lambda, up to where it would ask for its first event."""
     import c1fn.runtime.start  # noqa: F401 - it is loaded before the handler
-    from c1fn.runtime.handler import load
+    from c1fn.runtime.load_handler import load
 
     app = cast("Lifespan", load(handler).app)
     await app.startup()

@@ -17,8 +17,7 @@ from contextlib import suppress
 
 from httpcore2 import SOCKET_OPTION, AsyncNetworkBackend, AsyncNetworkStream, ConnectError, ConnectTimeout
 
-KEPT = 20.0
-"""Seconds until it is given up: a start is followed by its request at once, or by none for long."""
+from c1fn.startup import KEPT_OPEN
 
 ESTABLISHED = 1
 """https://github.com/torvalds/linux/blob/master/include/net/tcp_states.h"""
@@ -44,7 +43,7 @@ class Ahead(AsyncNetworkBackend):
         """
         self._address, self._secure, self._begun = (host, port), context is not None, self._clock()
         self._opening = asyncio.create_task(self._open(host, port, context, wait), name="connect ahead")
-        asyncio.get_running_loop().call_later(KEPT, self._give_up)
+        asyncio.get_running_loop().call_later(KEPT_OPEN, self._give_up)
 
     async def _open(
         self, host: str, port: int, context: ssl.SSLContext | None, wait: float
@@ -78,7 +77,7 @@ class Ahead(AsyncNetworkBackend):
     async def _take(self) -> AsyncNetworkStream | None:
         if self._opening is None:
             return None
-        if self._clock() - self._begun >= KEPT:
+        if self._clock() - self._begun >= KEPT_OPEN:
             await self.aclose()
             return None
         opening, self._opening = self._opening, None

@@ -18,7 +18,7 @@ from c1fn.stores import DAY, Quota
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.calls import Calls, connect
 from c1fn.stores.dynamodb.deletion import Deletion
-from c1fn.stores.dynamodb.followers import Followers
+from c1fn.stores.dynamodb.follower_limit import FollowerLimit
 from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.forking import Forking
 from c1fn.stores.dynamodb.hidden import HiddenThreads
@@ -82,7 +82,7 @@ class DynamoStore:
             turns=TurnRows(self._calls, texts, clock, retention),
             texts=texts,
             usage=self._usage,
-            followers=Followers(used, clock, quota.followers) if quota.followers else None,
+            followers=FollowerLimit(used, clock, quota.followers) if quota.followers else None,
             writes=Writes(used, clock, quota),
             later=self._later,
             retention=retention,

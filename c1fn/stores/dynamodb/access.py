@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from c1fn.stores.dynamodb.followers import Followers
+from c1fn.stores.dynamodb.follower_limit import FollowerLimit
 from c1fn.stores.dynamodb.later import Later
 from c1fn.stores.dynamodb.locking import Locks
 from c1fn.stores.dynamodb.retention import Retention
@@ -25,7 +25,7 @@ class Access:
     turns: TurnRows
     texts: Texts
     usage: Usage | None
-    followers: Followers | None
+    followers: FollowerLimit | None
     writes: Writes
     later: Later
     retention: Retention

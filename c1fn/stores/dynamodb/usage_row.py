@@ -31,7 +31,7 @@ class Slot:
 @dataclass(frozen=True, slots=True)
 class UsageRow:
     """``day`` is the number of the day that ``turns``, ``tokens`` and ``writes`` are of, since 1970; None: it
-    cannot be read, or is not there. ``slots`` is None in rows of version 1. ``followers``: see followers.py.
+    cannot be read, or is not there. ``slots`` is None in rows of version 1. ``followers``: follower_limit.py.
     """
 
     day: int | None = None

@@ -15,8 +15,9 @@ from c1fn.errors import AnswerGarbled
 from c1fn.local.package import authorities
 from c1fn.models.c1 import C1Model
 from c1fn.models.net import stream
-from c1fn.models.net.ahead import KEPT, Ahead
+from c1fn.models.net.ahead import Ahead
 from c1fn.models.net.transport import Transport
+from c1fn.startup import KEPT_OPEN
 from c1fn.turn import Message
 from tests.secure import serving
 from tests.upstream import Upstream, say
@@ -120,7 +121,7 @@ async def test_where_none_could_be_opened_it_is_tried_anew() -> None:
 async def test_one_that_waited_too_long_is_closed_and_not_used() -> None:
     backend, clock = Backend(), Clock()
     ahead = await begun(backend, clock)
-    clock.now += KEPT
+    clock.now += KEPT_OPEN
     await ahead.connect_tcp("model", 443)
     assert backend.log == [*OPENED, "closed", "connect model:443"]
 
@@ -187,7 +188,7 @@ def model_at(url: str) -> C1Model:
 
 
 async def said(model: C1Model) -> list[Any]:
-    async with aclosing(model.reply([Message("user", "hi")])) as events:
+    async with aclosing(model.stream([Message("user", "hi")])) as events:
         return [event async for event in events]
 
 

@@ -1,8 +1,8 @@
 """The project's own handler with an offline model that does not take its time."""
 
-from c1fn import compose
+from c1fn.compose import models
 
-compose.OFFLINE_PACE = 0.0
+models.OFFLINE_PACE = 0.0
 
 from handler import handler  # noqa: E402 - the pace comes first
 

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from c1fn.runtime import native
-from c1fn.runtime.handler import Plain
+from c1fn.runtime.load_handler import Plain
 from tests.runtime.functions.plain import app
 
 _plain = Plain(app)

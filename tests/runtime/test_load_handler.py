@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from c1fn.runtime import answers
+from c1fn.runtime import buffered
 from c1fn.runtime.doors import ForeignEvent
 from c1fn.runtime.function import Function
-from c1fn.runtime.handler import NoHandler, Plain, load
+from c1fn.runtime.load_handler import NoHandler, Plain, load
 from tests.runtime.bench import get
 from tests.runtime.functions.plain import app
 
@@ -17,7 +17,7 @@ async def test_a_plain_app_is_served_and_its_path_may_be_written_with_slashes(na
     handler = load(name)
     assert isinstance(handler, Plain)
     scope, body = handler.request(json.loads(get("/empty", "status=418")), None)
-    assert (await answers.whole(handler.app, scope, body)).status == 418
+    assert (await buffered.whole(handler.app, scope, body)).status == 418
 
 
 def test_an_object_with_doors_is_taken_as_a_handler() -> None:

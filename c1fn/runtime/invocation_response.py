@@ -10,8 +10,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from c1fn.runtime.answers import PROBLEM, encoded, metadata, problem, refusal
 from c1fn.runtime.asgi import Headers
+from c1fn.runtime.buffered import PROBLEM, encoded, metadata, problem, refusal
 from c1fn.runtime.doors import BadEvent, Mode
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.http1 import BODYLESS, Broken
@@ -21,7 +21,7 @@ from c1fn.runtime.messages import Acknowledgement, Invocation, prelude
 log = logging.getLogger(__name__)
 
 
-class Response:
+class InvocationResponse:
     """An ``asgi.Sink`` on a link. ``mode`` and ``event`` are set once they are known."""
 
     mode: Mode = "buffer"

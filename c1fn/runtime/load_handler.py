@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable
 from typing import Any, Protocol, cast
 
-from c1fn.runtime import answers, request
+from c1fn.runtime import buffered, request
 from c1fn.runtime.asgi import App, Scope
 from c1fn.runtime.doors import PONG, Doors, Mode, door_of, foreign, is_ping
 from c1fn.runtime.function import Function
@@ -64,7 +64,7 @@ class Plain:
             return PONG
         if door_of(event) is None:
             raise foreign(event)
-        return answers.written(event, await answers.whole(self.app, *self.request(event, context)))
+        return buffered.written(event, await buffered.whole(self.app, *self.request(event, context)))
 
 
 class NoHandler(Exception):

@@ -16,7 +16,7 @@ from c1fn.stores.dynamodb.usage_row import SETTLED, UsageRow, Write
 from c1fn.stores.dynamodb.usage_rows import TRIES, UsageRows
 
 
-class Followers:
+class FollowerLimit:
     """Holds an owner's followers to a number.
 
     :param at_once: of them, at most.

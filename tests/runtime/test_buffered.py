@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from c1fn.runtime import answers
-from c1fn.runtime.answers import NoJson, Whole, encoded, metadata, problem, refusal, written
+from c1fn.runtime import buffered
 from c1fn.runtime.asgi import AppError, Headers, Receive, Scope, Send
+from c1fn.runtime.buffered import NoJson, Whole, encoded, metadata, problem, refusal, written
 from c1fn.runtime.doors import MEGABYTE, BadEvent
 from tests.runtime.bench import sample
 
@@ -193,7 +193,7 @@ async def test_an_app_that_fails_after_its_answer_leaves_the_answer(caplog: pyte
         await send({"type": "http.response.body", "body": b"told"})
         raise ValueError
 
-    assert (await answers.whole(app, {}, b"")).body == b"told"
+    assert (await buffered.whole(app, {}, b"")).body == b"told"
     assert "after it had answered" in caplog.text
 
 

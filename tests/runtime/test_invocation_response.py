@@ -11,10 +11,10 @@ import pytest
 from c1fn.runtime.asgi import AppError
 from c1fn.runtime.doors import BadEvent, Mode
 from c1fn.runtime.fault import Fault
+from c1fn.runtime.invocation_response import InvocationResponse
 from c1fn.runtime.link import Link
 from c1fn.runtime.messages import Invocation, PreludeTooLarge
 from c1fn.runtime.protocol import Address, Connection
-from c1fn.runtime.response import Response
 from tests.runtime.bench import EVENTS
 
 CALL = Invocation("id-1", b"{}")
@@ -49,7 +49,7 @@ class Bench:
         self.wire = Wire()
         self.link = Link(Connection(Address("h", 1, "")))
         self.link.connection_made(self.wire)
-        self.response = Response(self.link, CALL)
+        self.response = InvocationResponse(self.link, CALL)
         self.response.mode = mode
         self.response.event = json.loads((EVENTS / f"{event}.json").read_text("utf-8"))
 

@@ -1,0 +1,22 @@
+"""Lets routes match the path as it was sent, so that an encoded slash stays inside its segment."""
+
+from urllib.parse import quote
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class RawPath:
+    """ASGI middleware. A slash at the end is ignored: a redirect would lose the prefix that the endpoint
+    removed, and often the body.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            raw, root = scope.get("raw_path"), quote(scope.get("root_path", ""))
+            path = raw.decode("ascii", "replace") if raw else quote(scope["path"])
+            own = path.removeprefix(root).rstrip("/")
+            scope = {**scope, "path": f"{root}{own or '/'}", "root_path": root}
+        await self._app(scope, receive, send)
