@@ -27,7 +27,7 @@ from benchmarks.c1_answers import answer, prompt  # noqa: E402 - the path comes 
 from benchmarks.meter import Meter  # noqa: E402
 from c1fn.stores import Claim, Quota  # noqa: E402
 from c1fn.stores.dynamodb import DynamoStore, connect, table  # noqa: E402
-from c1fn.turn import Ask, Message, State, Turn, Until, Usage  # noqa: E402
+from c1fn.turn import Ask, Feedback, Message, State, Turn, Until, Usage  # noqa: E402
 from tests.stores.servers import Ministack  # noqa: E402
 
 TURNS = 30
@@ -97,6 +97,7 @@ async def others(url: str, turns: list[tuple[str, str]]) -> dict[str, dict[str, 
         "fork before the last": lambda: store.threads.fork(
             owner, thread, uuid4(901), Until(uuid4(HISTORY - 1), taken=False)
         ),
+        "feedback": lambda: store.threads.rate(owner, thread, uuid4(HISTORY - 1), Feedback("up", "Thanks!")),
         "the same fork again": lambda: store.threads.fork(owner, thread, uuid4(900), Until()),
     }
     used = {}

@@ -86,6 +86,17 @@ class Ask:
     prompt: Message
 
 
+Value = Literal["up", "down"]
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What a person thinks of an answer."""
+
+    value: Value
+    comment: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """One prompt and what came of it.
@@ -93,7 +104,8 @@ class Turn:
     ``reply`` holds every message after the prompt, in order; a tool call never stands without its result.
     ``started`` is in seconds since the epoch. ``error`` is the code of the failure, if there was one, and
     ``detail`` its sentence where that is not the code's own.
-    ``revised`` is the visible answer as the client last saved it (a form's state), if it did.
+    ``revised`` is the visible answer as the client last saved it (a form's state), if it did, and
+    ``feedback`` what a person thinks of it.
     """
 
     number: int
@@ -106,6 +118,7 @@ class Turn:
     error: str | None = None
     revised: str | None = None
     detail: str | None = None
+    feedback: Feedback | None = None
 
     @property
     def answer(self) -> str:

@@ -12,6 +12,7 @@ from c1fn import __version__
 from c1fn.api import chat, threads
 from c1fn.api.browsers import PlainText
 from c1fn.api.cors import guarded
+from c1fn.api.late import Late
 from c1fn.api.methods import Heads
 from c1fn.api.pages import Site
 from c1fn.api.raw_path import RawPath
@@ -26,6 +27,7 @@ class Api(FastAPI):
     """
 
     origins: Sequence[str] = ()
+    late: Late
 
     def build_middleware_stack(self) -> ASGIApp:
         return guarded(super().build_middleware_stack(), self.origins, refusal)
@@ -34,6 +36,7 @@ class Api(FastAPI):
         if self.openapi_schema is None:
             from c1fn.api import openapi
 
+            self.late.load()
             self.openapi_schema = openapi.complete(super().openapi())
         return self.openapi_schema
 
@@ -82,4 +85,6 @@ def build_app(
     app.include_router(chat.routes)
     app.include_router(threads.routes)
     app.include_router((site or Site()).routes())
+    app.late = Late(app)
+    app.router.routes.append(app.late)
     return app

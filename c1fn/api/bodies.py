@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from c1fn.errors import BadField, BadRequest, NotJson, RoleNotAllowed, TooLarge, UnsupportedPart
 from c1fn.identity.callers import Caller
-from c1fn.turn import Ask, Message, Until, can_be_seen
+from c1fn.turn import Ask, Message, can_be_seen
 
 ID_LENGTH = 128
 """Characters of any id; a UUID has 36."""
@@ -109,18 +109,6 @@ class StopBody(BaseModel):
     responseId: Id | None = None
 
 
-class ForkBody(BaseModel):
-    """Which turns the new thread begins with: those `through` the answer of this responseId, or `before` it;
-    without either, all. Without an id of the new thread c1fn makes one.
-    """
-
-    model_config = ConfigDict(json_schema_extra={"not": {"required": ["through", "before"]}})
-
-    threadId: Id | None = None
-    through: Id | None = None
-    before: Id | None = None
-
-
 class ChatBody(BaseModel):
     """What the official client posts."""
 
@@ -169,15 +157,6 @@ def read_ask(body: bytes, caller: Caller) -> Ask:
     chat = read(ChatBody, body)
     message = read_prompt(chat.prompt)
     return Ask(caller.owner, chat.threadId, chat.responseId, message)
-
-
-def read_until(body: ForkBody) -> Until:
-    """:raises BadField: two ends are given."""
-    if body.through is not None and body.before is not None:
-        raise BadField("cannot be given together with through: give one of them", field="before")
-    if body.before is not None:
-        return Until(body.before, taken=False)
-    return Until(body.through)
 
 
 def read_prompt(prompt: Prompt) -> Message:

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
-from c1fn.api.bodies import AnswerBody, ChatBody, ForkBody, Id, StopBody, ThreadBody, TitleBody
+from c1fn.api.bodies import AnswerBody, ChatBody, Id, StopBody, ThreadBody, TitleBody
+from c1fn.api.conversation import COMMENT, FeedbackBody, ForkBody
 from c1fn.errors import (
     BadField,
     BadRequest,
@@ -23,7 +24,6 @@ from c1fn.errors import (
     Internal,
     IssuerUnavailable,
     NotFound,
-    OverQuota,
     RoleNotAllowed,
     StoreError,
     StoreUnavailable,
@@ -71,12 +71,20 @@ class Threads(BaseModel):
     cursor: str | None = Field(None, description="Asks for the next page; null on the last one.")
 
 
+class Feedback(BaseModel):
+    """What a person thinks of an answer."""
+
+    value: Literal["up", "down"]
+    comment: str = Field("", max_length=COMMENT)
+
+
 class Message(BaseModel):
     """A prompt or an answer, as a client sees it."""
 
     id: str
     role: Literal["user", "assistant"]
     content: str
+    feedback: Feedback | None = Field(None, description="Of an answer that was rated.")
     running: Id = Field("", description="Of a prompt that is being answered: the responseId to follow.")
 
 
@@ -95,8 +103,8 @@ class Problem(BaseModel):
     field: str = Field("", description="The place in the request, as a path, where there is one.")
 
 
-SHAPES = (Health, Source, Thread, Threads, Message, Stopping, Problem, ChatBody, ThreadBody, TitleBody)
-BODIES = (AnswerBody, StopBody, ForkBody)
+SHAPES = (Health, Source, Feedback, Thread, Threads, Message, Stopping, Problem)
+BODIES = (ChatBody, ThreadBody, TitleBody, AnswerBody, StopBody, ForkBody, FeedbackBody)
 
 Errors = tuple[type[C1fnError], ...]
 Endpoint = tuple[type[BaseModel] | None, int, dict[str, Any] | None, Errors]
@@ -152,7 +160,13 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
         ForkBody,
         201,
         _THREAD,
-        (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY, Busy, ThreadExists, *_below(OverQuota)),
+        (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY, *COUNTED, Busy, ThreadExists),
+    ),
+    ("put", "/api/threads/{threadId}/messages/{responseId}/feedback"): (
+        FeedbackBody,
+        204,
+        None,
+        (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY, *COUNTED),
     ),
     ("post", "/api/threads/{threadId}/stop"): (
         StopBody,

@@ -13,24 +13,13 @@ from uuid import uuid4
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BeforeValidator
-from starlette.background import BackgroundTask
 
-from c1fn.api.bodies import (
-    AnswerBody,
-    ForkBody,
-    Id,
-    ThreadBody,
-    TitleBody,
-    body_of,
-    read,
-    read_prompt,
-    read_until,
-)
+from c1fn.api.bodies import AnswerBody, Id, ThreadBody, TitleBody, body_of, read, read_prompt
 from c1fn.api.browsers import lists_cards
-from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore
+from c1fn.api.dependencies import CurrentCaller, CurrentStore
 from c1fn.api.wires.c1 import whole
 from c1fn.errors import by_code
-from c1fn.turn import UNTITLED, Source, State, Thread, Turn, title_of
+from c1fn.turn import UNTITLED, Feedback, Source, State, Thread, Turn, title_of
 
 MOST = 9_999_999_999
 """Maximum of a turn's number."""
@@ -55,7 +44,7 @@ async def list_threads(
 ) -> Response:
     """A page of the caller's threads, newest first; `cursor` asks for the page after it."""
     page = await store.threads.page(caller.owner, cursor=cursor, limit=limit)
-    return JSONResponse({"threads": [_thread(t) for t in page.threads], "cursor": page.cursor})
+    return JSONResponse({"threads": [shown(t) for t in page.threads], "cursor": page.cursor})
 
 
 @routes.post("", status_code=201)
@@ -65,7 +54,7 @@ async def create_thread(request: Request, caller: CurrentCaller, store: CurrentS
     words = title_of(read_prompt(wanted.prompt)) if wanted.prompt else UNTITLED
     title = wanted.title or words
     thread = await store.threads.create(caller.owner, wanted.threadId or str(uuid4()), title)
-    return JSONResponse(_thread(thread), 201)
+    return JSONResponse(shown(thread), 201)
 
 
 @routes.get("/{threadId}/messages")
@@ -93,7 +82,7 @@ async def rename_thread(
 ) -> Response:
     """Give the thread another title."""
     title = read(TitleBody, await body_of(request)).title
-    return JSONResponse(_thread(await store.threads.rename(caller.owner, thread_id, title)))
+    return JSONResponse(shown(await store.threads.rename(caller.owner, thread_id, title)))
 
 
 @routes.delete("/{threadId}", status_code=204)
@@ -101,17 +90,6 @@ async def delete_thread(caller: CurrentCaller, store: CurrentStore, thread_id: T
     """Delete the thread; an answer that is being written in it is ended."""
     await store.threads.delete(caller.owner, thread_id)
     return Response(status_code=204)
-
-
-@routes.post("/{threadId}/fork", status_code=201)
-async def fork_thread(
-    request: Request, caller: CurrentCaller, chat: CurrentChat, thread_id: ThreadId
-) -> Response:
-    """Create a thread that begins with turns of this one. The same request again returns the same thread."""
-    wanted = read(ForkBody, await body_of(request) or b"{}")
-    new_id = wanted.threadId or str(uuid4())
-    thread = await chat.store.threads.fork(caller.owner, thread_id, new_id, read_until(wanted))
-    return JSONResponse(_thread(thread), 201, background=BackgroundTask(chat.settle))
 
 
 @routes.put("/{threadId}/messages/{responseId}", status_code=204)
@@ -124,14 +102,14 @@ async def save_answer(
     return Response(status_code=204)
 
 
-def visible(turns: Iterable[Turn], *, cards: bool = False) -> list[dict[str, str]]:
+def visible(turns: Iterable[Turn], *, cards: bool = False) -> list[dict[str, Any]]:
     """The messages of a thread that users see: prompts and answers; a failure as the card that was shown.
 
     A prompt whose answer is being written has its responseId as ``running``: that answer can be followed.
 
     :param cards: show a plain text answer as a card.
     """
-    messages = []
+    messages: list[dict[str, Any]] = []
     for turn in turns:
         prompt_id = turn.prompt.id or f"{turn.response_id}-prompt"
         running = {"running": turn.response_id} if turn.state is State.RUNNING else {}
@@ -141,11 +119,18 @@ def visible(turns: Iterable[Turn], *, cards: bool = False) -> list[dict[str, str
         if answer is None:
             answer = whole(turn.answer, by_code(turn.error, turn.detail) if failed else None, cards=cards)
         if answer:
-            messages.append({"id": turn.response_id, "role": "assistant", "content": answer})
+            rated = {"feedback": _feedback(turn.feedback)} if turn.feedback else {}
+            messages.append({"id": turn.response_id, "role": "assistant", "content": answer, **rated})
     return messages
 
 
-def _thread(thread: Thread) -> dict[str, Any]:
+def _feedback(feedback: Feedback) -> dict[str, str]:
+    comment = {} if feedback.comment is None else {"comment": feedback.comment}
+    return {"value": feedback.value, **comment}
+
+
+def shown(thread: Thread) -> dict[str, Any]:
+    """A thread as lists show it."""
     return {
         "threadId": thread.id,
         "title": thread.title,

@@ -13,7 +13,7 @@ from typing import Any
 
 from c1fn.errors import DamagedRow, NotFound
 from c1fn.stores import Store
-from c1fn.turn import Message, Thread, Turn
+from c1fn.turn import Feedback, Message, Thread, Turn
 
 FORMAT = 1
 """The version of the documents, as ``c1fn``: another one is refused."""
@@ -87,8 +87,13 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "error": turn.error,
         "detail": turn.detail,
         "revised": turn.revised,
+        "feedback": _feedback(turn.feedback) if turn.feedback else None,
     }
     return {name: value for name, value in written.items() if value is not None}
+
+
+def _feedback(feedback: Feedback) -> dict[str, Any]:
+    return {"value": feedback.value} | ({"comment": feedback.comment} if feedback.comment else {})
 
 
 def _message(message: Message) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from c1fn.errors import BadField
 from c1fn.local.archive import FORMAT
-from c1fn.turn import Message, Role, Source, State, Thread, ToolCall, Turn, Usage
+from c1fn.turn import Feedback, Message, Role, Source, State, Thread, ToolCall, Turn, Usage, Value
 
 _ROLES = ("system", "user", "assistant", "tool")
 
@@ -132,7 +132,15 @@ def _read_turn(turn: _Place) -> Turn:
         error=_text(turn, "error"),
         revised=_text(turn, "revised"),
         detail=_text(turn, "detail"),
+        feedback=_read_feedback(turn.maybe("feedback", dict)),
     )
+
+
+def _read_feedback(place: _Place | None) -> Feedback | None:
+    if place is None:
+        return None
+    value = cast("Value", place.at("value", str).one_of(get_args(Value)))
+    return Feedback(value, _text(place, "comment"))
 
 
 def _read_message(message: _Place) -> Message:

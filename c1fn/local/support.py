@@ -55,11 +55,13 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "outputTokens": turn.usage.output_tokens,
         "promptBytes": _size(turn.prompt.content),
         "answerBytes": _size(turn.answer),
-    }
+    } | ({"feedback": turn.feedback.value} if turn.feedback else {})
 
 
 def _words(turn: Turn) -> dict[str, str]:
-    return {"prompt": turn.prompt.content, "answer": turn.visible}
+    comment = turn.feedback.comment if turn.feedback else None
+    said = {"prompt": turn.prompt.content, "answer": turn.visible}
+    return said if comment is None else said | {"comment": comment}
 
 
 def lines(thread: dict[str, Any]) -> list[str]:
@@ -71,8 +73,9 @@ def lines(thread: dict[str, Any]) -> list[str]:
             f"#{turn['number']} {turn['startedAt']} {turn['state']}{error} · {turn['responseId']}"
             f" · {turn['rounds']} rounds · {turn['inputTokens']} + {turn['outputTokens']} tokens"
             f" · {turn['promptBytes']} + {turn['answerBytes']} bytes"
+            + (f" · feedback {turn['feedback']}" if "feedback" in turn else "")
         )
-        told += [f"  {name}: {turn[name]}" for name in ("prompt", "answer") if name in turn]
+        told += [f"  {name}: {turn[name]}" for name in ("prompt", "answer", "comment") if name in turn]
     return [safe(line) for line in told]
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TextIO, assert_never
 
 from c1fn.telemetry.log import ForeignLine, Line, Lines, Log, RefusedLine, TurnLine
+from c1fn.telemetry.rating import RatingLine
 from c1fn.turn import State
 
 SHOWN = 8
@@ -50,6 +51,8 @@ def sentence(line: Line) -> str:
             return f"{line.method} {line.route or 'unknown path'} · {line.status} {line.error}{detail}"
         case ForeignLine():
             return f"{line.error}: {line.detail}"
+        case RatingLine():
+            return f"feedback {line.value or 'taken back'} · thread {_short(line.thread)}"
     assert_never(line)
 
 
@@ -57,9 +60,13 @@ def _turn(line: TurnLine) -> str:
     first = f", first word {line.first_ms / 1000:.2f} s" if line.first_ms is not None else ""
     tokens = f"{line.input_tokens} tokens in, {line.output_tokens} out"
     rounds = f" · {line.rounds} model calls" if line.rounds > 1 else ""
-    thread = "".join(filter(str.isprintable, line.thread[:SHOWN]))
+    thread = _short(line.thread)
     told = f"{_ENDED[line.state]} in {line.total_ms / 1000:.2f} s{first} · {tokens}{rounds} · thread {thread}"
     return f"{told} · {line.error}: {line.detail}" if line.error else told
+
+
+def _short(thread: str) -> str:
+    return "".join(filter(str.isprintable, thread[:SHOWN]))
 
 
 _ENDED = {

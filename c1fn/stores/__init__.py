@@ -26,7 +26,7 @@ from typing import Protocol
 
 from c1fn.errors import OverQuota, TokensUsedUp, TooManyAtOnce, TurnsUsedUp, WritesUsedUp
 from c1fn.stores.owners import Owners
-from c1fn.turn import Ask, Page, Thread, Turn, Until
+from c1fn.turn import Ask, Feedback, Page, Thread, Turn, Until
 
 LEASE = 25.0
 """Seconds after its last renewal at which a running turn counts as dead, so that within 30 seconds after a
@@ -232,7 +232,7 @@ class Threads(Protocol):
         :raises Busy: the turn to be taken is running; or this fork is just being made.
         :raises ThreadExists: ``new_id`` is another thread.
         :raises TooLarge: the turns are more than ``FORK_TURNS``, or larger than ``FORK_BYTES``.
-        :raises OverQuota: the owner has reached a limit: a fork counts as a turn, and as what it writes.
+        :raises OverQuota: the owner has written as much as is allowed today.
         """
         ...
 
@@ -241,6 +241,14 @@ class Threads(Protocol):
 
         :raises NotFound: no such finished turn.
         :raises WritesUsedUp: the owner has written as much as is allowed today.
+        """
+        ...
+
+    async def rate(self, owner: str, thread_id: str, response_id: str, feedback: Feedback | None) -> None:
+        """Keep what a person thinks of one answer, in the place of what was kept before; None: nothing. If
+        its turn is run again, it is forgotten.
+
+        :raises NotFound: no such finished turn.
         """
         ...
 

@@ -15,9 +15,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from c1fn.turn import State
+
+if TYPE_CHECKING:
+    from c1fn.telemetry.rating import RatingLine
 
 NAMESPACE = "c1fn"
 """Of the metrics."""
@@ -32,6 +35,8 @@ UNITS = {
     "errors": "Count",
     "refusals": "Count",
     "foreign": "Count",
+    "feedback_up": "Count",
+    "feedback_down": "Count",
     "first_ms": "Milliseconds",
     "total_ms": "Milliseconds",
     "model_ms": "Milliseconds",
@@ -119,6 +124,7 @@ class RefusedLine:
     """
 
     event: ClassVar[str] = "refused"
+    counted: ClassVar[str] = "refusals"
     origin: Origin
     owner: str | None
     method: str
@@ -135,12 +141,13 @@ class ForeignLine:
     """
 
     event: ClassVar[str] = "foreign"
+    counted: ClassVar[str] = "foreign"
     origin: Origin
     detail: str
     error: str = "foreign_event"
 
 
-Line = TurnLine | RefusedLine | ForeignLine
+Line: TypeAlias = "TurnLine | RefusedLine | ForeignLine | RatingLine"
 Log = Callable[[Line], None]
 
 
@@ -163,8 +170,8 @@ class Lines:
         """A log that cannot be written is no reason to fail a turn."""
         now = self._clock()
         told = fields(line, now)
-        if self._function:
-            told |= _metrics(line, told, now, self._function)
+        if self._function and (counts := _counts(line)):
+            told |= _metrics(counts, told, now, self._function)
         with suppress(OSError, ValueError):  # whoever read it has gone, or it is closed
             sys.stdout.write(json.dumps(told, separators=(",", ":")) + "\n")
             sys.stdout.flush()
@@ -184,20 +191,22 @@ def fields(line: Line, now: float) -> dict[str, Any]:
     }
 
 
-def _metrics(line: Line, told: Mapping[str, Any], now: float, function: str) -> dict[str, Any]:
+def _counts(line: Line) -> dict[str, int]:
+    """The metrics that count the line itself."""
+    if isinstance(line, TurnLine):
+        return {"turns": 1, "errors": int(line.error is not None)}
+    return {line.counted: 1} if line.counted else {}
+
+
+def _metrics(counts: Mapping[str, int], told: Mapping[str, Any], now: float, function: str) -> dict[str, Any]:
     """What makes CloudWatch read metrics out of the line as it is told, and the counts among them."""
-    failed = int(line.error is not None)
-    counts = {"turns": 1, "errors": failed} if isinstance(line, TurnLine) else {_COUNTED[type(line)]: 1}
     figures = {**told, **counts}
     named = [name for name in UNITS if figures.get(name) is not None]
     directives = [_directive([FUNCTION], named)]
-    if failed and (by_code := [name for name in BY_CODE if name in counts]):
+    if told.get("error") and (by_code := [name for name in BY_CODE if name in counts]):
         directives.append(_directive([FUNCTION, "error"], by_code))
     about = {"Timestamp": int(now * 1000), "CloudWatchMetrics": directives}
     return {FUNCTION: function, **counts, "_aws": about}
-
-
-_COUNTED: Mapping[type, str] = {RefusedLine: "refusals", ForeignLine: "foreign"}
 
 
 def _directive(dimensions: list[str], names: list[str]) -> dict[str, Any]:

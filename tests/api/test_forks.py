@@ -1,91 +1,16 @@
 """Forks through HTTP, by two owners, on the memory store and on DynamoDB."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import AsyncExitStack
-from typing import Any
 
-import pytest
-from moto import mock_aws
-
-from c1fn.api.app import build_app
-from c1fn.chat.converse import Chat
-from c1fn.chat.tools import Tools
 from c1fn.errors import ModelUnavailable
 from c1fn.events import Delta
-from c1fn.identity.callers import by_key
-from c1fn.stores import Store
-from c1fn.stores.dynamodb import DynamoStore, connect, table
-from c1fn.stores.memory import MemoryStore
-from tests.asgi import Client, Exchange, client_of
-from tests.scripted import LIMITS, ScriptedModel, Step, says
-from tests.stores.servers import OneAtATime
-
-ANN, BOB = {"x-api-key": "key of ann"}, {"x-api-key": "key of bob"}
+from tests.api.owners import ANN, BOB, Meet
+from tests.scripted import says
 
 
-@pytest.fixture(scope="module")
-def moto() -> Iterator[Any]:
-    with pytest.MonkeyPatch.context() as patch, mock_aws():
-        for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
-            patch.setenv(f"AWS_{name}", "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        yield OneAtATime(connect())
-
-
-@pytest.fixture(params=["memory", "dynamodb"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    if request.param == "memory":
-        yield MemoryStore()
-        return
-    client: Any = request.getfixturevalue("moto")
-    table.create(client, "forks")
-    yield DynamoStore(client, "forks")
-    table.delete(client, "forks")
-
-
-class Scene:
-    """What Ann and Bob do with one application."""
-
-    def __init__(self, client: Client, model: ScriptedModel) -> None:
-        self.client = client
-        self.model = model
-
-    def start(self, thread: str, response: str, prompt: str, who: dict[str, str] = ANN) -> Exchange:
-        message = {"role": "user", "content": prompt, "id": f"p-{response}"}
-        body = {"prompt": message, "threadId": thread, "responseId": response}
-        return self.client.request("POST", "/api/chat", body, who)
-
-    async def say(self, thread: str, response: str, prompt: str, who: dict[str, str] = ANN) -> str:
-        return (await self.start(thread, response, prompt, who).whole()).body.decode()
-
-    async def call(self, method: str, path: str, body: object = b"", who: dict[str, str] = ANN) -> Exchange:
-        return await self.client.request(method, f"/api/threads{path}", body, who).whole()
-
-    async def texts(self, thread: str, who: dict[str, str] = ANN) -> list[str]:
-        return [one["content"] for one in (await self.call("GET", f"/{thread}/messages", who=who)).json]
-
-
-Stage = Any
-
-
-@pytest.fixture
-async def stage(store: Store) -> AsyncGenerator[Stage, None]:
-    async with AsyncExitStack() as stack:
-
-        async def make(*rounds: list[Step]) -> Scene:
-            model = ScriptedModel(*rounds)
-            chat = Chat(store, model, Tools(), LIMITS, lambda _: None)
-            identify = by_key({"ann": ANN["x-api-key"], "bob": BOB["x-api-key"]})
-            app = build_app(lambda: chat, max_body=10_000, identify=identify)
-            return Scene(await stack.enter_async_context(client_of(app)), model)
-
-        yield make
-
-
-async def test_try_again(stage: Stage) -> None:
+async def test_try_again(meet: Meet) -> None:
     """The model is asked what it was asked the first time; the first answer stays in its thread."""
-    scene = await stage(says("one"), says("two"), says("better"))
+    scene = await meet(says("one"), says("two"), says("better"))
     await scene.say("t", "r1", "first")
     await scene.say("t", "r2", "second")
     asked = [message.content for message in scene.model.asked[-1]]
@@ -98,8 +23,8 @@ async def test_try_again(stage: Stage) -> None:
     assert await scene.texts("u") == ["first", "one", "second", "better"]
 
 
-async def test_edit_a_prompt(stage: Stage) -> None:
-    scene = await stage(says("one"), says("edited"))
+async def test_edit_a_prompt(meet: Meet) -> None:
+    scene = await meet(says("one"), says("edited"))
     await scene.say("t", "r1", "first")
     made = await scene.call("POST", "/t/fork", {"threadId": "u", "before": "r1"})
     assert made.json["forkedFrom"] == {"threadId": "t", "responseId": None}
@@ -108,8 +33,8 @@ async def test_edit_a_prompt(stage: Stage) -> None:
     assert await scene.texts("u") == ["first, edited", "edited"]
 
 
-async def test_the_list_tells_where_a_thread_came_from(stage: Stage) -> None:
-    scene = await stage(says("one"))
+async def test_the_list_tells_where_a_thread_came_from(meet: Meet) -> None:
+    scene = await meet(says("one"))
     await scene.say("t", "r1", "first")
     made = (await scene.call("POST", "/t/fork")).json
     listed = {thread["threadId"]: thread for thread in (await scene.call("GET", "")).json["threads"]}
@@ -118,8 +43,8 @@ async def test_the_list_tells_where_a_thread_came_from(stage: Stage) -> None:
     assert listed[made["threadId"]]["forkedFrom"] == {"threadId": "t", "responseId": "r1"}
 
 
-async def test_the_same_request_again_returns_the_same_thread(stage: Stage) -> None:
-    scene = await stage(says("one"), says("two"))
+async def test_the_same_request_again_returns_the_same_thread(meet: Meet) -> None:
+    scene = await meet(says("one"), says("two"))
     await scene.say("t", "r1", "first")
     made = [await scene.call("POST", "/t/fork", {"threadId": "u"}) for _ in range(2)]
     assert [one.status for one in made] == [201, 201]
@@ -131,9 +56,9 @@ async def test_the_same_request_again_returns_the_same_thread(stage: Stage) -> N
     assert (gone.status, gone.json["detail"]) == (404, "This conversation was deleted.")
 
 
-async def test_a_running_turn_is_not_forked(stage: Stage) -> None:
+async def test_a_running_turn_is_not_forked(meet: Meet) -> None:
     gate = asyncio.Event()
-    scene = await stage(says("one"), [Delta("tw"), gate, *says("o")])
+    scene = await meet(says("one"), [Delta("tw"), gate, *says("o")])
     await scene.say("t", "r1", "first")
     answer = scene.start("t", "r2", "second")
     await anext(answer)
@@ -147,9 +72,9 @@ async def test_a_running_turn_is_not_forked(stage: Stage) -> None:
     assert (await scene.call("POST", "/t/fork", {"through": "r2"})).status == 201
 
 
-async def test_what_cannot_be_forked(stage: Stage) -> None:
+async def test_what_cannot_be_forked(meet: Meet) -> None:
     """Another's thread, a deleted one, an unknown answer, both ends: a clear error, and no thread."""
-    scene = await stage(says("one"), says("his"))
+    scene = await meet(says("one"), says("his"))
     await scene.say("t", "r1", "first")
     await scene.say("d", "r1", "first")
     await scene.call("DELETE", "/d")
@@ -170,8 +95,8 @@ async def test_what_cannot_be_forked(stage: Stage) -> None:
     assert (await scene.call("GET", "", who=BOB)).json["threads"] == []
 
 
-async def test_two_owners_fork_under_the_same_ids(stage: Stage) -> None:
-    scene = await stage(says("hers"), says("his"))
+async def test_two_owners_fork_under_the_same_ids(meet: Meet) -> None:
+    scene = await meet(says("hers"), says("his"))
     await scene.say("t", "r1", "ann asks")
     await scene.say("t", "r1", "bob asks", BOB)
     for who in (ANN, BOB):
@@ -181,9 +106,9 @@ async def test_two_owners_fork_under_the_same_ids(stage: Stage) -> None:
     assert await scene.texts("u", BOB) == ["bob asks", "his"]
 
 
-async def test_a_failed_answer_is_tried_again_in_a_fork(stage: Stage) -> None:
+async def test_a_failed_answer_is_tried_again_in_a_fork(meet: Meet) -> None:
     """The failed turn is left out, and stays where it was."""
-    scene = await stage(says("one"), [ModelUnavailable()], says("two"))
+    scene = await meet(says("one"), [ModelUnavailable()], says("two"))
     await scene.say("t", "r1", "first")
     await scene.say("t", "r2", "second")
     await scene.call("POST", "/t/fork", {"threadId": "u", "before": "r2"})

@@ -160,6 +160,8 @@ async def scene(mode: Mode, store: Store) -> AsyncGenerator[Scene, None]:
         assert (
             await stage.ann("PUT", "/api/threads/stopped/messages/r", {"content": "filled in"})
         ).status == 204
+        rated = await stage.ann("PUT", "/api/threads/plain/messages/r/feedback", {"value": "up"})
+        assert rated.status == 204
         assert (await stage.ann("DELETE", "/api/threads/deleted")).status == 204
         stage.answer = client.request("POST", "/api/chat", ask(RUNNING, "r", "prompt of ann"), **mode.ann)
         assert await anext(stage.answer) == b"Hel"
@@ -192,6 +194,7 @@ def calls(thread: str, responses: list[str]) -> Iterator[Call]:
         yield "GET", f"{path}/turns/{quoted(response)}", b""
         yield "PUT", f"{path}/messages/{quoted(response)}", {"content": "of bob"}
         yield "POST", f"{path}/stop", {"responseId": response}
+        yield "PUT", f"{path}/messages/{quoted(response)}/feedback", {"value": "down", "comment": "of bob"}
     yield "POST", f"{path}/stop", b""
     yield "POST", f"{path}/fork", b""
     yield "POST", f"{path}/fork", {"through": responses[0]}

@@ -10,12 +10,12 @@ import pytest
 from c1fn.errors import BadField
 from c1fn.local import archive, documents
 from c1fn.stores.memory import MemoryStore
-from c1fn.turn import Message, Source, State, Thread
+from c1fn.turn import Feedback, Message, Source, State, Thread
 from tests.stores.owning import a_turn, told
 
 TURNS = [
     a_turn(1, 1_800_000_000.123456, error="model_rate_limited", detail="Ask later.", state=State.FAILED),
-    a_turn(2, 1_800_000_001.0, revised="\x00\x1b[2J\u2028 \ud800 ☃"),
+    a_turn(2, 1_800_000_001.0, feedback=Feedback("down", "not ☃"), revised="\x00\x1b[2J\u2028 \ud800 ☃"),
     replace(a_turn(3, 0.0), response_id="", reply=(), prompt=Message("user", "")),
 ]
 THREAD = Thread("t#%", "Plans\u2029", 1_799_999_999.5, 1_800_000_009.0, source=Source("s", "r0"))

@@ -16,7 +16,7 @@ from c1fn.stores import Claim, Store
 from c1fn.stores.dynamodb import DynamoStore, connect, table
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import pseudonym
-from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage
+from c1fn.turn import Ask, Feedback, Message, State, ToolCall, Turn, Usage
 
 CALL = ToolCall("c1", "add", "{}")
 REPLY = (
@@ -71,6 +71,17 @@ async def test_its_words_are_shown_on_request() -> None:
     found = await support.show(await kept(), "key:alice", "t", text=True)
     assert (found["turns"][0]["prompt"], found["turns"][0]["answer"]) == ("planted", "plänted")
     assert "  prompt: planted" in support.lines(found)
+
+
+async def test_feedback_is_shown_and_its_comment_on_request() -> None:
+    store = await kept()
+    await store.threads.rate("key:alice", "t", "r1", Feedback("down", "too\x1b[2J short"))
+    shown = await support.show(store, "key:alice", "t", text=False)
+    assert shown["turns"][0]["feedback"] == "down"
+    assert "short" not in str(shown)
+    assert "7 + 8 bytes · feedback down" in "\n".join(support.lines(shown))
+    words = support.lines(await support.show(store, "key:alice", "t", text=True))
+    assert words[-1] == "  comment: too\N{REPLACEMENT CHARACTER}[2J short"
 
 
 async def test_what_was_stored_moves_no_terminal() -> None:

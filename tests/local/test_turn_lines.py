@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from c1fn.local.turn_lines import Short, for_output, sentence
 from c1fn.telemetry.log import LOCAL, ForeignLine, Lines, RefusedLine, TurnLine
+from c1fn.telemetry.rating import RatingLine
 from c1fn.turn import State
 
 ANSWERED = TurnLine(
@@ -55,6 +56,12 @@ def test_a_rejected_request_names_its_route_and_the_reason() -> None:
         sentence(replace(refused, route=None, detail="Why.")) == "POST unknown path · 409 thread_busy: Why."
     )
     assert sentence(ForeignLine(LOCAL, "keys: a")) == "foreign_event: keys: a"
+
+
+def test_feedback_is_told_without_its_comment() -> None:
+    rated = RatingLine(LOCAL, "o", "t\n", "r", "down", commented=True)
+    assert sentence(rated) == "feedback down · thread t"
+    assert sentence(replace(rated, value=None)) == "feedback taken back · thread t"
 
 
 def test_a_terminal_gets_sentences_and_all_else_json() -> None:

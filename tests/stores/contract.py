@@ -22,7 +22,7 @@ from c1fn.errors import (
     WritesUsedUp,
 )
 from c1fn.stores import DAY, FOLLOWED, LEASE, Claim, Opened, Quota, Replay, Running, Store
-from c1fn.turn import Ask, Message, State, ToolCall, Turn, Usage, for_model
+from c1fn.turn import Ask, Feedback, Message, State, ToolCall, Turn, Usage, for_model
 from tests.stores.clockwork import Clockwork
 
 HOUR = 3600.0
@@ -898,6 +898,62 @@ class Contract:
             with pytest.raises(NotFound, match="no such finished turn"):
                 await store.threads.revise("ann", "t", response, "x")
 
+    # ---- feedback
+
+    async def test_rate(self, store: Store) -> None:
+        """Feedback is kept with its answer, replaced, and taken back; the answer stays as it is."""
+        await self.say(store, "r1")
+        turn = await self.say(store, "r2")
+        for feedback in (
+            Feedback("down", "Too short. \u2603\U0001f600"),
+            Feedback("up"),
+            Feedback("up", "x" * 2_000),
+            None,
+            Feedback("down"),
+        ):
+            await store.threads.rate("ann", "t", "r2", feedback)
+            assert (await store.threads.load("ann", "t"))[1] == replace(turn, feedback=feedback)
+        assert (await store.threads.load("ann", "t"))[0].feedback is None
+
+    async def test_rate_and_revise(self, store: Store) -> None:
+        """Neither disturbs the other."""
+        turn = await self.say(store, "r1")
+        await store.threads.rate("ann", "t", "r1", Feedback("up", "good"))
+        await store.threads.revise("ann", "t", "r1", "filled in")
+        await store.threads.rate("ann", "t", "r1", Feedback("down"))
+        await store.threads.revise("ann", "t", "r1", "again")
+        expected = replace(turn, revised="again", feedback=Feedback("down"))
+        assert await store.threads.load("ann", "t") == (expected,)
+
+    async def test_rate_what_is_not_there(self, store: Store) -> None:
+        """Only a finished turn of the owner's own can be rated."""
+        turn = await self.say(store, "r1")
+        await store.turns.open(ask("r2"), history=20)
+        up = Feedback("up")
+        for owner, thread, response in (
+            ("ann", "t", "r2"),
+            ("ann", "t", "r3"),
+            ("ann", "x", "r1"),
+            ("bob", "t", "r1"),
+        ):
+            with pytest.raises(NotFound):
+                await store.threads.rate(owner, thread, response, up)
+        assert (await store.threads.load("ann", "t"))[0] == turn
+        await store.threads.delete("ann", "t")
+        with pytest.raises(NotFound):
+            await store.threads.rate("ann", "t", "r1", up)
+
+    async def test_feedback_goes_with_its_answer(self, store: Store) -> None:
+        """A failed answer can be rated; the answer that comes in its place was not."""
+        claim = claimed(await store.turns.open(ask("r1"), history=20))
+        await store.turns.commit(claim, answered(claim, "hal", state=State.FAILED))
+        await store.threads.rate("ann", "t", "r1", Feedback("down"))
+        claim = claimed(await store.turns.open(ask("r1"), history=20))
+        with pytest.raises(NotFound):
+            await store.threads.rate("ann", "t", "r1", Feedback("down"))
+        await store.turns.commit(claim, answered(claim, "whole"))
+        assert [turn.feedback for turn in await store.threads.load("ann", "t")] == [None]
+
     # ---- what an owner may take
 
     async def begin(self, store: Store, response: str, thread: str, owner: str = "ann") -> Claim:
@@ -1115,6 +1171,7 @@ class Contract:
         await store.threads.rename("ann", "t", "two")
         await store.threads.revise("ann", "t", "r1", "three")
         for refused in (
+            store.threads.rate("ann", "t", "r1", Feedback("up")),
             store.threads.create("ann", "b", "no"),
             store.threads.rename("ann", "t", "no"),
             store.threads.revise("ann", "t", "r1", "no"),

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from c1fn.errors import Busy, Mismatch, NotFound, ThreadExists, TooManyAtOnce, TurnsUsedUp, WritesUsedUp
+from c1fn.errors import Busy, Mismatch, NotFound, ThreadExists, WritesUsedUp
 from c1fn.stores import LEASE, Quota, Replay, Store
-from c1fn.turn import Source, State, Turn, Until
+from c1fn.turn import Feedback, Source, State, Turn, Until
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
 
@@ -118,6 +118,15 @@ class Forks:
             one.id: one.title for one in (await store.threads.page("ann", cursor=None, limit=9)).threads
         }
         assert titles == {"t": "hello", "u": "Another way"}
+
+    async def test_feedback_is_not_copied(self, store: Store) -> None:
+        """An answer is rated once: its copy is not rated, and a rating of the copy is the copy's alone."""
+        await say(store, "r1")
+        await store.threads.rate("ann", "t", "r1", Feedback("up", "good"))
+        await store.threads.fork("ann", "t", "u", ALL)
+        assert [turn.feedback for turn in await store.threads.load("ann", "u")] == [None]
+        await store.threads.rate("ann", "u", "r1", Feedback("down"))
+        assert [turn.feedback for turn in await store.threads.load("ann", "t")] == [Feedback("up", "good")]
 
     async def test_fork_of_a_fork(self, store: Store) -> None:
         """A fork is a thread like any other: it can be forked, and tells the thread it was made from."""
@@ -257,25 +266,25 @@ class Forks:
             None
         ] * 2
 
-    async def test_a_fork_counts_as_a_turn(self, make: Callable[[Quota], Store]) -> None:
-        """Of the day; a fork that is refused, or is there already, does not."""
-        store = make(Quota(at_once=1, turns=4))
+    async def test_a_fork_is_counted(self, make: Callable[[Quota], Store]) -> None:
+        """As what is written outside of turns: a kilobyte for the thread, and those of each turn that is
+        copied. A fork that is refused, or is there already, is not counted, nor is a turn of the day.
+        """
+        store = make(Quota(writes=6, turns=2))
         await say(store, "r1")
+        await say(store, "r2")
         for _ in range(3):
             await store.threads.fork("ann", "t", "u", ALL)
             with pytest.raises(ThreadExists):
                 await store.threads.fork("ann", "t", "u", Until("r1"))
             with pytest.raises(NotFound):
                 await store.threads.fork("ann", "x", "v", ALL)
-        claim = claimed(await store.turns.open(ask("r2"), history=20))
-        with pytest.raises(TooManyAtOnce):
-            await store.threads.fork("ann", "t", "v", Until("r1"))
-        await store.turns.commit(claim, answered(claim, "hi"))
-        await say(store, "r3")
-        with pytest.raises(TurnsUsedUp):
-            await store.threads.fork("ann", "t", "v", Until("r1"))
+        await store.threads.fork("ann", "t", "v", Until("r1"))
+        with pytest.raises(WritesUsedUp):
+            await store.threads.fork("ann", "t", "w", Until("r1"))
         with pytest.raises(NotFound):
-            await store.threads.load("ann", "v")
+            await store.threads.load("ann", "w")
+        await store.threads.fork("ann", "t", "w", Until("r1", taken=False))
 
     async def test_a_fork_counts_as_what_it_writes(self, make: Callable[[Quota], Store]) -> None:
         """Each of its turns, by its kilobytes: no more is copied on a day than may be written."""

@@ -9,7 +9,7 @@ import pytest
 from c1fn.errors import LeaseLost, NotFound
 from c1fn.stores import DAY, LEASE, Replay, Store
 from c1fn.stores.owners import Remnant
-from c1fn.turn import Message, Source, State, Thread, ToolCall, Turn, Usage
+from c1fn.turn import Feedback, Message, Source, State, Thread, ToolCall, Turn, Usage
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
 
@@ -150,6 +150,7 @@ class Owning:
         turns = [a_turn(number, old + number) for number in range(1, 61)]
         turns[2] = replace(turns[2], state=State.FAILED, error="model_rate_limited", detail="Ask later.")
         turns[3] = replace(turns[3], revised=f"form {LONG}")
+        turns[5] = replace(turns[5], feedback=Feedback("down", "Too long."))
         turns[4] = replace(turns[4], prompt=Message("user", f"{LONG}{LONG[::-1]}"))
         thread = Thread("t", "Plans ☃", old, old + 70, source=Source("s", "r0"))
         assert await store.owners.restore("ann", thread, told(turns)) == "restored"

@@ -1,4 +1,4 @@
-"""Forms, titles, checkpoints: an older one that is delivered late does not win."""
+"""Forms, titles, feedback, checkpoints: an older one that is delivered late does not win."""
 
 import asyncio
 from typing import Any
@@ -8,6 +8,7 @@ from botocore.awsrequest import AWSPreparedRequest
 
 from c1fn.errors import StoreUnavailable
 from c1fn.stores.dynamodb.calls import ATTEMPTS
+from c1fn.turn import Feedback
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
 from tests.stores.machines import Machine, meanwhile
@@ -96,3 +97,20 @@ async def test_saved_by_two_at_once(one: Machine, endpoint: tuple[str, str], tim
     assert await form_of(one) == "ours"
     one.sky.at("UpdateItem", meanwhile(saved))
     assert (await one.store.threads.rename("ann", "t", "Ours")).title == "Ours"
+
+
+async def test_feedback_that_was_given_long_ago_comes_late(one: Machine) -> None:
+    """The same for feedback: given, changed, and taken back."""
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    ghosts: list[Any] = []
+    for feedback in (Feedback("up"), Feedback("down", "no"), None):
+        one.sky.at("UpdateItem", ghosts.append)
+        await one.store.threads.rate("ann", "t", "r1", feedback)
+    for ghost in ghosts:
+        one.sky._session.send(ghost)
+        assert [turn.feedback for turn in await one.store.threads.load("ann", "t")] == [None]
+    one.sky.at("UpdateItem", one.sky.lost)
+    await one.store.threads.rate("ann", "t", "r1", Feedback("up"))
+    assert [turn.feedback for turn in await one.store.threads.load("ann", "t")] == [Feedback("up")]

@@ -187,7 +187,8 @@ def metrics(line: dict[str, Any]) -> dict[tuple[str, ...], dict[str, float]]:
 def test_on_lambda_a_turns_figures_are_metrics_of_the_function(capsys: pytest.CaptureFixture[str]) -> None:
     Lines("c1fn-chat", clock)(TURN)
     line = written(capsys)
-    figures = {name: line[name] for name in UNITS if name not in ("refusals", "foreign")}
+    figures = {name: line[name] for name in UNITS if name in line}
+    assert UNITS.keys() - figures.keys() == {"refusals", "foreign", "feedback_up", "feedback_down"}
     assert (figures["turns"], figures["errors"], figures["first_ms"]) == (1, 0, 1.0)
     assert metrics(line) == {("c1fn-chat",): figures}
     assert line["_aws"]["Timestamp"] == 1_700_000_000_500

@@ -12,6 +12,7 @@ import random
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import Any
 
 from c1fn.stores import DAY, Quota
@@ -20,13 +21,10 @@ from c1fn.stores.dynamodb.calls import Calls, connect
 from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.follower_limit import FollowerLimit
 from c1fn.stores.dynamodb.following import Following
-from c1fn.stores.dynamodb.forking import Forking
-from c1fn.stores.dynamodb.hidden import HiddenThreads
 from c1fn.stores.dynamodb.items import S
 from c1fn.stores.dynamodb.later import Later
 from c1fn.stores.dynamodb.locking import Locks
 from c1fn.stores.dynamodb.opening import Opening
-from c1fn.stores.dynamodb.owners import DynamoOwners
 from c1fn.stores.dynamodb.retention import Retention
 from c1fn.stores.dynamodb.texts import Texts
 from c1fn.stores.dynamodb.thread_rows import ThreadRows
@@ -37,6 +35,7 @@ from c1fn.stores.dynamodb.turns import Checkpoints, DynamoTurns
 from c1fn.stores.dynamodb.usage import Usage
 from c1fn.stores.dynamodb.usage_rows import UsageRows
 from c1fn.stores.dynamodb.writes import Writes
+from c1fn.stores.owners import Owners
 
 __all__ = ["DynamoStore", "connect"]
 
@@ -95,10 +94,17 @@ class DynamoStore:
         deletion = Deletion(access)
         opening = Opening(access, deletion, following)
         self.turns = DynamoTurns(access, opening, following, checkpoints=checkpoints)
-        hidden = HiddenThreads(access, deletion, self._calls)
-        forking = Forking(access, following, hidden)
-        self.threads = DynamoThreads(access, deletion, following, forking)
-        self.owners = DynamoOwners(access, deletion, hidden, self._calls)
+        self.threads = DynamoThreads(access, deletion, following, self._calls)
+        self._access, self._deletion = access, deletion
+
+    @cached_property
+    def owners(self) -> Owners:
+        """Imported when an operator asks: most processes never do."""
+        from c1fn.stores.dynamodb.hidden import HiddenThreads
+        from c1fn.stores.dynamodb.owners import DynamoOwners
+
+        hidden = HiddenThreads(self._access, self._deletion, self._calls)
+        return DynamoOwners(self._access, self._deletion, hidden, self._calls)
 
     def connect(self) -> None:
         """Begin to open as many connections as the first turn will use at once."""

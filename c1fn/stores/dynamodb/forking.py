@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from c1fn.errors import Busy, NotFound, ThreadExists, TooLarge
 from c1fn.stores import FORK_BYTES, FORK_TURNS, KILOBYTE
 from c1fn.stores.dynamodb.access import Access
+from c1fn.stores.dynamodb.calls import Calls
+from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.forked import Forked
 from c1fn.stores.dynamodb.hidden import Hidden, HiddenThreads
@@ -35,20 +37,24 @@ class Taken:
     dead: TurnRow | None
 
     @property
+    def kilobytes(self) -> int:
+        """As they are counted for their owner: those of each turn, and one for the thread."""
+        return 1 + sum(-(-_size(row) // KILOBYTE) for row in self._rows)
+
+    @property
+    def _rows(self) -> list[TurnRow]:
+        return [*map(TurnRow.read, self.items), *([self.dead] if self.dead else [])]
+
+    @property
     def last(self) -> TurnRow | None:
         return self.dead or (TurnRow.read(self.items[-1]) if self.items else None)
 
-    @property
-    def kilobytes(self) -> int:
-        """What is written: the thread's row, and each turn's."""
-        return 1 + sum(1 + _size(TurnRow.read(item)) // KILOBYTE for item in self.items)
-
 
 class Forking:
-    def __init__(self, access: Access, following: Following, hidden: HiddenThreads) -> None:
+    def __init__(self, access: Access, deletion: Deletion, following: Following, calls: Calls) -> None:
         self._access = access
         self._following = following
-        self._hidden = hidden
+        self._hidden = HiddenThreads(access, deletion, calls)
 
     async def fork(self, key: ThreadKey, new: ThreadKey, until: Until) -> ThreadRow:
         """See the port."""
@@ -61,20 +67,9 @@ class Forking:
         key = key.of(thread)
         taken = await self._taken(key, thread, until)
         await self._access.writes.count(key.owner, taken.kilobytes)
-        attempt, usage = self._access.token(), self._access.usage
-        if usage:
-            await usage.begin(key.owner, attempt, 0)
         source = Source(key.thread_id, taken.last.response_id if taken.last else None)
-        try:
-            hidden = await self._hidden.begin(new, there)
-            made = await self._copied(key, thread, taken, hidden, Forked(source, until))
-        except BaseException:
-            if usage:
-                self._access.later.do(new, usage.undo(key.owner, attempt))
-            raise
-        if usage:
-            self._access.later.do(new, usage.end(key.owner, attempt, 0))
-        return made
+        hidden = await self._hidden.begin(new, there)
+        return await self._copied(key, thread, taken, hidden, Forked(source, until))
 
     def _is_made(self, row: ThreadRow, key: ThreadKey, until: Until) -> bool:
         """Whether this fork was made before.

@@ -47,3 +47,8 @@ def names(*expressions: str) -> dict[str, str]:
 
 def expiry(until: float | None) -> Item:
     return {} if until is None else {"expires_at": N(int(until))}
+
+
+def clean(text: str) -> str:
+    """A text that DynamoDB takes: lone surrogates cannot be encoded."""
+    return text.encode("utf-8", "replace").decode()

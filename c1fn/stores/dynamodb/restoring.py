@@ -8,12 +8,11 @@ from c1fn.errors import Busy
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.forked import Forked
 from c1fn.stores.dynamodb.hidden import Hidden, HiddenThreads
-from c1fn.stores.dynamodb.items import Item, N, S, expiry
+from c1fn.stores.dynamodb.items import Item, N, S, clean, expiry
 from c1fn.stores.dynamodb.keys import ThreadKey, row_key, turn_sk
 from c1fn.stores.dynamodb.pack import Packed, pack_text, pack_turn, prompt_hash
-from c1fn.stores.dynamodb.rows import SLOT, TurnRow
+from c1fn.stores.dynamodb.rows import SLOT, TurnRow, feedback_value
 from c1fn.stores.dynamodb.texts import BATCH
-from c1fn.stores.dynamodb.thread_updates import clean
 from c1fn.stores.owners import Restored
 from c1fn.turn import State, Thread, Turn, Until
 
@@ -104,10 +103,15 @@ def _packed(token: str, turn: Turn, number: int) -> TurnRow:
         error=turn.error,
         detail=turn.detail,
         saved=None if revised is None else attempt,
+        feedback=turn.feedback,
+        rated=None if turn.feedback is None else attempt,
     )
 
 
 def _value(row: TurnRow) -> Item:
-    if row.revised is None or row.saved is None:
-        return row.value
-    return row.value | {"revised": row.revised.value, "saved": S(row.saved)}
+    value = row.value
+    if row.revised and row.saved:
+        value |= {"revised": row.revised.value, "saved": S(row.saved)}
+    if row.feedback and row.rated:
+        value |= {"feedback": feedback_value(row.feedback), "rated": S(row.rated)}
+    return value

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 
 from c1fn.errors import DamagedRow
 from c1fn.stores.dynamodb.forked import Forked
-from c1fn.stores.dynamodb.items import B, Item, N, S, expiry, number_of, text_of
+from c1fn.stores.dynamodb.items import B, Item, N, S, clean, expiry, number_of, text_of
 from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import Packed, unpack_turn
 from c1fn.stores.dynamodb.retention import Retention
-from c1fn.turn import Message, State, Thread, Turn
+from c1fn.turn import Feedback, Message, State, Thread, Turn
 
 VERSION = 2
 """The form of the rows that this code writes. Rows without ``v`` are of version 1 (c1fn 0.1.0)."""
@@ -125,7 +125,7 @@ class ThreadRow:
 class TurnRow:
     """A turn's row, its texts still packed. ``state`` is None where the row cannot be understood.
 
-    ``saved``: a random token of the last revision.
+    ``saved``, ``rated``: random tokens of the last revision, and of the last feedback.
     """
 
     number: int
@@ -140,6 +140,8 @@ class TurnRow:
     detail: str | None = None
     saved: str | None = None
     expires: float | None = None
+    feedback: Feedback | None = None
+    rated: str | None = None
 
     @classmethod
     def read(cls, item: Item) -> "TurnRow":
@@ -160,6 +162,8 @@ class TurnRow:
                 detail=text_of(item, "detail"),
                 saved=text_of(item, "saved"),
                 expires=expires,
+                feedback=_feedback(item["feedback"]) if "feedback" in item else None,
+                rated=text_of(item, "rated"),
             )
         except (AttributeError, KeyError, TypeError, ValueError):
             response, attempt = text_of(item, "response") or "", text_of(item, "attempt") or ""
@@ -201,6 +205,7 @@ class TurnRow:
             self.error,
             revised,
             self.detail,
+            self.feedback,
         )
 
     def damaged(self) -> Turn:
@@ -215,3 +220,16 @@ class TurnRow:
             (row.attempt, row.state, row.error, row.body.token or row.body.data) for row in (self, other)
         )
         return ours == theirs
+
+
+def _feedback(value: Item) -> Feedback | None:
+    """Never fails: what cannot be understood was not given."""
+    given = value.get("M", {})
+    told, comment = text_of(given, "value"), text_of(given, "comment")
+    return {"up": Feedback("up", comment), "down": Feedback("down", comment)}.get(told or "")
+
+
+def feedback_value(feedback: Feedback) -> Item:
+    """The attribute's value in the row."""
+    comment = {} if feedback.comment is None else {"comment": S(clean(feedback.comment))}
+    return {"M": {"value": S(feedback.value), **comment}}

@@ -12,12 +12,12 @@ from typing import Any
 from c1fn.errors import StoreUnavailable
 from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.failures import ConditionFailed
-from c1fn.stores.dynamodb.items import YES, Item, N, S, expiry, names
+from c1fn.stores.dynamodb.items import YES, Item, N, S, clean, expiry, names
 from c1fn.stores.dynamodb.keys import ThreadKey, thread_key
 from c1fn.stores.dynamodb.retention import TOMBSTONES, Retention
 from c1fn.stores.dynamodb.rows import ThreadRow
 from c1fn.stores.dynamodb.table import BY_RECENCY
-from c1fn.stores.dynamodb.thread_updates import NOBODY, TRIES, ThreadUpdates, clean
+from c1fn.stores.dynamodb.thread_updates import NOBODY, TRIES, ThreadUpdates
 
 _HERE = "attribute_exists(#pk) AND attribute_not_exists(#gone)"
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.failures import ConditionFailed
-from c1fn.stores.dynamodb.items import Item, N, S, names
+from c1fn.stores.dynamodb.items import Item, N, S, clean, names
 from c1fn.stores.dynamodb.keys import ThreadKey
 from c1fn.stores.dynamodb.rows import SLOT, ThreadRow, V
 
@@ -89,8 +89,3 @@ class ThreadUpdates:
             **({"ExpressionAttributeValues": given} if given else {}),
         )
         return ThreadRow.read(answer["Attributes"])
-
-
-def clean(title: str) -> str:
-    """A title that DynamoDB takes: lone surrogates cannot be encoded."""
-    return title.encode("utf-8", "replace").decode()

@@ -4,25 +4,25 @@ from c1fn.errors import NotFound
 from c1fn.stores import kilobytes
 from c1fn.stores.cursor import decode, encode
 from c1fn.stores.dynamodb.access import Access
+from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.following import Following
-from c1fn.stores.dynamodb.forking import Forking
 from c1fn.stores.dynamodb.keys import ThreadKey
 from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import pack_text
 from c1fn.stores.dynamodb.rows import ThreadRow, TurnRow
 from c1fn.stores.dynamodb.turn_rows import TORN
-from c1fn.turn import Page, Thread, Turn, Until
+from c1fn.turn import Feedback, Page, Thread, Turn, Until
 
 
 class DynamoThreads:
     """``Threads`` in DynamoDB."""
 
-    def __init__(self, access: Access, deletion: Deletion, following: Following, forking: Forking) -> None:
+    def __init__(self, access: Access, deletion: Deletion, following: Following, calls: Calls) -> None:
         self._access = access
         self._deletion = deletion
         self._following = following
-        self._forking = forking
+        self._calls = calls
 
     async def page(self, owner: str, *, cursor: str | None, limit: int) -> Page:
         """In the order of quarters of an hour, and exactly within a page. Deletions that broke off, and that
@@ -100,7 +100,10 @@ class DynamoThreads:
     async def fork(self, owner: str, thread_id: str, new_id: str, until: Until) -> Thread:
         await self._access.later.settled(owner, thread_id)
         await self._access.later.settled(owner, new_id)
-        row = await self._forking.fork(ThreadKey(owner, thread_id), ThreadKey(owner, new_id), until)
+        from c1fn.stores.dynamodb.forking import Forking  # late: most processes fork nothing
+
+        forking = Forking(self._access, self._deletion, self._following, self._calls)
+        row = await forking.fork(ThreadKey(owner, thread_id), ThreadKey(owner, new_id), until)
         return row.noun(self._access.clock())
 
     async def revise(self, owner: str, thread_id: str, response_id: str, content: str) -> None:
@@ -111,6 +114,15 @@ class DynamoThreads:
         await self._access.writes.count(owner, kilobytes(content))
         turns, saved = self._access.turns, self._access.token()
         if not await turns.revise(sight.key, sight.row, pack_text(content), saved):
+            raise NotFound("There is no such finished turn.")
+
+    async def rate(self, owner: str, thread_id: str, response_id: str, feedback: Feedback | None) -> None:
+        await self._access.later.settled(owner, thread_id)
+        sight = await self._following.look(owner, thread_id, response_id)
+        if sight.row is None:
+            raise NotFound("There is no such finished turn.")
+        await self._access.writes.count(owner, kilobytes((feedback and feedback.comment) or ""))
+        if not await self._access.turns.rate(sight.key, sight.row, feedback, self._access.token()):
             raise NotFound("There is no such finished turn.")
 
     def _is_there(self, row: ThreadRow) -> bool:

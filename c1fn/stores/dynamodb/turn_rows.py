@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.html
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -15,10 +15,10 @@ from c1fn.stores.dynamodb.items import Item, N, S, names, number_of, text_of
 from c1fn.stores.dynamodb.keys import ThreadKey, row_key, turn_sk
 from c1fn.stores.dynamodb.pack import Packed, unpack_text
 from c1fn.stores.dynamodb.retention import TOMBSTONES, Retention
-from c1fn.stores.dynamodb.rows import GONE, TurnRow, V
+from c1fn.stores.dynamodb.rows import GONE, TurnRow, V, feedback_value
 from c1fn.stores.dynamodb.table import BY_RESPONSE
 from c1fn.stores.dynamodb.texts import Texts
-from c1fn.turn import Turn
+from c1fn.turn import Feedback, Turn
 
 PASSES = 20
 """Sweeps over a deleted thread. Each takes what is left."""
@@ -135,32 +135,55 @@ class TurnRows:
         """
         revised = Packed.of(content, saved)
         await self._texts.write_unnamed(key, revised)
+        before = await self._change(key, row, {"revised": revised.value}, "saved", saved)
+        if before is None:
+            await self._texts.discard(key, revised)
+            return False
+        await self._texts.keep(key, revised, before.expires)
+        await self._texts.discard(key, before.revised)
+        return True
+
+    async def rate(self, key: ThreadKey, row: TurnRow, feedback: Feedback | None, rated: str) -> bool:
+        """Give a turn its feedback, or take it away; the parameters are those of ``revise``."""
+        change = {"feedback": feedback_value(feedback) if feedback else None}
+        return await self._change(key, row, change, "rated", rated) is not None
+
+    async def _change(
+        self, key: ThreadKey, row: TurnRow, change: Mapping[str, Item | None], mark: str, token: str
+    ) -> TurnRow | None:
+        """Change a finished turn's row; what is None goes. Changes with one mark are made one after another:
+        a late delivery of an older one changes nothing.
+
+        :param mark: the attribute that has the token of the last such change.
+        :return: the row before the change; None: the turn is gone, or was written anew.
+        """
+        sets = ", ".join(f"#{name} = :new_{name}" for name, value in change.items() if value)
+        gone = ", ".join(f"#{name}" for name, value in change.items() if not value)
+        update = f"SET #{mark} = :token{', ' if sets else ''}{sets}{' REMOVE ' if gone else ''}{gone}"
+        given = {f":new_{name}": value for name, value in change.items() if value} | {":token": S(token)}
         for _ in range(TRIES):
-            seen = "attribute_not_exists(#saved)" if row.saved is None else "#saved = :seen"
-            values = {} if row.saved is None else {":seen": S(row.saved)}
-            condition = f"{_STILL} AND {seen}"
+            last: str | None = getattr(row, mark)
+            same = f"attribute_not_exists(#{mark})" if last is None else f"#{mark} = :seen"
+            condition = f"{_STILL} AND {same}"
+            seen = {} if last is None else {":seen": S(last)}
             try:
                 await self._calls(
                     "update_item",
                     Key=row_key(key, turn_sk(row.number)),
-                    UpdateExpression="SET #revised = :revised, #saved = :saved",
+                    UpdateExpression=update,
                     ConditionExpression=condition,
-                    ExpressionAttributeNames=names("#revised #saved", condition),
-                    ExpressionAttributeValues=values
-                    | {":revised": revised.value, ":saved": S(saved), ":attempt": S(row.attempt)},
+                    ExpressionAttributeNames=names(update, condition),
+                    ExpressionAttributeValues=given | seen | {":attempt": S(row.attempt)},
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except ConditionFailed as failed:
                 found = TurnRow.read(failed.item) if failed.item and self._is_there(failed.item) else None
                 if found is None or found.attempt != row.attempt:
-                    await self._texts.discard(key, revised)
-                    return False
-                if found.saved != saved:
+                    return None
+                if getattr(found, mark) != token:
                     row = found
                     continue
-            await self._texts.keep(key, revised, row.expires)
-            await self._texts.discard(key, row.revised)
-            return True
+            return row
         raise StoreUnavailable("The answer is saved by others all the time.")
 
     async def noun(self, key: ThreadKey, row: TurnRow) -> Turn:

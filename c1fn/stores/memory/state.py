@@ -151,19 +151,15 @@ class Memory:
 
     def count(self, claim: Claim) -> None:
         """:raises OverQuota: the owner may not begin another turn."""
-        asked = [*for_model(claim.history), claim.ask.prompt]
-        self.take_slot(claim.ask.owner, claim.attempt, estimated_tokens(asked))
-
-    def take_slot(self, owner: str, attempt: str, reserve: int) -> None:
-        """:raises OverQuota: the owner may not begin another turn, or fork."""
-        now, used = self.clock(), self.used.setdefault(owner, Used())
+        now, used = self.clock(), self.used.setdefault(claim.ask.owner, Used())
         used.begin_day(now)
         used.settle(now)
         refusal = self.quota.refusal(turns=used.turns, tokens=used.tokens, running=len(used.slots), now=now)
         if refusal:
             raise refusal
         used.turns += 1
-        used.slots[attempt] = Slot(now + LEASE, reserve)
+        asked = [*for_model(claim.history), claim.ask.prompt]
+        used.slots[claim.attempt] = Slot(now + LEASE, estimated_tokens(asked))
 
     def write(self, owner: str, more: int) -> None:
         """Count so many kilobytes, which are written outside of turns.
@@ -193,9 +189,9 @@ class Memory:
         if slot:
             slot.until = until
 
-    def settle(self, owner: str, attempt: str, tokens: int) -> None:
+    def settle(self, claim: Claim, tokens: int) -> None:
         """The turn is over, and took so much."""
-        used = self.used.get(owner, Used())  # the owner may have been erased meanwhile
-        if used.slots.pop(attempt, None):
+        used = self.used.get(claim.ask.owner, Used())  # the owner may have been erased meanwhile
+        if used.slots.pop(claim.attempt, None):
             used.begin_day(self.clock())
             used.tokens += tokens

@@ -6,8 +6,8 @@ from dataclasses import replace
 from c1fn.errors import Busy, NotFound, ThreadExists, TooLarge
 from c1fn.stores import FORK_TURNS, kilobytes
 from c1fn.stores.cursor import decode, encode
-from c1fn.stores.memory.state import Memory
-from c1fn.turn import Page, Source, State, Thread, Turn, Until
+from c1fn.stores.memory.state import Conversation, Memory
+from c1fn.turn import Feedback, Page, Source, State, Thread, Turn, Until
 
 
 class MemoryThreads:
@@ -63,22 +63,29 @@ class MemoryThreads:
         thread = self._memory.get(owner, thread_id)
         turns = _taken(await self.load(owner, thread_id), until)
         self._memory.write(owner, 1 + sum(kilobytes(turn.prompt.content + turn.visible) for turn in turns))
-        attempt = self._token()
-        self._memory.take_slot(owner, attempt, 0)
-        self._memory.settle(owner, attempt, 0)
         made = self._memory.begin(owner, new_id, thread.title)
-        made.turns, made.attempts = list(turns), [attempt] * len(turns)
+        made.turns = [replace(turn, feedback=None) for turn in turns]
+        made.attempts = [self._token()] * len(turns)
         made.source = Source(thread_id, turns[-1].response_id if turns else None)
         made.until = until
         return made.shown(new_id, now)
 
     async def revise(self, owner: str, thread_id: str, response_id: str, content: str) -> None:
+        thread, turn = self._finished(owner, thread_id, response_id)
+        self._memory.write(owner, kilobytes(content))
+        thread.turns[turn.number - 1] = replace(turn, revised=content)
+
+    async def rate(self, owner: str, thread_id: str, response_id: str, feedback: Feedback | None) -> None:
+        thread, turn = self._finished(owner, thread_id, response_id)
+        self._memory.write(owner, kilobytes((feedback and feedback.comment) or ""))
+        thread.turns[turn.number - 1] = replace(turn, feedback=feedback)
+
+    def _finished(self, owner: str, thread_id: str, response_id: str) -> tuple[Conversation, Turn]:
         thread = self._memory.get(owner, thread_id)
         turn = thread.find(response_id)
         if not turn or (thread.run and thread.run.claim.number == turn.number):
             raise NotFound("There is no such finished turn.")
-        self._memory.write(owner, kilobytes(content))
-        thread.turns[turn.number - 1] = replace(turn, revised=content)
+        return thread, turn
 
 
 def _taken(turns: Sequence[Turn], until: Until) -> Sequence[Turn]:

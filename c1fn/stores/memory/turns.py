@@ -69,7 +69,7 @@ class MemoryTurns:
         return run.stop
 
     async def commit(self, claim: Claim, turn: Turn) -> None:
-        self._memory.settle(claim.ask.owner, claim.attempt, turn.usage.tokens)
+        self._memory.settle(claim, turn.usage.tokens)
         thread, run = self._mine(claim)
         thread.end(run, turn)
         thread.updated = self._memory.clock()

@@ -1,0 +1,95 @@
+"""What can be done with a conversation besides asking: it is forked, and its answers are rated.
+
+These endpoints are imported at the first request of one of their paths (``late``): most processes never serve
+one. docs/conversation.md has their rules.
+"""
+
+from typing import Literal
+from uuid import uuid4
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.background import BackgroundTask
+
+from c1fn.api.bodies import Id, body_of, read
+from c1fn.api.dependencies import CurrentCaller, CurrentChat, origin_of
+from c1fn.api.threads import ResponseId, ThreadId, shown
+from c1fn.errors import BadField
+from c1fn.telemetry.log import pseudonym
+from c1fn.telemetry.rating import RatingLine
+from c1fn.turn import Feedback, Until
+
+COMMENT = 2_000
+"""Maximum characters of a comment: about a page. It stands in the turn's row."""
+
+routes = APIRouter(prefix="/api/threads", tags=["threads"])
+
+
+class ForkBody(BaseModel):
+    """Which turns the new thread begins with: those `through` the answer of this responseId, or `before` it;
+    without either, all. Without an id of the new thread c1fn makes one.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"not": {"required": ["through", "before"]}})
+
+    threadId: Id | None = None
+    through: Id | None = None
+    before: Id | None = None
+
+
+class FeedbackBody(BaseModel):
+    """What a person thinks of an answer; null takes it back. A comment needs a value."""
+
+    value: Literal["up", "down"] | None
+    comment: str | None = Field(None, max_length=COMMENT)
+
+
+@routes.post("/{threadId}/fork", status_code=201)
+async def fork_thread(
+    request: Request, caller: CurrentCaller, chat: CurrentChat, thread_id: ThreadId
+) -> Response:
+    """Create a thread that begins with turns of this one. The same request again returns the same thread."""
+    wanted = read(ForkBody, await body_of(request) or b"{}")
+    new_id = wanted.threadId or str(uuid4())
+    thread = await chat.store.threads.fork(caller.owner, thread_id, new_id, _until(wanted))
+    return JSONResponse(shown(thread), 201, background=BackgroundTask(chat.settle))
+
+
+@routes.put("/{threadId}/messages/{responseId}/feedback", status_code=204)
+async def rate_answer(
+    request: Request, caller: CurrentCaller, chat: CurrentChat, thread_id: ThreadId, response_id: ResponseId
+) -> Response:
+    """Keep what a person thinks of an answer, in the place of what was kept before."""
+    feedback = _feedback(read(FeedbackBody, await body_of(request)))
+    await chat.store.threads.rate(caller.owner, thread_id, response_id, feedback)
+    chat.log(
+        RatingLine(
+            origin=origin_of(request),
+            owner=pseudonym(caller.owner),
+            thread=thread_id,
+            response=response_id,
+            value=feedback.value if feedback else None,
+            commented=bool(feedback and feedback.comment),
+        )
+    )
+    return Response(status_code=204)
+
+
+def _until(body: ForkBody) -> Until:
+    """:raises BadField: two ends are given."""
+    if body.through is not None and body.before is not None:
+        raise BadField("cannot be given together with through: give one of them", field="before")
+    if body.before is not None:
+        return Until(body.before, taken=False)
+    return Until(body.through)
+
+
+def _feedback(body: FeedbackBody) -> Feedback | None:
+    """:raises BadField: a comment without a value."""
+    comment = (body.comment or "").strip() or None
+    if body.value is None:
+        if comment:
+            raise BadField("cannot be given without a value", field="comment")
+        return None
+    return Feedback(body.value, comment)
