@@ -7,7 +7,6 @@ import signal
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
-from html import escape
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,8 @@ from httpx2 import URL, AsyncClient
 
 from c1fn import __version__
 from c1fn.__main__ import main
-from c1fn.api.wires.c1 import error_card
-from c1fn.errors import by_code
 from tests.processes import Command, chat_body, serving, start, until_stored
-from tests.upstream import END, FAULTS, ROLE, Answer, Upstream, delta, held, refuse, say
+from tests.upstream import END, ROLE, Answer, Upstream, delta, held, refuse, say
 
 
 @pytest.fixture
@@ -85,58 +82,7 @@ async def test_a_name_that_was_made_to_lead_here_is_not_answered_to(client: Asyn
     assert (await client.get("/api/threads", headers={"host": "localhost:8000"})).status_code == 200
 
 
-REFUSED = {
-    "429": (429, "model_rate_limited"),
-    "context": (413, "context_too_long"),
-    "400": (502, "model_rejected"),
-    "401": (502, "model_key_rejected"),
-    "403": (502, "model_key_rejected"),
-    "404": (502, "model_rejected"),
-    "413": (413, "context_too_long"),
-    "500": (503, "model_unavailable"),
-    "reset-early": (503, "model_unavailable"),
-    "empty": (502, "answer_cut"),
-}
-CUT = {
-    "reset": "answer_cut",
-    "close": "answer_cut",
-    "no-finish": "answer_cut",
-    "garbled": "answer_garbled",
-    "error-event": "model_unavailable",
-    "length": "answer_too_long",
-    "filter": "answer_withheld",
-}
-SENTENCES = {
-    "length": "The model stopped in the middle, at the most tokens that it may write. Ask for less.",
-}
-"""Where the code's own sentence would not be true."""
-
 SILENT = {"hang-early": "", "hang": "Hel"}
-WELL = {"no-done": "Hello", "201": "Hello", "split": "Hello"}
-
-
-def test_every_fault_of_the_upstream_is_in_a_table() -> None:
-    assert {*REFUSED, *CUT, *SILENT, *WELL} == {*FAULTS}
-
-
-@pytest.mark.parametrize("fault", REFUSED)
-async def test_a_model_that_fails_at_once_has_a_true_status_and_the_thread_is_usable(
-    client: AsyncClient, fault: str
-) -> None:
-    refused = await client.post("/api/chat", json=chat_body(f"fault:{fault}"))
-    assert (refused.status_code, refused.json()["code"]) == REFUSED[fault]
-    assert escape(refused.json()["title"]) in (await until_stored(client))[1]["content"]
-    assert (await client.post("/api/chat", json=chat_body("well?", "r2"))).status_code == 200
-
-
-@pytest.mark.parametrize("fault", CUT)
-async def test_a_model_that_fails_midway_ends_in_a_card_and_the_thread_is_usable(
-    client: AsyncClient, fault: str
-) -> None:
-    answer = await client.post("/api/chat", json=chat_body(f"fault:{fault}"))
-    assert answer.text == "Hel" + error_card(by_code(CUT[fault], SENTENCES.get(fault)))
-    assert (await until_stored(client))[1]["content"] == answer.text
-    assert (await client.post("/api/chat", json=chat_body("well?", "r2"))).status_code == 200
 
 
 @pytest.mark.parametrize("fault", SILENT)
@@ -154,11 +100,6 @@ async def test_a_model_that_falls_silent_is_not_waited_for_without_end(
         assert "The model took too long" in answer.text
         assert answer.status_code == (200 if SILENT[fault] else 504)
         assert (await client.post("/api/chat", json=chat_body("well?", "r2"))).status_code == 200
-
-
-@pytest.mark.parametrize("oddity", WELL)
-async def test_what_is_odd_but_whole_is_an_answer(client: AsyncClient, oddity: str) -> None:
-    assert (await client.post("/api/chat", json=chat_body(f"fault:{oddity}"))).text == WELL[oddity]
 
 
 async def test_ctrl_c_interrupts_a_turn_visibly(

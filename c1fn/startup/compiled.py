@@ -50,10 +50,13 @@ USABLE = all(hasattr(module, name) for module, name in TOUCHED)
 VERSION = importlib.util.MAGIC_NUMBER + getattr(SRE, "MAGIC", 0).to_bytes(4, "little")
 """Of Python's bytecode, and of what a pattern becomes; the file begins with it."""
 
+ANNOTATIONS: Any = _internal("annotationlib") or typing
+"""Where annotations that are texts are read: since Python 3.14 in a module of its own."""
+
 PLACES: tuple[tuple[Any, str, str], ...] = (
     (dataclasses, "exec", "exec"),
     (collections, "eval", "eval"),
-    (typing, "compile", "eval"),
+    (ANNOTATIONS, "compile", "eval"),
 )
 """Where texts are compiled: the module, the function it calls, and the kind of text."""
 
