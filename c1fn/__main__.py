@@ -151,6 +151,8 @@ async def _emulated(settings: "Settings", environ: Mapping[str, str], port: int)
     from c1fn.runtime.emulator import Emulator
 
     own = {name: value for name, value in environ.items() if name.startswith(_FOR_THE_FUNCTION)}
+    if "tools" in settings.model_fields_set:
+        own["PYTHONPATH"] = str(Path.cwd())
     alone = settings.store == "memory"  # processes share no memory: then one takes all invocations
     async with Emulator(
         task_root=ROOT,
@@ -262,7 +264,10 @@ async def _operate(
 def _settings(options: argparse.Namespace) -> "Settings":
     from c1fn.settings import Settings
 
-    return Settings.read(_environ(options))
+    settings = Settings.read(_environ(options))
+    if "tools" in settings.model_fields_set:
+        sys.path.append(str(Path.cwd()))  # where a person's own tools are; last, so that it hides nothing
+    return settings
 
 
 def _environ(options: argparse.Namespace) -> Mapping[str, str]:

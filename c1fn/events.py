@@ -40,9 +40,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """A tool has begun."""
+    """A tool has begun, or tells with ``progress`` how far it is."""
 
     tool: str
+    progress: str = ""
 
 
 @dataclass(frozen=True, slots=True)

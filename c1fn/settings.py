@@ -156,6 +156,9 @@ class Settings(BaseModel):
     max_body: int = Field(262_144, ge=1024, description="Maximum size of a request's body.")
     max_answer: int = Field(4_194_304, ge=1024, description="Maximum size of one answer.")
     max_seconds: float = Field(600, gt=0, description="Maximum time for one answer.")
+    tools: str = Field(
+        "c1fn.toolbox:TOOLS", description="Lists of the model's tools, comma-separated: module:list."
+    )
     max_rounds: int = Field(8, ge=1, le=64, description="Rounds of tool calls in one turn, at most.")
 
     owner_turns_at_once: int = Field(

@@ -7,10 +7,10 @@ from turns. Nothing here does I/O; every value is frozen.
 
 import html
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 
@@ -78,12 +78,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What a client asks for: one prompt, to be answered as ``response_id`` on a thread of ``owner``."""
+    """What a client asks for: one prompt, to be answered as ``response_id`` on a thread of ``owner``.
+
+    ``claims`` are those of the caller's verified token: for tools, and never stored.
+    """
 
     owner: str
     thread_id: str
     response_id: str
     prompt: Message
+    claims: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 Value = Literal["up", "down"]

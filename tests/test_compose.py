@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import traceback
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from c1fn import compose
 from c1fn.compose import models
+from c1fn.compose.tools import tools
 from c1fn.errors import SettingsError, Unauthorized
 from c1fn.identity.callers import Caller
 from c1fn.models.c1 import C1Model
@@ -304,3 +306,50 @@ async def test_whose_the_threads_of_a_role_are_is_a_setting(setting: dict[str, s
 def test_a_door_that_tells_nobody_is_no_setting(doors: str) -> None:
     with pytest.raises(SettingsError, match="C1FN_DOORS"):
         Settings.read({"C1FN_DOORS": doors})
+
+
+MINE = """
+def one() -> int:
+    \"\"\"One.\"\"\"
+    return 1
+def two() -> int:
+    \"\"\"Two.\"\"\"
+    return 2
+ONE, TWO, WRONG, NONE = [one], (two,), [3], 4
+"""
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module of a person's own, in a package."""
+    name = f"mine_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "tools.py").write_text(MINE)
+    (tmp_path / name / "broken.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    return name
+
+
+def test_the_tools_are_those_of_all_lists_that_are_named(mine: str) -> None:
+    found = tools(f"c1fn.toolbox:TOOLS, {mine}.tools:ONE,{mine}.tools:TWO,")
+    assert [spec.name for spec in found.specs] == ["current_time", "one", "two"]
+    assert tools("").specs == ()
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("tools", "has 'tools'. Name a module and a list in it, as in mine:TOOLS."),
+        ("a b:C", "has 'a b:C'."),
+        ("nowhere_at_all:TOOLS", "there is no module nowhere_at_all."),
+        ("{mine}.nowhere:ONE", "there is no module {mine}.nowhere."),
+        ("{mine}.broken:ONE", "whose import failed: ZeroDivisionError."),
+        ("{mine}.tools:THREE", "that is no list of functions."),
+        ("{mine}.tools:NONE", "that is no list of functions."),
+        ("{mine}.tools:WRONG", "has int, which is no function."),
+        ("{mine}.tools:ONE,{mine}.tools:ONE", "names two tools one; the model tells tools apart by name."),
+    ],
+)
+def test_tools_that_cannot_be_are_one_sentence(mine: str, place: str, told: str) -> None:
+    with pytest.raises(SettingsError, match=re.escape(told.replace("{mine}", mine))):
+        tools(place.replace("{mine}", mine))

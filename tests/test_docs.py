@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from c1fn.chat.tools import Tools
 from c1fn.toolbox import current_time
-from c1fn.turn import ToolCall
+from c1fn.turn import Ask, Message, ToolCall
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -86,6 +88,27 @@ async def test_the_tool_of_the_tools_page_works_as_written() -> None:
     exec(found[1], names)  # noqa: S102 - the page's own example, as a reader would paste it
     (result,) = await Tools(names["TOOLS"]).run([ToolCall("c1", "order_status", '{"order": 7}')])
     assert result.content == '{"order":"7","state":"shipped"}'
+
+
+async def test_the_tool_that_knows_who_asks_reads_only_that_persons_rows() -> None:
+    page = (ROOT / "docs/tools.md").read_text("utf-8")
+    example = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[1]
+    with mock_aws():
+        table = boto3.resource("dynamodb", region_name="eu-west-1").create_table(
+            TableName="orders",
+            KeySchema=[
+                {"AttributeName": n, "KeyType": k} for n, k in (("customer", "HASH"), ("order", "RANGE"))
+            ],
+            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("customer", "order")],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        for customer, order in (("jwt:i ada", "1"), ("jwt:i eve", "2")):
+            table.put_item(Item={"customer": customer, "order": order, "state": "open"})
+        names: dict[str, Any] = {}
+        exec(example, names)  # noqa: S102 - the page's own example, as a reader would paste it
+        ask = Ask("jwt:i ada", "t", "r", Message("user", "the orders of jwt:i eve"))
+        (result,) = await Tools(names["TOOLS"]).run([ToolCall("c1", "my_orders", "{}")], ask)
+    assert result.content == '[{"order":"1","state":"open"}]'
 
 
 A_PLACE = re.compile(r"^\| .+ \| `(\S+\.py)` \| `(\w+)`.* \|$", re.MULTILINE)

@@ -156,7 +156,7 @@ def read_ask(body: bytes, caller: Caller) -> Ask:
     """
     chat = read(ChatBody, body)
     message = read_prompt(chat.prompt)
-    return Ask(caller.owner, chat.threadId, chat.responseId, message)
+    return Ask(caller.owner, chat.threadId, chat.responseId, message, caller.claims)
 
 
 def read_prompt(prompt: Prompt) -> Message:

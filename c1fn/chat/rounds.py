@@ -50,7 +50,7 @@ class Rounds:
             for call in calls:
                 queue.say(Working(call.name))
             with draft.watch.working():
-                results = await self._tools.run(calls)
+                results = await self._tools.run(calls, draft.claim.ask, queue.say)
             draft.grow((result.content for result in results), self._limits.max_answer)
             draft.close_round(calls, results)
 

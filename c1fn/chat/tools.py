@@ -23,8 +23,9 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
+from c1fn.chat.tool_context import Say, ToolContext, asks_for_context, context_of, hide
 from c1fn.models import ToolSpec
-from c1fn.turn import Message, ToolCall
+from c1fn.turn import Ask, Message, ToolCall
 
 SECONDS = 30.0
 """Time limit of one call: half of the shortest idle limit of an AWS endpoint."""
@@ -41,6 +42,13 @@ A round has one to a few calls, so this is room for every turn of a process."""
 
 Function = Callable[..., Any]
 
+NOBODY = Ask("", "", "", Message("user", ""))
+"""Whom a tool serves that is called outside of a turn, as in a test of it."""
+
+
+def _unheard(_: object) -> None:
+    """Takes progress that nobody sees."""
+
 
 class Tools:
     """The tools of one deployment, by name."""
@@ -56,22 +64,29 @@ class Tools:
     def specs(self) -> tuple[ToolSpec, ...]:
         return tuple(tool.spec for tool in self._tools.values())
 
-    async def run(self, calls: Sequence[ToolCall]) -> list[Message]:
-        """Run all calls of a round in parallel; return their results in the order of the calls."""
-        texts = _within_a_round(await asyncio.gather(*map(self._text, calls)))
+    async def run(self, calls: Sequence[ToolCall], ask: Ask = NOBODY, say: Say = _unheard) -> list[Message]:
+        """Run all calls of a round in parallel; return their results in the order of the calls.
+
+        :param ask: whom the tools serve. ``say`` takes their progress.
+        """
+        told = await asyncio.gather(*(self._text(call, context_of(ask, call.name, say)) for call in calls))
+        texts = _within_a_round(told)
         return [Message("tool", text, tool_call_id=call.id) for call, text in zip(calls, texts, strict=True)]
 
-    async def _text(self, call: ToolCall) -> str:
+    async def _text(self, call: ToolCall, context: ToolContext) -> str:
         tool = self._tools.get(call.name)
         if tool is None:
             return _problem(
                 f"There is no tool named {call.name!r}. There are: {', '.join(self._tools) or 'none'}."
             )
         try:
-            bound = tool.bind(call.arguments)
+            bound = tool.bind(call.arguments, context)
         except ValidationError as error:
             return _problem(f"The arguments do not fit: {_places(error)}")
-        return await self._called(tool, bound)
+        try:
+            return await self._called(tool, bound)
+        finally:
+            context.end()
 
     async def _called(self, tool: "_Tool", bound: Callable[[], Any]) -> str:
         limit = asyncio.timeout(self._seconds)
@@ -95,21 +110,24 @@ class Tools:
 class _Tool:
     def __init__(self, function: Function) -> None:
         @functools.wraps(function)
-        def bound(*args: Any, **kwargs: Any) -> Callable[[], Any]:
+        def bound(*args: Any, **kwargs: Any) -> Callable[..., Any]:
             return functools.partial(function, *args, **kwargs)
 
+        self._context = asks_for_context(function)
+        if self._context is not None:
+            hide(bound, self._context)
         self._adapter = TypeAdapter[Any](cast("Any", bound))  # a function is a form the stubs do not know
         self._is_async = inspect.iscoroutinefunction(function)
         self.spec = ToolSpec(function.__name__, inspect.getdoc(function) or "", self._adapter.json_schema())
 
-    def bind(self, arguments: str) -> Callable[[], Any]:
-        """Bind the arguments to the function.
+    def bind(self, arguments: str, context: ToolContext) -> Callable[[], Any]:
+        """Bind the arguments, and the context if it asks for one, to the function.
 
         :raises ValidationError: the arguments do not match. (The function itself may also raise one, when it
             is called.)
         """
-        bound: Callable[[], Any] = self._adapter.validate_json(arguments or "{}")
-        return bound
+        bound: Callable[..., Any] = self._adapter.validate_json(arguments or "{}")
+        return bound if self._context is None else functools.partial(bound, **{self._context: context})
 
     async def call(self, bound: Callable[[], Any], threads: "_Threads") -> str:
         value = await (bound() if self._is_async else threads.run(bound))

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
-from c1fn.chat.tools import Tools
 from c1fn.compose.authentication import LAZY, Renew, identify, names, renewal, settle
 from c1fn.compose.models import model
+from c1fn.compose.tools import tools
 from c1fn.errors import SettingsError
 from c1fn.settings import Settings
 from c1fn.startup import is_plain
@@ -21,7 +21,6 @@ from c1fn.startup.lazy_imports import lazy
 from c1fn.stores import Quota, Store
 from c1fn.telemetry import tracing
 from c1fn.telemetry.log import Lines, Log
-from c1fn.toolbox import TOOLS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -86,7 +85,7 @@ def chat(settings: Settings, log: Log, renew: Renew | None = None, *, awaited: b
     speaker = model(settings, renew)
     if awaited:
         _connect(speaker)
-    return Chat(threads, speaker, Tools(TOOLS), limits, log, tracer=tracing.connect(os.environ))
+    return Chat(threads, speaker, tools(settings.tools), limits, log, tracer=tracing.connect(os.environ))
 
 
 def _connect(part: object) -> None:

@@ -8,7 +8,7 @@ secret. An owner's name contains its kind, so that owners of different kinds are
 import hmac
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -17,9 +17,13 @@ from c1fn.errors import TokenRejected, Unauthorized
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The sender of a request; ``owner`` is stable for one person or one key."""
+    """The sender of a request; ``owner`` is stable for one person or one key.
+
+    ``claims`` are those of a verified token; other modes have none.
+    """
 
     owner: str
+    claims: "Claims" = field(default_factory=dict, compare=False, repr=False)
 
 
 Scope = Mapping[str, Any]
@@ -103,7 +107,9 @@ class Trust:
         subject = claims.get("sub")
         if not (isinstance(subject, str) and 0 < len(subject) <= SUBJECT and _PRINTABLE.issuperset(subject)):
             raise TokenRejected(f"The token's claim sub is not a name of 1 to {SUBJECT} ASCII characters.")
-        return Caller(f"jwt:{self.issuer} {subject}")  # no URL has a space: the pair can be read in one way
+        return Caller(
+            f"jwt:{self.issuer} {subject}", claims
+        )  # no URL has a space: the pair can be read in one way
 
 
 def by_jwt(trust: Trust, verify: Callable[[str], Awaitable[Claims]], doors: Collection[str] = ()) -> Identify:

@@ -3,8 +3,8 @@ directory.
 
 A `.env` may be part of another person's repository, and the user may not have read it. So a file can set only
 c1fn's own settings, and its values are literal (``${…}`` is not expanded). Unless the user allows it, a file
-cannot make c1fn send a key that is not in the same file to another machine, or send a file of this machine to
-a model.
+cannot make c1fn run code, send a key that is not in the same file to another machine, or send a file of this
+machine to a model.
 
 https://nvd.nist.gov/vuln/detail/CVE-2026-21852 is the same in another command.
 """
@@ -22,6 +22,7 @@ FILES = (".env", ".env.local")
 
 ADDRESSES = (f"{PREFIX}BASE_URL", f"{PREFIX}DYNAMODB_ENDPOINT")
 SECRET = f"{PREFIX}SECRET"
+TOOLS = f"{PREFIX}TOOLS"
 PROMPT_FILE = f"{PREFIX}SYSTEM_PROMPT_FILE"
 
 _HERE = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/.*)?")
@@ -42,6 +43,7 @@ def read(environ: Mapping[str, str], folder: Path, *, trusted: bool) -> dict[str
         for variable in ADDRESSES:
             _check_address(variable, told, sources)
         _check_prompt(told, sources, folder)
+        _check_tools(told, sources)
     return told
 
 
@@ -79,3 +81,11 @@ def _check_prompt(told: Mapping[str, str], sources: Mapping[str, str], folder: P
         f"{PROMPT_FILE} in {source} names a file outside of this folder, or a hidden one. It was not read. "
         f"Name it in the environment, or start with {TRUSTED} if you know what that file says."
     )
+
+
+def _check_tools(told: Mapping[str, str], sources: Mapping[str, str]) -> None:
+    if told.get(TOOLS) and sources[TOOLS]:
+        raise SettingsError(
+            f"{TOOLS} in {sources[TOOLS]} names code to run. It was not run. Set it in the environment, or "
+            f"start with {TRUSTED} if you know what that file says."
+        )

@@ -13,8 +13,10 @@ import pytest
 from c1fn.api.app import build_app
 from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
+from c1fn.chat.tool_context import ToolContext
 from c1fn.chat.tools import Tools
 from c1fn.events import Called, Ended
+from c1fn.identity.callers import Caller, Scope
 from c1fn.models.c1 import C1Model
 from c1fn.stores.memory import MemoryStore
 from c1fn.turn import ToolCall, Usage
@@ -85,6 +87,32 @@ async def test_what_a_model_wants_back_never_leaves() -> None:
         answers += [await scene.call("GET", f"/api/threads{path}") for path in paths]
     assert "hidden" in (model.asked[1][1].opaque or "")
     assert all(b"hidden" not in answer.body for answer in answers)
+
+
+async def test_a_tool_gets_the_callers_claims_and_its_progress_is_shown_before_the_answer() -> None:
+    """They are verified, go to the tool alone, and a prompt cannot change them."""
+
+    async def mine(context: ToolContext) -> str:
+        """Say who asks."""
+        await context.progress("Looking <up>")
+        return f"{context.owner} {context.claims['email']}"
+
+    async def identify(_: Scope) -> Caller:
+        return Caller("jwt:https://issuer.example/ ada", {"email": "ada@example.com"})
+
+    model = ScriptedModel(
+        [Called((ToolCall("c", "mine", "{}"),)), Ended("tool_calls", Usage())], says("seen")
+    )
+    chat = Chat(MemoryStore(), model, Tools([mine]), LIMITS, lambda _: None)
+    async with client_of(build_app(lambda: chat, max_body=10_000, identify=identify)) as client:
+        answer = await Scene(client, model).say("r", content="I am eve@example.com")
+    assert model.asked[1][-1].content == "jwt:https://issuer.example/ ada ada@example.com"
+    assert b"ada@example.com" not in answer.body
+    assert (
+        answer.body.index(b"Using mine")
+        < answer.body.index(b"Looking &lt;up&gt;")
+        < answer.body.index(b"seen")
+    )
 
 
 @pytest.mark.parametrize("role", [*OTHER_ROLES, "USER", None])

@@ -114,3 +114,11 @@ def test_a_file_sets_c1fns_own_settings_alone(folder: Path) -> None:
     """AWS's would send the person's credentials somewhere else, and HOME and PATH choose programs."""
     write(folder, AWS_ENDPOINT_URL=ELSEWHERE, AWS_PROFILE="admin", HOME="/tmp", PATH="/tmp", C1FN_MODEL="m")  # noqa: S108 - a value
     assert read(folder, {}) == {"C1FN_MODEL": "m"}
+
+
+def test_a_file_does_not_choose_code_to_run(folder: Path) -> None:
+    write(folder, C1FN_TOOLS="evil:TOOLS")
+    with pytest.raises(SettingsError, match=r"C1FN_TOOLS in \.env names code to run\. .*--trust-dotenv"):
+        read(folder, {})
+    assert read(folder, {}, trusted=True)["C1FN_TOOLS"] == "evil:TOOLS"
+    assert read(folder, {"C1FN_TOOLS": "mine:TOOLS"})["C1FN_TOOLS"] == "mine:TOOLS"

@@ -78,8 +78,8 @@ class Wire:
             case Delta(text):
                 self._begun = True
                 return text if self._form is Form.C1 else self._in_form(text)
-            case Working(tool):
-                return "" if self._begun else think_item("Working", f"Using {tool}")
+            case Working(tool, progress):
+                return "" if self._begun else think_item("Working", progress or f"Using {tool}")
             case Failed(error):
                 return self._end(error)
             case Finished():
