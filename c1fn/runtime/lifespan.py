@@ -62,7 +62,7 @@ class Lifespan:
     async def _end(self) -> None:
         task, self._task = self._task, None
         if task is not None:
-            await task
+            await asyncio.wait({task})
 
     async def _run(self) -> None:
         scope = {
@@ -74,8 +74,9 @@ class Lifespan:
             await self.app(scope, self._asked.get, self._said.put)
         except Exception as error:  # noqa: BLE001 - any error before an answer means: not supported
             log.debug("the app left its lifespan with %s", type(error).__name__)
-        if not self._said.full():  # nobody waits, or somebody waits in vain
-            self._said.put_nowait({"type": "unsupported"})
+        finally:  # cancelled, too: an event loop that is ended cancels every task
+            if not self._said.full():  # nobody waits, or somebody waits in vain
+                self._said.put_nowait({"type": "unsupported"})
 
 
 async def started(app: App) -> Lifespan:

@@ -259,6 +259,17 @@ async def test_a_process_that_dies_is_a_502_and_the_next_call_gets_a_new_one() -
     assert lab.logged("Runtime exited with error: exit status 3")
 
 
+async def test_an_app_that_ends_its_process_ends_it_at_once_and_is_logged() -> None:
+    """As with AWS's runtime; its own log line says who did it."""
+    async with emulated() as lab:
+        assert (await lab.get("/leave")).status_code == 502
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await lab.get("/leave?begun=1")
+        assert (await lab.get("/echo")).status_code == 200
+    assert lab.logged("Runtime exited with error: exit status 3")
+    assert len(lab.logged("the function ended its process")) == 2
+
+
 async def test_a_frozen_process_thaws_for_its_next_call() -> None:
     async with emulated(freeze=True) as lab:
         pids = {(await lab.get("/echo")).json()["pid"] for _ in range(3)}

@@ -1,5 +1,6 @@
 """The app's startup and shutdown."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -46,6 +47,16 @@ async def test_an_app_is_started_shut_down_and_started_again() -> None:
         await lifespan.startup()
         await lifespan.shutdown()
     assert app.seen == ["lifespan.startup", "lifespan.shutdown"] * 2
+
+
+async def test_an_app_whose_lifespan_was_cancelled_is_shut_down_all_the_same() -> None:
+    """So it is at the end of an event loop, which cancels everything that runs in it."""
+    lifespan = Lifespan(Recorded())
+    await lifespan.startup()
+    (running,) = (task for task in asyncio.all_tasks() if task.get_name() == "lifespan")
+    running.cancel()
+    await lifespan.shutdown()
+    assert running.cancelled()
 
 
 async def test_each_request_gets_a_copy_of_the_state() -> None:

@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -131,12 +132,21 @@ async def die(request: Request) -> None:
     os._exit(3)
 
 
+async def leave(request: Request) -> None:
+    """Ends the process as a library does that takes itself for a program."""
+    if "begun" in request.query:
+        await request.start()
+        await request.say(b"begun")
+    sys.exit(3)
+
+
 async def shout(request: Request) -> None:
     print("x" * 300_000, flush=True)  # noqa: T201 - what a careless function does
     await empty(request)
 
 
 PATHS = {
+    "/leave": leave,
     "/shout": shout,
     "/echo": echo,
     "/gated": gated,
