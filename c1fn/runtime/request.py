@@ -64,7 +64,8 @@ def _scope_2(event: Event, door: Door, base_path: str) -> Scope:
 
 def _scope_1(event: Event, door: Door, base_path: str) -> Scope:
     headers = _headers(_pairs(event, "multiValueHeaders") or _pairs(event, "headers"))
-    parameters = _pairs(event, "multiValueQueryStringParameters") or _pairs(event, "queryStringParameters")
+    told = _pairs(event, "multiValueQueryStringParameters") or _pairs(event, "queryStringParameters")
+    parameters = [(name, "" if value is None else value) for name, value in told]  # null: a name alone, ?name
     if door.encoded:
         query = "&".join(f"{name}={_text(value, 'a parameter')}" for name, value in parameters)
     else:
@@ -181,12 +182,11 @@ def _body(event: Event) -> bytes:
 
 
 def _pairs(event: Event, name: str) -> list[tuple[str, Any]]:
-    """Names and values; a name may have several. Null is none."""
+    """Names and values; a name may have several."""
     return [
         (field, value)
         for field, values in _mapping(event, name).items()
         for value in (values if isinstance(values, list) else [values])
-        if value is not None
     ]
 
 

@@ -109,6 +109,8 @@ def test_a_query_string_is_kept_as_it_was() -> None:
 def test_a_query_of_several_values_is_put_together() -> None:
     several = v1(multiValueQueryStringParameters={"a": ["1", "2"], "b": ["x y"]})
     assert scope(several)["query_string"] == b"a=1&a=2&b=x+y"
+    alone = v1(multiValueQueryStringParameters={"a": [None], "b": None, "c": [""]})
+    assert scope(alone)["query_string"] == b"a=&b=&c="
     single = v1(multiValueQueryStringParameters=None, queryStringParameters={"a": "&"})
     assert scope(single)["query_string"] == b"a=%26"
 
