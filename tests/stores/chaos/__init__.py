@@ -30,7 +30,7 @@ from tests.stores.chaos.rules import check
 from tests.stores.chaos.weather import RETENTION, Weather
 from tests.stores.machines import everything
 
-SPEED = 40.0
+SPEED = 40.0  # on a busy machine less: a lease should be longer than a turn's calls take
 MACHINES = 8
 PARTS = 2
 BEYOND = (RETENTION + 1) * DAY
