@@ -129,18 +129,22 @@ def chat(options: argparse.Namespace) -> int:
 
 def emulate(options: argparse.Namespace) -> int:
     """The same endpoint, or any ASGI app, through the Lambda emulator."""
-    from c1fn.local import any_app
-
     # Looked at first: from inside the emulator an OSError may have other causes.
     ports.listen(options.port, ports.elsewhere("lambda", options.port, os.environ)).close()
-    try:
-        if options.app:
-            asyncio.run(any_app.serve(options.app, options.port, os.environ))
-        else:
-            from c1fn import compose
+    if options.app:
+        return _emulate_app(options)
+    from c1fn import compose  # before the emulator: the extra that brings this brings that too
 
-            settings = compose.settle(_settings(options), {})
-            asyncio.run(_emulated(settings, _environ(options), options.port))
+    settings = compose.settle(_settings(options), {})
+    asyncio.run(_emulated(settings, _environ(options), options.port))
+    return 0
+
+
+def _emulate_app(options: argparse.Namespace) -> int:
+    from c1fn.local import any_app
+
+    try:
+        asyncio.run(any_app.serve(options.app, options.port, os.environ))
     except any_app.NoApp as error:
         print(f"c1fn: {error}", file=sys.stderr)
         return 2

@@ -72,6 +72,13 @@ def test_a_command_without_its_extra_says_which_one(
     assert done.stderr == f"c1fn: this needs {lacking}: pip install 'c1fn[local]'\n"
 
 
+def test_the_emulated_chat_names_the_one_extra_that_brings_all_it_needs(
+    installed: Path, tmp_path: Path
+) -> None:
+    done = without("h11 pydantic", "lambda", "--port", "0", installed=installed, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "c1fn: this needs pydantic: pip install 'c1fn[local]'\n")
+
+
 def test_a_file_of_settings_is_not_passed_over_without_its_extra(installed: Path, tmp_path: Path) -> None:
     done = without("dotenv", "thread", "list", "--owner", "x", installed=installed, folder=tmp_path)
     assert "C1FN_STORE is memory" in done.stderr  # none is there, and none is needed
