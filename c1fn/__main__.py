@@ -173,7 +173,6 @@ def table(options: argparse.Namespace) -> int:
     """Create, describe or delete the DynamoDB table."""
     from c1fn.stores.dynamodb import connect
     from c1fn.stores.dynamodb import table as tables
-    from c1fn.stores.dynamodb.rows import VERSION
 
     settings = _settings(options)
     client, name = connect(settings.dynamodb_endpoint), settings.table
@@ -187,10 +186,11 @@ def table(options: argparse.Namespace) -> int:
                 f"{name}: {found['TableStatus']}, {found['ItemCount']} rows, {found['TableSizeBytes']} bytes"
             )
             protected = "on" if found.get("DeletionProtectionEnabled") else "off"
+            versions = ", ".join(map(str, tables.versions(client, name))) or "none"
             print(
                 f"{name}: time to live {tables.time_to_live(client, name).lower()}, "
                 f"point-in-time recovery {tables.recovery(client, name).lower()}, "
-                f"deletion protection {protected}, rows of version {VERSION}"
+                f"deletion protection {protected}, versions of rows {versions}"
             )
             for difference in (wrong := tables.differences(found)):
                 print(f"{name}: {difference}")

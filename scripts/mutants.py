@@ -28,6 +28,8 @@ FILES = [
     "leftovers",
     "unreadable",
     "followers",
+    "owners",
+    "aging",
     "chaos",
     "crowd",
 ]

@@ -17,17 +17,10 @@ from c1fn.chat.event_queue import EventQueue
 from c1fn.chat.rounds import Limits, Rounds
 from c1fn.chat.tools import Tools
 from c1fn.chat.unsaved import Unsaved
-from c1fn.errors import (
-    C1fnError,
-    Internal,
-    Interrupted,
-    LeaseLost,
-    OutOfTime,
-    StoreError,
-)
+from c1fn.errors import C1fnError, Internal, Interrupted, LeaseLost, NotFound, OutOfTime, StoreError
 from c1fn.events import Failed, Finished
 from c1fn.models import Model
-from c1fn.stores import FOLLOWED, RENEWAL, Claim, Replay, Running, Store
+from c1fn.stores import FOLLOWED, RENEWAL, Claim, Opened, Replay, Running, Store
 from c1fn.telemetry.log import LOCAL, Log, Origin
 from c1fn.telemetry.timings import Watch
 from c1fn.telemetry.tracing import UNTRACED, Tracer
@@ -81,12 +74,7 @@ class Chat:
         if self._draining:
             raise Interrupted
         watch = Watch(self._clock, self._tracer.begin("turn", origin.trace))
-        try:
-            with watch.storing("store.open"):
-                opened = await self._unsaved.open(ask, history=self._limits.history_turns)
-        except C1fnError as error:
-            watch.ends("refused", error.code)
-            raise
+        opened = await self._opened(ask, watch)
         queue = EventQueue(ends_with_reader=isinstance(opened, Running))
         match opened:
             case Replay(turn):
@@ -94,14 +82,45 @@ class Chat:
                 following.retell(turn, queue)
             case Running():
                 watch.ends("followed")
-                story = self.store.turns.follow(ask.owner, ask.thread_id, ask.response_id)
-                self._start(following.tell(story, queue, self._stretch(seconds)), queue)
+                self._start(self._follow_or_run(ask, queue, seconds, origin), queue)
             case Claim():
-                limit = min(self._limits.max_seconds, seconds or self._limits.max_seconds)
-                self._start(self._run(Draft(opened, origin, watch), queue, limit), queue)
+                self._start(self._run(Draft(opened, origin, watch), queue, self._limit(seconds)), queue)
             case _:
                 assert_never(opened)
         return queue
+
+    async def _opened(self, ask: Ask, watch: Watch) -> Opened:
+        try:
+            with watch.storing("store.open"):
+                return await self._unsaved.open(ask, history=self._limits.history_turns)
+        except C1fnError as error:
+            watch.ends("refused", error.code)
+            raise
+
+    async def _follow_or_run(
+        self, ask: Ask, queue: EventQueue, seconds: float | None, origin: Origin
+    ) -> None:
+        """Follow a turn that was running a moment ago. If it did not begin after all, because it was refused
+        or its client left, then this request begins it, or hears why it cannot.
+        """
+
+        async def otherwise(error: NotFound) -> None:
+            watch = Watch(self._clock, self._tracer.begin("turn", origin.trace))
+            match await self._opened(ask, watch):
+                case Replay(turn):
+                    watch.ends("replayed")
+                    following.retell(turn, queue)
+                case Running():
+                    watch.ends("refused", error.code)
+                    raise error
+                case Claim() as claim:
+                    queue.outlive_reader()
+                    await self._run(Draft(claim, origin, watch), queue, self._limit(seconds))
+                case other:
+                    assert_never(other)
+
+        story = self.store.turns.follow(ask.owner, ask.thread_id, ask.response_id)
+        await following.tell(story, queue, self._stretch(seconds), otherwise)
 
     async def follow(
         self, owner: str, thread_id: str, response_id: str, *, seconds: float | None = None
@@ -115,6 +134,10 @@ class Chat:
         story = self.store.turns.follow(owner, thread_id, response_id)
         self._start(following.tell(story, queue, self._stretch(seconds)), queue)
         return queue
+
+    def _limit(self, seconds: float | None) -> float:
+        """Seconds that an answer may take, limited by the platform's deadline."""
+        return min(self._limits.max_seconds, seconds or self._limits.max_seconds)
 
     def _stretch(self, seconds: float | None) -> float:
         """Seconds for which an answer is followed, limited by the platform's deadline."""

@@ -31,6 +31,10 @@ class EventQueue:
         self._turn = turn
         turn.add_done_callback(lambda _: self._over())
 
+    def outlive_reader(self) -> None:
+        """What the reader follows is a turn of its own from now on."""
+        self._ends_with_reader = False
+
     def say(self, event: Event) -> None:
         self._events.append(event)
         self._said.wake()

@@ -5,22 +5,36 @@ requests the bytes after those that it has.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from c1fn.chat.event_queue import EventQueue
-from c1fn.errors import C1fnError, Internal, Interrupted, by_code
+from c1fn.errors import C1fnError, Internal, Interrupted, NotFound, by_code
 from c1fn.events import Delta, Event, Failed, Finished
 from c1fn.turn import State, Turn
 
+Otherwise = Callable[[NotFound], Awaitable[None]]
+"""What is done if there is no such turn, before anything was said of it."""
 
-async def tell(story: AsyncGenerator[str | Turn, None], queue: EventQueue, seconds: float) -> None:
+
+async def tell(
+    story: AsyncGenerator[str | Turn, None],
+    queue: EventQueue,
+    seconds: float,
+    otherwise: Otherwise | None = None,
+) -> None:
     """Send a turn's events for at most this many seconds. After that nothing is sent, not even an end."""
-    limit = asyncio.timeout(seconds)
+    limit, said = asyncio.timeout(seconds), False
     try:
-        async with limit, aclosing(story) as pieces:
-            async for piece in pieces:
-                queue.say(_ending(piece) if isinstance(piece, Turn) else Delta(piece))
+        try:
+            async with limit, aclosing(story) as pieces:
+                async for piece in pieces:
+                    said = True
+                    queue.say(_ending(piece) if isinstance(piece, Turn) else Delta(piece))
+        except NotFound as error:
+            if said or otherwise is None:
+                raise
+            await otherwise(error)
     except C1fnError as error:
         queue.say(Failed(error))
     except asyncio.CancelledError:

@@ -48,7 +48,7 @@ async def test_the_table_is_created_described_and_deleted(
     described = (
         "administered: ACTIVE, 0 rows, 0 bytes\n"
         "administered: time to live enabled, point-in-time recovery disabled, deletion protection off, "
-        "rows of version 2\n"
+        "versions of rows none\n"
     )
     assert await table("describe", given, tmp_path) == (0, described)
     assert (await table("delete", given, tmp_path, typed="no\n"))[0] == 1

@@ -830,6 +830,26 @@ def test_table_differences(dynamodb: str, endpoint: tuple[str, str]) -> None:
     client.close()
 
 
+def test_a_table_whose_time_to_live_is_another_attributes(dynamodb: str, endpoint: tuple[str, str]) -> None:
+    """It is told, and not switched over: nobody's rows expire by surprise."""
+    client, name = connect(dynamodb), endpoint[1]
+    for on, attribute in ((False, "expires_at"), (True, "ends")):
+        given = {"Enabled": on, "AttributeName": attribute}
+        client.update_time_to_live(TableName=name, TimeToLiveSpecification=given)
+    assert table.time_to_live(client, name) == "of the attribute ends"
+    with pytest.raises(StoreUnavailable, match="is of the attribute ends, not of expires_at"):
+        table.create(client, name)
+    client.close()
+
+
+async def test_the_versions_of_a_tables_rows(one: Machine, endpoint: tuple[str, str]) -> None:
+    """They are read from its rows: those of 0.1.0 have none."""
+    assert table.versions(one.client, endpoint[1]) == []
+    await say(one, "r1", "t")
+    one.client.put_item(TableName=endpoint[1], Item={"pk": {"S": "U#ann"}, "sk": {"S": "old"}})
+    assert table.versions(one.client, endpoint[1]) == [1, 2]
+
+
 # ---- what an owner may take
 
 

@@ -7,10 +7,11 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from c1fn.errors import LeaseLost, NotFound, StoreUnavailable, TooManyAtOnce
-from c1fn.stores import DAY, LEASE, Quota
+from c1fn.stores import DAY, LEASE, Quota, Replay
 from c1fn.stores.dynamodb import connect
 from c1fn.stores.dynamodb.calls import ATTEMPTS
-from c1fn.stores.dynamodb.keys import ThreadKey
+from c1fn.stores.dynamodb.keys import ThreadKey, usage_key
+from c1fn.turn import State
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
 from tests.stores.faults import reply
@@ -74,6 +75,25 @@ async def test_a_thread_that_was_deleted_during_an_open_leaves_no_parts(
         await one.store.turns.commit(claim, answered(claim, "hi"))
     await one.store.settle()
     assert await keys_left(one, endpoint) == []
+
+
+async def test_an_open_that_lost_its_lock_leaves_no_parts(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """Its lease ended before it wrote its long prompt: another turn runs, and nothing leads to the parts."""
+
+    async def taken_over() -> None:
+        time.advance(LEASE)
+        another = Machine(endpoint, time)
+        claimed(await another.store.turns.open(ask("r2"), history=20))
+        await another.close()
+
+    one.sky.at("PutItem", meanwhile(taken_over))
+    opened = await one.store.turns.open(ask("r1", LONG[:20_000]), history=20)
+    assert isinstance(opened, Replay)
+    assert opened.turn.state is State.INTERRUPTED
+    await one.store.settle()
+    assert [sk for sk in await keys_left(one, endpoint) if sk.startswith("P#")] == []
 
 
 async def test_a_failed_open_leaves_no_parts(
@@ -272,4 +292,44 @@ async def test_a_refused_prompt_leaves_no_thread_through_a_lost_reply(
     await machine.store.settle()
     page = await machine.store.threads.page("ann", cursor=None, limit=5)
     assert [thread.id for thread in page.threads] == ["busy"]
+    await machine.close()
+
+
+@pytest.mark.parametrize("end", ["lost", "left"])
+async def test_a_follower_that_did_not_begin_takes_no_place(
+    endpoint: tuple[str, str], time: Clockwork, end: str
+) -> None:
+    """Neither if the replies of its beginning were lost, nor if its reader leaves while it begins."""
+    machine = Machine(endpoint, time, quota=Quota(at_once=1))
+    claimed(await machine.store.turns.open(ask("r1"), history=20))
+    machine.client.update_item(
+        TableName=endpoint[1],
+        Key=usage_key("ann"),
+        UpdateExpression="SET following = :none",
+        ExpressionAttributeValues={":none": {"M": {}}},
+    )
+    begun, written, go = asyncio.Event(), asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(request: AWSPreparedRequest) -> AWSResponse:
+        loop.call_soon_threadsafe(begun.set)
+        go.wait(20)
+        answer = machine.sky._session.send(request)
+        loop.call_soon_threadsafe(written.set)
+        return reply(request, answer.status_code, answer.content)
+
+    machine.sky.at("UpdateItem", *([slow] if end == "left" else [machine.sky.lost] * ATTEMPTS))
+    story = asyncio.ensure_future(anext(machine.store.turns.follow("ann", "t", "r1")))
+    if end == "left":
+        await begun.wait()
+        story.cancel()
+        await asyncio.wait({story})
+        go.set()
+        await written.wait()
+    else:
+        with pytest.raises(StoreUnavailable):
+            await story
+    await machine.store.settle()
+    item = machine.client.get_item(TableName=endpoint[1], Key=usage_key("ann"), ConsistentRead=True)["Item"]
+    assert item.get("following", {"M": {}}) == {"M": {}}
     await machine.close()

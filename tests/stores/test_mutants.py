@@ -18,5 +18,8 @@ def test_a_mutant_changes_one_place_and_is_python(mutant: Mutant) -> None:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_test_that_is_to_notice_a_mutant_is_there(mutant: Mutant) -> None:
     file, *_, name = mutant.test.split("::")
-    tests = [(ROOT / path).read_text("utf-8") for path in (file, "tests/stores/contract.py")]
+    tests = [
+        (ROOT / path).read_text("utf-8")
+        for path in (file, "tests/stores/contract.py", "tests/stores/owning.py")
+    ]
     assert any(re.search(rf"^ *(async )?def {name}\(", text, re.MULTILINE) for text in tests)

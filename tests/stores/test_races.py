@@ -8,7 +8,7 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from c1fn.errors import NotFound
-from c1fn.stores import Replay, Store
+from c1fn.stores import DAY, Replay, Store
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
 from tests.stores.faults import reply
@@ -102,3 +102,62 @@ async def test_a_thread_is_deleted_while_it_is_read(
     one.sky.at("GetItem", passed, meanwhile(deleted))
     with pytest.raises(NotFound):
         await READS[by](one.store)
+
+
+@pytest.mark.parametrize("begins", ["open", "create"])
+async def test_a_thread_that_is_used_when_another_clock_finds_it_too_old(
+    endpoint: tuple[str, str], time: Clockwork, begins: str
+) -> None:
+    """It is not deleted: between a look and the deletion somebody used it, whose clock is slow."""
+    one, ahead = Machine(endpoint, time, retention_days=30), Clockwork()
+    claim = claimed(await one.store.turns.open(ask("r1"), history=20))
+    await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+    time.now += 30 * DAY - 1
+    ahead.now = time.now + 2
+    other = Machine(endpoint, ahead, retention_days=30)
+
+    async def used() -> None:
+        slow = Machine(endpoint, time, retention_days=30)
+        began = claimed(await slow.store.turns.open(ask("r2"), history=20))
+        await slow.store.turns.commit(began, answered(began, "still here"))
+        await slow.close()
+
+    if begins == "open":
+        other.sky.at("UpdateItem", passed, meanwhile(used))  # its lock was refused, the deletion comes
+        assert claimed(await other.store.turns.open(ask("r3"), history=20)).number == 3
+    else:
+        other.sky.at("UpdateItem", passed, meanwhile(used))
+        assert (await other.store.threads.create("ann", "t", "New")).title == "hello"
+    turns = await one.store.threads.load("ann", "t")
+    assert [turn.response_id for turn in turns][:2] == ["r1", "r2"]
+    await one.close()
+    await other.close()
+
+
+@pytest.mark.parametrize("then", ["nothing", "again"])
+@pytest.mark.parametrize("limit", [None, 1])
+async def test_a_thread_that_is_deleted_while_it_is_loaded(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork, then: str, limit: int | None
+) -> None:
+    """A reader is told that it is gone, or of all that is there anew; not of an empty thread."""
+    for response in ("r1", "r2"):
+        claim = claimed(await one.store.turns.open(ask(response), history=20))
+        await one.store.turns.commit(claim, answered(claim, "hi"))
+    await one.store.settle()
+
+    async def deleted() -> None:
+        another = Machine(endpoint, time)
+        await another.store.threads.delete("ann", "t")
+        if then == "again":
+            begun = claimed(await another.store.turns.open(ask("r3"), history=20))
+            await another.store.turns.commit(begun, answered(begun, "hi"))
+        await another.close()
+
+    one.sky.at("Query", meanwhile(deleted))
+    if then == "again":
+        (turn,) = await one.store.threads.load("ann", "t", limit=limit)
+        assert turn.response_id == "r3"
+    else:
+        with pytest.raises(NotFound):
+            await one.store.threads.load("ann", "t", limit=limit)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from c1fn.errors import Busy
-from c1fn.stores import LEASE, Quota, Replay
-from c1fn.stores.dynamodb.keys import ThreadKey
+from c1fn.errors import Busy, TooManyAtOnce
+from c1fn.stores import FOLLOWED, LEASE, Quota, Replay
+from c1fn.stores.dynamodb.keys import ThreadKey, usage_key
 from c1fn.turn import State
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
@@ -81,6 +81,41 @@ async def test_every_row_carries_its_version(endpoint: tuple[str, str], time: Cl
     items = machine.client.scan(TableName=endpoint[1])["Items"]
     assert {item["sk"]["S"][:2] for item in items} == {"t", "u", "us", "T#", "P#", "S#"}
     assert [item for item in items if item.get("v") != {"N": "2"}] == []
+    await machine.close()
+
+
+@pytest.mark.parametrize(
+    "strange", [{"S": "?"}, {"M": {"ends": {"S": "soon"}}}, {"M": {"until": {"S": "x"}}}]
+)
+async def test_a_slot_that_cannot_be_read_is_not_taken_for_ever(
+    endpoint: tuple[str, str], time: Clockwork, strange: dict[str, Any]
+) -> None:
+    """It counts as in use; at its first look it gets a lease, which whoever uses it would renew."""
+    machine = Machine(endpoint, time, quota=Quota(at_once=1))
+    claim = claimed(await machine.store.turns.open(ask("r1", thread="u"), history=1))
+    await machine.store.turns.commit(claim, answered(claim, "hi"))
+    await machine.store.settle()
+    machine.client.update_item(
+        TableName=endpoint[1],
+        Key=usage_key("ann"),
+        UpdateExpression="SET running.newer = :strange, following = :both",
+        ExpressionAttributeValues={":strange": strange, ":both": {"M": {"a": strange, "b": strange}}},
+    )
+    with pytest.raises(TooManyAtOnce):
+        await machine.store.turns.open(ask("r2"), history=1)
+    time.advance(LEASE - 1)
+    with pytest.raises(TooManyAtOnce):
+        await machine.store.turns.open(ask("r2"), history=1)
+    time.advance(1)
+    claimed(await machine.store.turns.open(ask("r2"), history=1))
+    with pytest.raises(TooManyAtOnce):
+        await anext(machine.store.turns.follow("ann", "t", "r2"))
+    time.advance(FOLLOWED + LEASE)
+    claim = claimed(await machine.store.turns.open(ask("r3"), history=1))
+    story = machine.store.turns.follow("ann", "t", "r3")
+    await machine.store.turns.commit(claim, answered(claim, "hi"))
+    assert await anext(story) == "hi"
+    await story.aclose()
     await machine.close()
 
 

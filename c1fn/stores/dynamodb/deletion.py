@@ -13,10 +13,15 @@ class Deletion:
     def __init__(self, access: Access) -> None:
         self._access = access
 
-    async def delete(self, key: ThreadKey, row: ThreadRow) -> None:
-        """Mark a thread as deleted, and delete its rows. It may be interrupted and repeated."""
+    async def delete(self, key: ThreadKey, row: ThreadRow, *, unused: bool = False) -> None:
+        """Mark a thread as deleted, and delete its rows. It may be interrupted and repeated.
+
+        :param unused: see ``ThreadRows.bury``.
+        """
         if not row.gone:
-            await self._access.threads.bury(key, row)  # or somebody else does: then we sweep together
+            await self._access.threads.bury(
+                key, row, unused=unused
+            )  # or somebody else does: then we sweep together
             row = await self._access.threads.get(key) or row
         if row.sweep:
             await self.sweep(key, row)
@@ -36,5 +41,5 @@ class Deletion:
         """
         if row.is_imported(self._access.clock()):
             raise Busy("This conversation is being made. Wait for it, then send again.")
-        await self.delete(key, row)
+        await self.delete(key, row, unused=True)
         await self._access.threads.begin_again(key, row, title, draft)

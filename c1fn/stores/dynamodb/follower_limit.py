@@ -12,7 +12,7 @@ from c1fn.errors import StoreUnavailable, TooManyAtOnce
 from c1fn.stores import FOLLOWED, LEASE
 from c1fn.stores.dynamodb.failures import ConditionFailed
 from c1fn.stores.dynamodb.items import N
-from c1fn.stores.dynamodb.usage_row import SETTLED, UsageRow, Write
+from c1fn.stores.dynamodb.usage_row import SETTLED, UsageRow, Write, lend, strange
 from c1fn.stores.dynamodb.usage_rows import TRIES, UsageRows
 
 
@@ -53,13 +53,15 @@ class FollowerLimit:
             await self._rows.write(owner, write)
 
     async def _make_room(self, owner: str, row: UsageRow, now: float) -> None:
-        """Begin the row's map, or take out those whose time is over.
+        """Begin the row's map, take out those whose time is over, or give a time to those that have none.
 
         :raises TooManyAtOnce: neither is the reason.
         """
         over = {token: place for token, place in (row.followers or {}).items() if place.until <= now}
-        write = Write()
-        if row.followers is None:
+        unread, write = strange(row.followers), Write()
+        if not over and unread:
+            write = lend("following", unread, now + FOLLOWED + LEASE)
+        elif row.followers is None:
             write.sets.append("#following = :none")
             write.values[":none"] = {"M": {}}
             write.conditions.append("attribute_not_exists(#following)")

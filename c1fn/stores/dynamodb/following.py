@@ -5,11 +5,12 @@ writes checkpoints. So a turn without followers costs nothing extra. A follower'
 consistent: followers are rare, and must not miss the end.
 """
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
-from c1fn.errors import DamagedRow, NotFound
+from c1fn.errors import DamagedRow, NotFound, TooManyAtOnce
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.keys import ThreadKey, fence_of
 from c1fn.stores.dynamodb.lock import Lock
@@ -64,15 +65,16 @@ class Following:
         sight = await self.look(owner, thread_id, response_id)
         waits = sight.lock is not None and sight.alive
         followers, token = self._access.followers if waits else None, self._access.token()
-        if followers:
-            await followers.begin(owner, token)
+        beginning = asyncio.create_task(followers.begin(owner, token)) if followers else None
         try:
+            if beginning:
+                await asyncio.shield(beginning)
             async with aclosing(self._story(sight, owner, thread_id, response_id)) as story:
                 async for part in story:
                     yield part
         finally:
-            if followers:
-                self._access.later.do(sight.key, followers.end(owner, token))
+            if followers and beginning:
+                self._access.later.do(sight.key, _left(beginning, followers.end(owner, token)))
 
     async def _story(
         self, sight: Sight, owner: str, thread_id: str, response_id: str
@@ -133,3 +135,12 @@ class Following:
             with suppress(DamagedRow):
                 return unpack_turn(await self._access.texts.read(key, lock.prompt))[0]
         return None
+
+
+async def _left(beginning: asyncio.Task[None], end: Coroutine[None, None, None]) -> None:
+    """Give a follower's place back, if it was taken: also where that is not known, or not over yet."""
+    await asyncio.wait({beginning})
+    if beginning.cancelled() or isinstance(beginning.exception(), TooManyAtOnce):
+        end.close()
+    else:
+        await end

@@ -49,7 +49,7 @@ class HiddenThreads:
         :raises Busy: somebody else was faster.
         """
         if row:
-            await self._deletion.delete(key, row)
+            await self._deletion.delete(key, row, unused=True)
         token, now = self._access.token(), self._access.clock()
         item = key.row | V | {"generation": N(self._access.threads.new_generation()), "draft": S(token)}
         item |= {"n": N(0), "gone": YES, "sweep": YES, "importing": N(now + LEASE)}

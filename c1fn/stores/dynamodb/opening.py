@@ -65,6 +65,8 @@ class Opening:
         finally:
             if mine.holds:
                 await self._cancel(mine)
+            elif mine.writing:  # whoever took the lock over may have done so before these parts were written
+                await self._access.texts.discard_of(mine.key, mine.lock.attempt)
 
     async def _cancel(self, mine: Try) -> None:
         row = await self._access.locks.cancel(mine.key, mine.lock.attempt)

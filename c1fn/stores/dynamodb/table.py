@@ -10,6 +10,7 @@ from typing import Any
 
 from c1fn.errors import StoreUnavailable
 from c1fn.stores.dynamodb.failures import told_plainly
+from c1fn.stores.dynamodb.items import number_of
 
 BY_RESPONSE = "by_response"
 BY_RECENCY = "by_recency"
@@ -49,6 +50,12 @@ DEFINITION: dict[str, Any] = {
 
 TIME_TO_LIVE: dict[str, Any] = {"Enabled": True, "AttributeName": EXPIRY}
 
+OTHER = "of the attribute"
+"""The state of a time to live that is another attribute's."""
+
+SAMPLE = 100
+"""Rows that are looked at for their version: a few read units."""
+
 WAIT = {"Delay": 2, "MaxAttempts": 60}
 """Seconds between two looks at a table that is being made or deleted, and how many: two minutes in all."""
 
@@ -57,17 +64,24 @@ def create(client: Any, name: str) -> None:
     """Create the table, wait until it can be used, and let it forget what is past its ``expires_at``. What an
     earlier creation left undone is finished; a table that is whole is left as it is.
 
-    :raises StoreUnavailable: there is another table of this name.
+    :raises StoreUnavailable: there is another table of this name, or it is being deleted.
     """
     with told_plainly():
         try:
             client.create_table(TableName=name, **DEFINITION)
         except client.exceptions.ResourceInUseException:
-            wrong = differences(describe(client, name))
-            if wrong:
+            found = describe(client, name)
+            if wrong := differences(found):
                 raise StoreUnavailable(f"There is a table {name} already, and {wrong[0]}.") from None
+            if found["TableStatus"] == "DELETING":
+                raise StoreUnavailable(f"The table {name} is being deleted. Wait until it is gone.") from None
         client.get_waiter("table_exists").wait(TableName=name, WaiterConfig=WAIT)
-        if time_to_live(client, name) not in ("ENABLED", "ENABLING"):
+        state = time_to_live(client, name)
+        if state.startswith(OTHER):
+            raise StoreUnavailable(
+                f"Time to live of {name} is {state}, not of {EXPIRY}. Switch it off first."
+            )
+        if state not in ("ENABLED", "ENABLING"):
             client.update_time_to_live(TableName=name, TimeToLiveSpecification=TIME_TO_LIVE)
 
 
@@ -75,8 +89,17 @@ def time_to_live(client: Any, name: str) -> str:
     """ENABLED where rows are deleted after their ``expires_at``; else another state."""
     with told_plainly():
         found = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
-    wanted = found.get("AttributeName") == EXPIRY
-    return str(found["TimeToLiveStatus"]) if wanted else "DISABLED"
+    state, attribute = str(found["TimeToLiveStatus"]), found.get("AttributeName")
+    if attribute not in (None, EXPIRY) and state in ("ENABLED", "ENABLING"):
+        return f"{OTHER} {attribute}"
+    return state if attribute == EXPIRY else "DISABLED"
+
+
+def versions(client: Any, name: str) -> list[int]:
+    """The versions of the rows that are in the table, by the first ``SAMPLE`` of them."""
+    with told_plainly():
+        sample = client.scan(TableName=name, Limit=SAMPLE, ProjectionExpression="v")["Items"]
+    return sorted({int(number_of(item, "v") or 1) for item in sample})
 
 
 def recovery(client: Any, name: str) -> str:

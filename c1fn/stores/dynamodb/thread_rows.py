@@ -101,13 +101,19 @@ class ThreadRows:
                 row = found
         raise StoreUnavailable("The conversation is renamed by others all the time.")
 
-    async def bury(self, key: ThreadKey, row: ThreadRow) -> None:
+    async def bury(self, key: ThreadKey, row: ThreadRow, *, unused: bool = False) -> None:
         """Mark a thread as gone, and its rows as still to be swept: until then this row does not expire,
         tells which turn ran, and stays in the list's index, where the sweep is found again. If somebody else
         did: good.
+
+        :param unused: only if nobody used it since this row was read. Another machine's clock may say that it
+            is not too old yet.
         """
         here, values = this_generation(row)
         here = f"attribute_not_exists(#gone) AND {here}"
+        if unused:
+            here += " AND #updated = :used"
+            values |= {":used": N(row.updated)}
         change = {"gone": YES, "sweep": YES, "draft": S(NOBODY)}
         with suppress(ConditionFailed):
             await self._updates.change(key, change, here, values, drop=("title", "expires_at"))

@@ -58,7 +58,8 @@ class DynamoThreads:
             key = key.of(thread)
             rows = await self._access.turns.older(key, before, limit)
             turns = await self._turns_of(key, thread, rows, before)
-            if turns is not None:
+            torn = _lacks_some(rows, thread, before) and await self._is_gone(key)
+            if turns is not None and not torn:
                 return turns if limit is None else turns[max(0, len(turns) - limit) :]
         return await self._access.turns.nouns(key, rows)
 
@@ -128,6 +129,11 @@ class DynamoThreads:
     def _is_there(self, row: ThreadRow) -> bool:
         return row.is_there(self._access.clock(), self._access.retention)
 
+    async def _is_gone(self, key: ThreadKey) -> bool:
+        """Whether this generation was deleted meanwhile: then not all of its rows were read."""
+        row = await self._access.threads.get(key)
+        return row is None or row.gone or key.of(row) != key
+
     async def _existing(self, key: ThreadKey) -> ThreadRow:
         row = await self._access.threads.get(key)
         if row is None or not self._is_there(row):
@@ -138,3 +144,11 @@ class DynamoThreads:
 def _is_of(row: TurnRow, lock: Lock) -> bool:
     """Whether the row is what became of the turn that the lock is for."""
     return row.response_id == lock.response_id and row.attempt != lock.replaces
+
+
+def _lacks_some(rows: list[TurnRow], thread: ThreadRow, before: int | None) -> bool:
+    """Whether there should be a newer turn than these, or one between them."""
+    newest = thread.n if before is None else min(thread.n, before - 1)
+    if newest > 0 and (not rows or rows[-1].number < newest):
+        return True
+    return bool(rows) and rows[-1].number - rows[0].number >= len(rows)

@@ -15,7 +15,7 @@ from c1fn.errors import OverQuota, StoreUnavailable
 from c1fn.stores import DAY, LEASE, Quota
 from c1fn.stores.dynamodb.failures import ConditionFailed
 from c1fn.stores.dynamodb.items import N
-from c1fn.stores.dynamodb.usage_row import UsageRow, Write
+from c1fn.stores.dynamodb.usage_row import UsageRow, Write, lend, strange
 from c1fn.stores.dynamodb.usage_rows import KEPT, TRIES, UsageRows
 
 _MINE = "attribute_exists(#running.#mine)"
@@ -113,6 +113,8 @@ class Usage:
                 await self._rows.begin_day(owner, row, now)
             elif row.over(now):
                 await self._settle(owner, row, now)
+            elif unread := strange(row.slots):
+                await self._rows.write(owner, lend("running", unread, now + LEASE))
             elif refusal := self._refusal(row, now):
                 raise refusal
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from c1fn.stores import DAY
-from c1fn.stores.dynamodb.items import Item, names, number_of
+from c1fn.stores.dynamodb.items import Item, N, names, number_of
 from c1fn.stores.dynamodb.keys import usage_key
 
 SETTLED = 40
@@ -19,13 +19,15 @@ class Slot:
 
     until: float
     reserve: int
+    is_map: bool = True
 
     @classmethod
     def read(cls, value: Item) -> "Slot":
-        """Never fails: a slot that cannot be understood is taken."""
+        """Never fails: a slot that cannot be understood is taken, for as long as it stands there so."""
         slot = value.get("M", {})
         until = number_of(slot, "until")
-        return cls(math.inf if until is None else until, int(number_of(slot, "reserve") or 0))
+        reserve = int(number_of(slot, "reserve") or 0)
+        return cls(math.inf if until is None else until, reserve, "M" in value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,30 @@ class UsageRow:
         """Slots whose lease is over."""
         ended = ((attempt, slot) for attempt, slot in (self.slots or {}).items() if slot.until <= now)
         return dict(itertools.islice(ended, SETTLED))
+
+
+def strange(slots: dict[str, Slot] | None) -> dict[str, Slot]:
+    """Slots whose lease cannot be read."""
+    found = ((attempt, slot) for attempt, slot in (slots or {}).items() if slot.until == math.inf)
+    return dict(itertools.islice(found, SETTLED))
+
+
+def lend(name: str, slots: dict[str, Slot], until: float) -> "Write":
+    """Give slots that cannot be read a lease: whoever uses one renews it, and the others end.
+
+    :param name: the attribute that holds them.
+    """
+    write = Write(values={":until": N(until)})
+    for index, (attempt, slot) in enumerate(slots.items()):
+        slot_is = f"#{name}.#s{index}"
+        write.names[f"#s{index}"] = attempt
+        write.conditions.append(f"attribute_exists({slot_is})")
+        write.sets.append(f"{slot_is}.#until = :until" if slot.is_map else f"{slot_is} = :whole")
+        if not slot.is_map:
+            write.values[":whole"] = {"M": {"until": N(until), "reserve": N(0)}}
+    if all(not slot.is_map for slot in slots.values()):
+        del write.values[":until"]
+    return write
 
 
 @dataclass(slots=True)
