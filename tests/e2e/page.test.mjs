@@ -75,6 +75,40 @@ for (const service of [server, emulator]) {
       assert.equal(model.requests[1].messages[1].content, "Revenue **rose** sharply.");
     });
 
+    test("an answer that the client cannot draw shows its text, and the page goes on, also after a reload", async () => {
+      model.next("<custommarkdown>Words **of the model** &amp; more</custommarkdown>");
+      await person.send("Show me your markdown");
+      await person.sees("of the model");
+      await person.answered();
+      await person.shot(`${service.command}-undrawn`);
+      await person.send("Are you still there?");
+      await person.sees("You said: Are you still there?");
+      await person.reload();
+      await person.sees("of the model");
+      await person.sees("You said: Are you still there?");
+      person.complaints = person.complaints.filter((complaint) => !complaint.includes("C1Provider"));
+    });
+
+    test("a picture of another site is not loaded: its address is shown, and a button", async () => {
+      const [markdown, component] = ["http://127.0.0.2:9/a.png?told=secret", "http://127.0.0.2:9/b.png"];
+      const image = { component: "Image", props: { src: component, alt: "A picture" } };
+      model.next(card(text(`Look: ![a picture](${markdown})`), image));
+      await person.send("Draw me a picture");
+      await person.sees(markdown);
+      await person.sees(component);
+      await person.answered();
+      await person.reload();
+      await person.sees(markdown);
+      await person.shot(`${service.command}-picture`);
+      const [opened] = await Promise.all([
+        person.context.waitForEvent("page"),
+        person.page.getByRole("button", { name: "Open it in a new tab" }).first().click(),
+      ]);
+      await opened.close();
+      const refused = person.complaints.splice(0).filter((complaint) => complaint.includes("img-src"));
+      assert.ok(refused.length >= 2, `${refused}`);
+    });
+
     test("a follow-up chip sends its words", async () => {
       model.next(card(text("Here you are."), CHIPS));
       await person.send("Show revenue");
@@ -174,6 +208,37 @@ for (const service of [server, emulator]) {
       await person.page.getByRole("button", { name: "Stop" }).click();
       await person.answered();
       assert.equal(model.requests.length, 2);
+    });
+
+    test("a page that follows an answer asks for the rest after each stretch, and the answer is whole", async () => {
+      const [middle, ended] = [gate(), gate()];
+      const [begin, rest] = cut(card(text("It begins"), text("goes on — «ü» 😀"), text("It ends")), "It begins");
+      const [more, last] = cut(rest, "goes on — «ü» 😀");
+      model.next(begin, middle, more, ended, last);
+      await person.send("In stretches");
+      await person.sees("It begins");
+      const asked = [];
+      await person.context.route(/\/turns\//, async (route) => {
+        asked.push(Number(new URL(route.request().url()).searchParams.get("after")));
+        if (asked.length > 2) return route.continue();
+        // As after a minute: the stream ends in the midst of the answer, without an error.
+        const bytes = Buffer.from(asked.length === 1 ? begin : more);
+        if (asked.length === 2) ended.open();
+        await route.fulfill({ status: 200, contentType: "text/event-stream", body: bytes });
+      });
+      middle.open();
+      await person.reload();
+      await person.sees("goes on — «ü» 😀");
+      await person.sees("It ends");
+      await person.answered();
+      const sizes = [begin, begin + more].map((said) => Buffer.byteLength(said));
+      assert.deepEqual(asked.slice(0, 3), [0, ...sizes]);
+      assert.equal(await person.page.getByText("It begins").count(), 1);
+      await person.context.unroute(/\/turns\//);
+      await person.shot(`${service.command}-stretches`);
+      await person.reload();
+      await person.sees("goes on — «ü» 😀");
+      assert.equal(model.requests.length, 1);
     });
 
     test("an answer whose reader has left is finished and kept", async () => {

@@ -80,14 +80,15 @@ export class Browser {
   }
 }
 
-/** The page's files as another server has them. */
+/** The page's files as another server has them, with what they may load. */
 export function filesOf(site) {
   const kept = new Map();
   return async (name) => {
     if (!kept.has(name)) {
       const response = await fetch(site + name.replace("index.html", ""));
       const body = Buffer.from(await response.arrayBuffer());
-      kept.set(name, { status: response.status, contentType: response.headers.get("content-type"), body });
+      const told = ["content-type", "content-security-policy"].map((header) => [header, response.headers.get(header)]);
+      kept.set(name, { status: response.status, headers: Object.fromEntries(told.filter(([, value]) => value)), body });
     }
     return kept.get(name);
   };

@@ -1,6 +1,7 @@
 /** The official client on c1fn's endpoints: thread list, form state, stop, and answers that survive a reload. */
 import { C1Chat, processStreamedMessage, ThemeProvider, useThreadListManager, useThreadManager } from "@thesysai/genui-sdk";
 import { useEffect, useRef, useState } from "react";
+import { useAnswersApart } from "./Answer";
 import * as api from "./api";
 import { errorCard } from "./cards";
 import logo from "./logo.svg";
@@ -64,7 +65,8 @@ export function Chat() {
     return () => left.abort();
   }, [met, following, thread.isLoadingMessages]);
 
-  const shown = { ...thread, isRunning: thread.isRunning || following, processMessage, onCancel };
+  const responseTemplates = useAnswersApart(thread.responseTemplates);
+  const shown = { ...thread, responseTemplates, isRunning: thread.isRunning || following, processMessage, onCancel };
 
   async function processMessage(message: Parameters<typeof thread.processMessage>[0]): Promise<void> {
     await thread.processMessage(message).catch((error: Error) => {
