@@ -26,7 +26,7 @@ from tests import wheel
 from tests.deploy.conftest import ARCHITECTURE, ROOT, TOOLS, build, run
 from tests.test_pins import requirements
 
-pytestmark = pytest.mark.timeout(600)  # seconds: a build compiles some three thousand modules
+pytestmark = pytest.mark.timeout(1800)  # seconds: a build compiles some three thousand modules
 
 BUDGET = 16 * 1024 * 1024
 """Bytes of the zip, ours and not Lambda's: a start downloads it. What a deployment adds is its own affair."""

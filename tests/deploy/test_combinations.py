@@ -21,7 +21,7 @@ from tests.deploy.conftest import OSLS, ROOT, TOOLS, run
 from tests.pairwise import Row, pairwise
 from tests.stack import DEFAULTS, TEMPLATE, Helper, helping, named
 
-pytestmark = pytest.mark.timeout(600)  # seconds: a linter's start is some of them, and there are many
+pytestmark = pytest.mark.timeout(3600)  # seconds: all combinations are one test, and a build may come first
 
 ALL = os.environ.get("C1FN_COMBINATIONS") == "all"
 

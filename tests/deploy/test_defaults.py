@@ -10,6 +10,8 @@ from tests.deploy.conftest import PLANTED, resources
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(600)  # seconds: SAM, osls and cfn-lint start slowly where others work, too
+
 STREAMING = "/response-streaming-invocations"
 
 

@@ -14,6 +14,8 @@ from c1fn.runtime.emulator.prelude import Prelude
 from tests.deploy.conftest import TOOLS, run
 from tests.rie import MANAGED, WRAPPED, Rie, running
 
+pytestmark = pytest.mark.timeout(600)  # seconds: SAM, osls and cfn-lint start slowly where others work, too
+
 BODY = json.dumps(
     {"prompt": {"role": "user", "content": "hi"}, "threadId": "generated", "responseId": "generated"}
 )

@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from tests.deploy.conftest import TOOLS, run
+
+pytestmark = pytest.mark.timeout(600)  # seconds: SAM, osls and cfn-lint start slowly where others work, too
 
 
 def findings(*paths: Path | str, ignored: Sequence[str] = ()) -> str:
