@@ -18,6 +18,7 @@ import tempfile
 import time
 import venv
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks.c1_answers import answer, prompt  # noqa: E402 - the path comes first
 from benchmarks.meter import Meter  # noqa: E402
+from c1fn.errors import NotFound  # noqa: E402
 from c1fn.stores import Claim, Quota  # noqa: E402
 from c1fn.stores.dynamodb import DynamoStore, connect, table  # noqa: E402
 from c1fn.turn import Ask, Feedback, Message, State, Turn, Until, Usage  # noqa: E402
@@ -35,7 +37,7 @@ HISTORY = 20
 WRITE, READ = 0.625, 0.125  # dollars for a million units
 CONVERSATION = 60.0  # seconds from one prompt to the next, as the store's clock sees them
 
-NO_LIMITS, LIMITS = Quota(), Quota(at_once=8, turns=500, tokens=5_000_000)
+NO_LIMITS, LIMITS = Quota(), Quota(at_once=8, turns=500, tokens=5_000_000, writes=20_000)
 
 PEER = ROOT / ".cache" / "langchain-venv"
 PEER_PACKAGES = ["langchain-community==0.4.2", "boto3"]
@@ -98,6 +100,7 @@ async def others(url: str, turns: list[tuple[str, str]]) -> dict[str, dict[str, 
             owner, thread, uuid4(901), Until(uuid4(HISTORY - 1), taken=False)
         ),
         "feedback": lambda: store.threads.rate(owner, thread, uuid4(HISTORY - 1), Feedback("up", "Thanks!")),
+        "a shared link": lambda: store.shares.create(owner, thread, 86_400.0),
         "the same fork again": lambda: store.threads.fork(owner, thread, uuid4(900), Until()),
     }
     used = {}
@@ -106,6 +109,15 @@ async def others(url: str, turns: list[tuple[str, str]]) -> dict[str, dict[str, 
         await call()
         await store.settle()
         used[name] = meter.take()
+    (share,) = await store.shares.list(owner)
+    meter.take()
+    await store.shares.view(share.token, before=None, limit=100)
+    used[f"opened, {HISTORY} turns"] = meter.take()
+    await store.shares.revoke(owner, share.token)
+    used["revoked"] = meter.take()
+    with suppress(NotFound):
+        await store.shares.view(share.token, before=None, limit=100)
+    used["a token that opens nothing"] = meter.take()
     await store.aclose()
     return used
 

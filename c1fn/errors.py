@@ -6,6 +6,7 @@
     ├── IssuerUnavailable                                                    tokens cannot be verified
     ├── Refused ─ Busy · Mismatch · ThreadExists                                 the thread's state forbids it
     ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp · WritesUsedUp    the owner reached a limit
+    │             · TooManyShares · ShareUsedUp
     ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
     ├── ModelError ─ ModelBusy · ModelUnavailable · ModelTimeout · ModelKeyRejected · ModelQuotaUsedUp
     │                · ModelRejected · ContextTooLong · AnswerCut · AnswerGarbled · AnswerTooLong
@@ -203,6 +204,20 @@ class WritesUsedUp(OverQuota):
     code = "writes_used_up"
     title = "Your changes for today are used up"
     detail = "You have changed as much as you may in one day. The next day begins at midnight UTC."
+
+
+class TooManyShares(OverQuota):
+    code = "too_many_shares"
+    title = "You have too many shared links"
+    detail = "You have as many shared links as you may. Revoke one, or wait until one expires."
+
+
+class ShareUsedUp(OverQuota):
+    """``retry_after`` is the time until the next day begins, in UTC."""
+
+    code = "share_used_up"
+    title = "This link was opened too often today"
+    detail = "This link was opened as often as it may be in one day. The next day begins at midnight UTC."
 
 
 class StoreError(C1fnError):

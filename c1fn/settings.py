@@ -176,6 +176,9 @@ class Settings(BaseModel):
         description="Kilobytes that one caller may write outside of turns on a day of UTC; 0 is any number.",
     )
 
+    share_days: int = Field(
+        30, ge=0, le=365, description="Days that a shared link is valid; 0: nothing is shared."
+    )
     plain_text: Literal["auto", "card", "raw"] = Field(
         "auto",
         description="Answers that are not in C1's form: sent as a `card`, `raw`, or `auto`: a card to pages.",

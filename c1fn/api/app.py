@@ -20,6 +20,8 @@ from c1fn.api.refusals import HANDLERS, refusal
 from c1fn.chat.converse import Chat
 from c1fn.identity.callers import Identify, anybody
 
+SHARE_DAYS = 30
+
 
 class Api(FastAPI):
     """It tells of itself only what it is asked for, and when it is asked. Its origins' rules are around
@@ -50,6 +52,7 @@ def build_app(
     origins: Sequence[str] = (),
     site: Site | None = None,
     plain_text: PlainText = "auto",
+    share_days: int = SHARE_DAYS,
 ) -> FastAPI:
     """The application.
 
@@ -59,6 +62,7 @@ def build_app(
     :param identify: finds out who calls; by default callers are not authenticated.
     :param origins: origins of other sites whose pages may call; by default none.
     :param site: the pages for a browser; by default the plain page.
+    :param share_days: days for which a shared link is valid; 0: nothing is shared.
     :param plain_text: whether an answer that is not in C1's form is sent as a card.
     """
 
@@ -81,7 +85,7 @@ def build_app(
     )
     app.origins = origins
     app.state.identify, app.state.max_body, app.state.max_answer = identify, max_body, max_answer
-    app.state.plain_text = plain_text
+    app.state.plain_text, app.state.share_days = plain_text, share_days
     app.include_router(chat.routes)
     app.include_router(threads.routes)
     app.include_router((site or Site()).routes())

@@ -1,7 +1,7 @@
 """Endpoints that are imported at the first request of one of their paths, or of the OpenAPI document.
 
-An endpoint takes about a millisecond of a cold start. The endpoints of `conversation` are not needed to
-answer a prompt, and most processes never serve one.
+An endpoint takes about a millisecond of a cold start. The endpoints of `conversation` and `shares` are not
+needed to answer a prompt, and most processes never serve one.
 """
 
 import re
@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-PATHS = re.compile(r"/(fork|feedback)$")
-"""How the paths of `conversation` end."""
+PATHS = re.compile(r"/(fork|feedback|shares)$|/api/shares/[^/]+$")
+"""How the paths of `conversation` and `shares` end."""
 
 
 class Late(BaseRoute):
@@ -30,9 +30,10 @@ class Late(BaseRoute):
     def load(self) -> None:
         """Append the routes, once."""
         if not self._loaded:
-            from c1fn.api import conversation
+            from c1fn.api import conversation, shares
 
             self._app.include_router(conversation.routes)
+            self._app.include_router(shares.routes)
             self._loaded = True
 
     def url_path_for(self, name: str, /, **_: object) -> NoReturn:

@@ -25,9 +25,11 @@ from c1fn.errors import (
     IssuerUnavailable,
     NotFound,
     RoleNotAllowed,
+    ShareUsedUp,
     StoreError,
     StoreUnavailable,
     ThreadExists,
+    TooManyShares,
     Unauthorized,
     UnsupportedPart,
     WritesUsedUp,
@@ -88,6 +90,29 @@ class Message(BaseModel):
     running: Id = Field("", description="Of a prompt that is being answered: the responseId to follow.")
 
 
+class Share(BaseModel):
+    """A link to a thread, as its owner sees it."""
+
+    token: str
+    threadId: str
+    title: str
+    createdAt: datetime
+    expiresAt: datetime
+
+
+class Shares(BaseModel):
+    shares: list[Share]
+
+
+class Shared(BaseModel):
+    """What a link shows."""
+
+    title: str
+    createdAt: datetime
+    expiresAt: datetime
+    messages: list[Message]
+
+
 class Stopping(BaseModel):
     stopping: bool = Field(description="Whether such an answer was being written.")
 
@@ -103,7 +128,7 @@ class Problem(BaseModel):
     field: str = Field("", description="The place in the request, as a path, where there is one.")
 
 
-SHAPES = (Health, Source, Feedback, Thread, Threads, Message, Stopping, Problem)
+SHAPES = (Health, Source, Feedback, Thread, Threads, Message, Share, Shares, Shared, Stopping, Problem)
 BODIES = (ChatBody, ThreadBody, TitleBody, AnswerBody, StopBody, ForkBody, FeedbackBody)
 
 Errors = tuple[type[C1fnError], ...]
@@ -129,6 +154,9 @@ _THREAD = _json(Thread)
 
 FOLLOWED = "/api/threads/{threadId}/turns/{responseId}"
 """The one endpoint with two good answers: what is left of an answer, or nothing."""
+
+OPENED = "/api/shares/{token}"
+"""What its token opens: nobody is asked who they are."""
 
 ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("get", "/healthz"): (None, 200, _json(Health), ()),
@@ -168,6 +196,15 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
         None,
         (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY, *COUNTED),
     ),
+    ("post", "/api/threads/{threadId}/shares"): (
+        None,
+        201,
+        _json(Share),
+        (*ANYWHERE, *ON_A_THREAD, *COUNTED, TooManyShares),
+    ),
+    ("get", "/api/shares"): (None, 200, _json(Shares), ANYWHERE),
+    ("delete", "/api/shares/{token}"): (None, 204, None, (*ANYWHERE, *ON_A_THREAD)),
+    ("get", OPENED): (None, 200, _json(Shared), (*ON_A_THREAD, Internal, *_below(StoreError), ShareUsedUp)),
     ("post", "/api/threads/{threadId}/stop"): (
         StopBody,
         200,
@@ -201,7 +238,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
         operation["responses"] = {str(status): _success(status, answers), **_refusals(errors)}
         if path == FOLLOWED:
             operation["responses"]["204"] = {"description": "There is no more of the answer after `after`."}
-        if errors:  # whether anybody is asked who they are is the deployer's choice
+        if errors and (verb, path) != ("get", OPENED):  # it is the deployer's choice who is asked
             operation["security"] = [{}, {"bearer": []}, {"key": []}]
     return {**document, "components": components}
 

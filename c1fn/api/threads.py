@@ -134,8 +134,8 @@ def shown(thread: Thread) -> dict[str, Any]:
     return {
         "threadId": thread.id,
         "title": thread.title,
-        "createdAt": _iso(thread.created),
-        "updatedAt": _iso(thread.updated),
+        "createdAt": iso(thread.created),
+        "updatedAt": iso(thread.updated),
         "isRunning": thread.running,
     } | _forked(thread.source)
 
@@ -146,5 +146,5 @@ def _forked(source: Source | None) -> dict[str, Any]:
     return {"forkedFrom": {"threadId": source.thread_id, "responseId": source.response_id}}
 
 
-def _iso(seconds: float) -> str:
+def iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

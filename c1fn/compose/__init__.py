@@ -59,6 +59,7 @@ def web_app(
             origins=names(settings.allowed_origins),
             site=site or Site(image_hosts(settings)),
             plain_text=settings.plain_text,
+            share_days=settings.share_days,
         )
 
 

@@ -26,6 +26,7 @@ from typing import Protocol
 
 from c1fn.errors import OverQuota, TokensUsedUp, TooManyAtOnce, TurnsUsedUp, WritesUsedUp
 from c1fn.stores.owners import Owners
+from c1fn.stores.shares import Shares
 from c1fn.turn import Ask, Feedback, Page, Thread, Turn, Until
 
 LEASE = 25.0
@@ -262,6 +263,9 @@ class Store(Protocol):
 
     @property
     def owners(self) -> Owners: ...
+
+    @property
+    def shares(self) -> Shares: ...
 
     async def ready(self) -> None:
         """:raises StoreUnavailable: the store cannot be used; its message says what to do."""

@@ -13,7 +13,7 @@ from c1fn.turn import Thread, Turn
 Tell = Callable[[str, int], None]
 """Told of progress: of what, and how many so far."""
 
-Kind = Literal["thread", "turn", "part", "checkpoint", "usage", "tombstone", "unknown"]
+Kind = Literal["thread", "turn", "part", "checkpoint", "usage", "share", "tombstone", "unknown"]
 
 Restored = Literal["restored", "exists", "too old"]
 

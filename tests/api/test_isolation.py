@@ -196,6 +196,10 @@ def calls(thread: str, responses: list[str]) -> Iterator[Call]:
         yield "POST", f"{path}/stop", {"responseId": response}
         yield "PUT", f"{path}/messages/{quoted(response)}/feedback", {"value": "down", "comment": "of bob"}
     yield "POST", f"{path}/stop", b""
+    yield "POST", f"{path}/shares", b""
+    yield "DELETE", f"/api/shares/{quoted(thread)}", b""
+    yield "GET", f"/api/shares/{quoted(thread)}", b""
+    yield "GET", "/api/shares", b""
     yield "POST", f"{path}/fork", b""
     yield "POST", f"{path}/fork", {"through": responses[0]}
     yield "POST", f"{path}/fork", {"before": responses[0]}

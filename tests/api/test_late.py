@@ -49,8 +49,9 @@ async def test_the_first_request_may_be_any_of_theirs(stage: Stage, method: str)
 def test_every_path_of_theirs_is_known() -> None:
     """The pattern finds all of them, and no other endpoint's."""
     app = build_app(lambda: None, max_body=1)  # type: ignore[arg-type, return-value]  # never started
-    from c1fn.api import conversation
+    from c1fn.api import conversation, shares
 
-    late = {route.path for route in conversation.routes.routes}  # type: ignore[attr-defined]
+    routes = [*conversation.routes.routes, *shares.routes.routes]
+    late = {route.path for route in routes}  # type: ignore[attr-defined]
     assert late
     assert {path for path in app.openapi()["paths"] if PATHS.search(path)} == late

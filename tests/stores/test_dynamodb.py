@@ -14,9 +14,10 @@ from tests.stores.contract import Contract
 from tests.stores.forks import Forks
 from tests.stores.owning import Owning
 from tests.stores.servers import OneAtATime
+from tests.stores.sharing import Sharing
 
 
-class OnDynamo(Contract, Forks, Owning):
+class OnDynamo(Contract, Forks, Owning, Sharing):
     @pytest.fixture
     def client(self) -> Any:
         raise NotImplementedError

@@ -5,16 +5,45 @@ from contextlib import aclosing
 
 import pytest
 
-from c1fn.stores import LEASE, Quota
+from c1fn.errors import ShareUsedUp, TooManyShares
+from c1fn.stores import DAY, LEASE, Quota, Store
+from c1fn.stores import shares as port
 from c1fn.stores.memory import MemoryStore
 from c1fn.turn import State
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import Contract, ask, claimed
-from tests.stores.forks import Forks
+from tests.stores.forks import Forks, say
 from tests.stores.owning import Owning
+from tests.stores.sharing import WEEK, Sharing, seen
 
 
-class TestMemory(Contract, Forks, Owning):
+class Many:
+    """Limits that a database would take a minute to reach: there, test_shares begins near them."""
+
+    async def test_so_many_links(self, store: Store) -> None:
+        """An owner has a number of links at most; a revoked one makes room."""
+        await say(store, "r1")
+        shares = [await store.shares.create("ann", "t", WEEK) for _ in range(port.SHARES)]
+        with pytest.raises(TooManyShares):
+            await store.shares.create("ann", "t", WEEK)
+        await store.shares.revoke("ann", shares[0].token)
+        await store.shares.create("ann", "t", WEEK)
+
+    async def test_so_many_views(self, store: Store, time: Clockwork) -> None:
+        """A link is opened so many times a day: then it tells when it can be opened again."""
+        time.now -= time.now % DAY - 600
+        await say(store, "r1")
+        share = await store.shares.create("ann", "t", WEEK)
+        for _ in range(port.VIEWS):
+            await store.shares.view(share.token, before=1, limit=1)
+        with pytest.raises(ShareUsedUp) as told:
+            await seen(store, share.token)
+        assert told.value.retry_after == DAY - 600
+        time.advance(DAY - 600)
+        assert len(await seen(store, share.token)) == 1
+
+
+class TestMemory(Many, Contract, Forks, Owning, Sharing):
     shared = False
 
     @pytest.fixture

@@ -36,6 +36,7 @@ from c1fn.stores.dynamodb.usage import Usage
 from c1fn.stores.dynamodb.usage_rows import UsageRows
 from c1fn.stores.dynamodb.writes import Writes
 from c1fn.stores.owners import Owners
+from c1fn.stores.shares import Shares
 
 __all__ = ["DynamoStore", "connect"]
 
@@ -105,6 +106,13 @@ class DynamoStore:
 
         hidden = HiddenThreads(self._access, self._deletion, self._calls)
         return DynamoOwners(self._access, self._deletion, hidden, self._calls)
+
+    @cached_property
+    def shares(self) -> Shares:
+        """Imported when somebody shares: most processes never do."""
+        from c1fn.stores.dynamodb.shares import DynamoShares
+
+        return DynamoShares(self._access, self._calls)
 
     def connect(self) -> None:
         """Begin to open as many connections as the first turn will use at once."""

@@ -41,6 +41,20 @@ def usage_key(owner: str) -> Item:
     return {"pk": S(f"Q#{_escaped(owner)}"), "sk": S("usage")}
 
 
+OF_SHARES = "share#"
+"""How the second keys of an owner's shared links begin."""
+
+
+def share_key(owner: str, token: str) -> Item:
+    """Of a link in its owner's list."""
+    return usage_key(owner) | {"sk": S(f"{OF_SHARES}{token}")}
+
+
+def link_key(token: str) -> Item:
+    """Of the row that whoever has the link is led to."""
+    return {"pk": S(f"H#{_escaped(token)}"), "sk": S("share")}
+
+
 @dataclass(frozen=True, slots=True)
 class ThreadKey:
     """One generation of one thread."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.items import Item, S, names, number_of, text_of
-from c1fn.stores.dynamodb.keys import thread_key, usage_key
+from c1fn.stores.dynamodb.keys import OF_SHARES, thread_key, usage_key
 from c1fn.stores.dynamodb.rows import GONE
 from c1fn.stores.owners import Kind, Remnant, Tell
 
@@ -46,20 +46,30 @@ class Found:
             return "tombstone"
         if self.pk.startswith("T#"):
             return _KINDS.get(self.sk[:2], "unknown")
+        if self.is_share:
+            return "share"
         return "usage" if self.pk.startswith("Q#") else "thread"
+
+    @property
+    def is_share(self) -> bool:
+        """A shared link, or its place in its owner's list."""
+        return self.pk.startswith("H#") or self.sk.startswith(OF_SHARES)
 
 
 async def leftovers(calls: Calls, owner: str, tell: Tell) -> AsyncGenerator[Found, None]:
-    """The rows of an owner, of every kind. Each kind has the owner at the same place of its key."""
+    """The rows of an owner, of every kind. Each kind has the owner at the same place of its key, but for that
+    of shared links, which have an attribute.
+    """
     pk = thread_key(owner, "-")["pk"]
-    mine = "pk = :threads OR pk = :usage OR begins_with(pk, :turns)"
+    mine = "pk = :threads OR pk = :usage OR begins_with(pk, :turns) OR #owner = :owner"
     told = "pk, sk, #state, gone, expires_at"
     scan: dict[str, Any] = {
         "ConsistentRead": True,
         "FilterExpression": mine,
         "ProjectionExpression": told,
-        "ExpressionAttributeNames": names(told),
+        "ExpressionAttributeNames": names(told, mine),
         "ExpressionAttributeValues": {
+            ":owner": S(owner),
             ":threads": pk,
             ":usage": usage_key(owner)["pk"],
             ":turns": S(f"T{pk['S'][1:]}#"),

@@ -95,6 +95,8 @@ class _Stays:
     live: bool = field(default=False)
 
     async def holds(self, found: Found) -> bool:
+        if found.is_share:
+            return False
         if not found.pk.startswith("T#"):
             return not found.gone or not self._is_over(found)
         if found.pk != self.pk:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from c1fn.stores import Quota
 from c1fn.stores.memory.owners import MemoryOwners
+from c1fn.stores.memory.shares import MemoryShares
 from c1fn.stores.memory.state import Memory
 from c1fn.stores.memory.threads import MemoryThreads
 from c1fn.stores.memory.turns import MemoryTurns
@@ -33,6 +34,7 @@ class MemoryStore:
         self.turns = MemoryTurns(self.memory, sleep, token)
         self.threads = MemoryThreads(self.memory, token)
         self.owners = MemoryOwners(self.memory)
+        self.shares = MemoryShares(self.memory, token)
 
     async def ready(self) -> None:
         """It always is."""

@@ -25,6 +25,9 @@ class MemoryOwners:
         for (of, thread_id), (when, _) in list(memory.deleted.items()):
             if of == owner:
                 yield Remnant("tombstone", thread_id, when + DAY)
+        for token, link in list(memory.links.items()):
+            if link.owner == owner:
+                yield Remnant("share", token, link.share.expires)
         if owner in memory.used:
             yield Remnant("usage", owner, None)
         tell("threads", len(memory.threads))
@@ -39,6 +42,7 @@ class MemoryOwners:
         memory.deleted = {
             key: gone for key, gone in memory.deleted.items() if key[0] != owner or gone[0] > now - DAY
         }
+        memory.links = {token: link for token, link in memory.links.items() if link.owner != owner}
         memory.used.pop(owner, None)
         tell("threads", len(mine))
         async for left in self.remains(owner):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from c1fn.errors import NotFound, TooManyAtOnce
 from c1fn.stores import DAY, LEASE, Claim, Quota
+from c1fn.stores.shares import Share
 from c1fn.turn import Ask, Message, Source, State, Thread, Turn, Until, estimated_tokens, for_model
 
 
@@ -111,6 +112,17 @@ class Used:
 
 
 @dataclass(slots=True)
+class Link:
+    """A share, its owner, and how often it was opened on one day."""
+
+    owner: str
+    thread: Conversation
+    share: Share
+    day: int = 0
+    views: int = 0
+
+
+@dataclass(slots=True)
 class Memory:
     """Everything that a store holds. ``deleted``: threads that are gone, and when they went."""
 
@@ -119,6 +131,7 @@ class Memory:
     threads: dict[tuple[str, str], Conversation] = field(default_factory=dict)
     deleted: dict[tuple[str, str], tuple[float, Conversation]] = field(default_factory=dict)
     used: dict[str, Used] = field(default_factory=dict)
+    links: dict[str, Link] = field(default_factory=dict)
 
     def begin(self, owner: str, thread_id: str, title: str) -> Conversation:
         """The thread, made if it is missing."""
