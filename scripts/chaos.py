@@ -7,6 +7,7 @@ with a fault, and kills. ``C1FN_DYNAMODB=local`` takes Amazon's DynamoDB Local a
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -38,6 +39,7 @@ def main() -> int:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         os.environ[name] = "testing"
     os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the server and the machines end too
     total, began = Result(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder, SERVER(Path(folder)) as server:
         client = connect(server.url)

@@ -6,9 +6,13 @@ renames, stops and deletes. What it does is written in its journal, before and a
 """
 
 import asyncio
+import os
 import random
+import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from multiprocessing import parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -215,8 +219,16 @@ class Job:
 
 
 def run(weather: Weather, job: Job) -> None:
-    """The process."""
+    """The process. It ends with the one that began it, however that ends."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     asyncio.run(_run(weather, job, random.Random(f"{weather.seed} {job.name} {job.life}")))
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    assert parent
+    wait([parent.sentinel])
+    os._exit(1)
 
 
 async def _run(weather: Weather, job: Job, dice: random.Random) -> None:
