@@ -27,7 +27,7 @@ FILES = [
     "late_writes",
     "leftovers",
     "unreadable",
-    "followers",
+    "follower_limit",
     "owners",
     "aging",
     "chaos",

@@ -30,7 +30,7 @@ from c1fn.local.terminal.endpoint import Endpoint, EndpointError, is_function_ur
 from c1fn.local.terminal.local import serving
 from c1fn.local.terminal.screen import Readable, grown, plain
 from c1fn.local.terminal.talk import Dialogue
-from c1fn.models.offline import card
+from c1fn.models.offline.cards import card
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import to_nobody
 from c1fn.turn import Message

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from c1fn.events import Called, Delta, Ended
-from c1fn.models.offline import DELTA, QUOTED, ROWS, OfflineModel, _hear, card
+from c1fn.models.offline import DELTA, OfflineModel
+from c1fn.models.offline.cards import ROWS, card
+from c1fn.models.offline.prompts import QUOTED, hear
 from c1fn.turn import Message, ToolCall
 from tests.models.contract import GET_TIME, PROMPTS, Contract, heard, user
 
@@ -276,12 +278,12 @@ WRAPPINGS = {
 
 @pytest.mark.parametrize("prompt", WRAPPINGS)
 def test_a_prompt_is_unwrapped_to_its_last_words(prompt: str) -> None:
-    assert _hear(prompt).text == WRAPPINGS[prompt]
+    assert hear(prompt).text == WRAPPINGS[prompt]
 
 
 @pytest.mark.timeout(10)  # read over and over, as by one pattern, it took 15 s of CPU
 def test_a_prompt_of_tags_alone_is_read_once() -> None:
-    assert _hear("<content>" + "</content><context>" * 13_000).fields == ()
+    assert hear("<content>" + "</content><context>" * 13_000).fields == ()
 
 
 # Tools

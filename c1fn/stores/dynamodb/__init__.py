@@ -26,6 +26,7 @@ from c1fn.stores.dynamodb.later import Later
 from c1fn.stores.dynamodb.locking import Locks
 from c1fn.stores.dynamodb.opening import Opening
 from c1fn.stores.dynamodb.retention import Retention
+from c1fn.stores.dynamodb.sweeping import Sweeping
 from c1fn.stores.dynamodb.texts import Texts
 from c1fn.stores.dynamodb.thread_rows import ThreadRows
 from c1fn.stores.dynamodb.thread_updates import ThreadUpdates
@@ -81,6 +82,7 @@ class DynamoStore:
             threads=ThreadRows(self._calls, updates, clock, retention),
             turns=TurnRows(self._calls, texts, clock, retention),
             texts=texts,
+            sweeping=Sweeping(self._calls, texts, clock),
             usage=self._usage,
             followers=FollowerLimit(used, clock, quota.followers) if quota.followers else None,
             writes=Writes(used, clock, quota),

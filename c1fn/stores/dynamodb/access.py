@@ -7,6 +7,7 @@ from c1fn.stores.dynamodb.follower_limit import FollowerLimit
 from c1fn.stores.dynamodb.later import Later
 from c1fn.stores.dynamodb.locking import Locks
 from c1fn.stores.dynamodb.retention import Retention
+from c1fn.stores.dynamodb.sweeping import Sweeping
 from c1fn.stores.dynamodb.texts import Texts
 from c1fn.stores.dynamodb.thread_rows import ThreadRows
 from c1fn.stores.dynamodb.turn_rows import TurnRows
@@ -24,6 +25,7 @@ class Access:
     threads: ThreadRows
     turns: TurnRows
     texts: Texts
+    sweeping: Sweeping
     usage: Usage | None
     followers: FollowerLimit | None
     writes: Writes

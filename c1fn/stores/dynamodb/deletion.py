@@ -31,7 +31,7 @@ class Deletion:
         if unseen and not await self._access.threads.abandon(key, row):
             return
         running = row.lock.response_id if row.lock else None
-        await self._access.turns.sweep(key.of(row), row.n, running=running, forget=unseen)
+        await self._access.sweeping.sweep(key.of(row), row.n, running=running, forget=unseen)
         await self._access.threads.swept(key, row)
 
     async def begin_again(self, key: ThreadKey, row: ThreadRow, title: str, draft: str = "") -> None:

@@ -93,7 +93,7 @@ class HiddenThreads:
             if row and ours and row.importing is not None:
                 await self._deletion.sweep(hidden.key, row)
             elif row is None or row.gone or not ours:
-                await self._access.turns.wipe(hidden.key)
+                await self._access.sweeping.wipe(hidden.key)
 
     async def _update(self, hidden: Hidden, update: str, values: dict[str, Item]) -> ThreadRow:
         """Change the hidden row.

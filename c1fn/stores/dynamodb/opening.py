@@ -71,7 +71,7 @@ class Opening:
     async def _cancel(self, mine: Try) -> None:
         row = await self._access.locks.cancel(mine.key, mine.lock.attempt)
         if row:
-            await self._access.turns.sweep(mine.key.of(row), row.n, forget=True)
+            await self._access.sweeping.sweep(mine.key.of(row), row.n, forget=True)
             await self._access.threads.swept(mine.key, row)
         elif mine.writing:
             await self._access.texts.discard(mine.key, mine.prompt)

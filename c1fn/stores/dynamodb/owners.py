@@ -73,7 +73,7 @@ class DynamoOwners:
             return  # somebody else erased it, or has begun a new one of its id
         quiet = found.updated + TOMBSTONES <= now and not found.alive(now)
         if quiet and found.importing is None:
-            await self._access.turns.wipe(key.of(found))
+            await self._access.sweeping.wipe(key.of(found))
             await self._access.threads.remove(key, found)
         elif found.sweep:
             await self._deletion.sweep(key, found)

@@ -1,4 +1,4 @@
-"""The rows of turns: read, written once with a condition, revised, and deleted.
+"""The rows of turns: read, written once with a condition, and revised. sweeping.py deletes them.
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.html
 """
@@ -11,17 +11,15 @@ from dataclasses import replace
 from c1fn.errors import DamagedRow, NotFound, StoreUnavailable
 from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.failures import ConditionFailed
-from c1fn.stores.dynamodb.items import Item, N, S, names, number_of, text_of
+from c1fn.stores.dynamodb.items import Item, N, S, names, number_of
 from c1fn.stores.dynamodb.keys import ThreadKey, row_key, turn_sk
 from c1fn.stores.dynamodb.pack import Packed, unpack_text
-from c1fn.stores.dynamodb.retention import TOMBSTONES, Retention
-from c1fn.stores.dynamodb.rows import GONE, TurnRow, V, feedback_value
+from c1fn.stores.dynamodb.retention import Retention
+from c1fn.stores.dynamodb.rows import GONE, TurnRow, feedback_value
+from c1fn.stores.dynamodb.sweeping import tombstone
 from c1fn.stores.dynamodb.table import BY_RESPONSE
 from c1fn.stores.dynamodb.texts import Texts
 from c1fn.turn import Feedback, Turn
-
-PASSES = 20
-"""Sweeps over a deleted thread. Each takes what is left."""
 
 TORN = 3
 """Readings of a turn whose texts are written anew meanwhile; then it counts as damaged."""
@@ -117,7 +115,7 @@ class TurnRows:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ConditionFailed as failed:
-            stands = TurnRow.read(failed.item or self._tombstone(key.pk, turn_sk(row.number), None))
+            stands = TurnRow.read(failed.item or tombstone(key.pk, turn_sk(row.number), None, self._clock()))
             if stands.body.token != row.body.token:
                 await self._texts.discard(key, row.body)
             return stands
@@ -213,59 +211,6 @@ class TurnRows:
     async def nouns(self, key: ThreadKey, rows: Iterable[TurnRow]) -> tuple[Turn, ...]:
         return tuple(await asyncio.gather(*(self.noun(key, row) for row in rows)))
 
-    # ---- the end
-
-    async def sweep(
-        self, key: ThreadKey, n: int, *, running: str | None = None, forget: bool = False
-    ) -> None:
-        """Delete what a thread of ``n`` turns has left, and close its numbers to late writers.
-
-        :param running: the responseId of the turn that ran.
-        :param forget: nobody was told of these turns, so their responseIds need not be known.
-        """
-        await self._texts.batch([_put(self._tombstone(key.pk, turn_sk(n + 1), running))])
-        query = {
-            "ConsistentRead": True,
-            "KeyConditionExpression": "pk = :pk",
-            "FilterExpression": "attribute_not_exists(#state) OR #state <> :gone",
-            "ProjectionExpression": "pk, sk, #response",
-            "ExpressionAttributeNames": names("#state #response"),
-            "ExpressionAttributeValues": {":pk": S(key.pk), ":gone": S(GONE)},
-        }
-        for _ in range(PASSES):
-            left = [found async for page in self._calls.pages(query) for found in page]
-            if not left:
-                return
-            await self._texts.batch([self._ended(found, forget=forget) for found in left])
-        raise StoreUnavailable("The conversation is written to faster than it can be deleted.")
-
-    async def wipe(self, key: ThreadKey) -> None:
-        """Delete every row of a generation, tombstones too: nobody can write there any more."""
-        query = {
-            "ConsistentRead": True,
-            "KeyConditionExpression": "pk = :pk",
-            "ProjectionExpression": "pk, sk",
-            "ExpressionAttributeValues": {":pk": S(key.pk)},
-        }
-        async for page in self._calls.pages(query):
-            await self._texts.batch([{"DeleteRequest": {"Key": one}} for one in page])
-
-    def _ended(self, item: Item, *, forget: bool) -> Item:
-        """The write that ends a row: a turn's number stays closed for a day, and its responseId known; the
-        rest just goes.
-        """
-        pk, sk = item["pk"]["S"], item["sk"]["S"]
-        if sk.startswith("T#"):
-            return _put(self._tombstone(pk, sk, None if forget else text_of(item, "response")))
-        return {"DeleteRequest": {"Key": {"pk": S(pk), "sk": S(sk)}}}
-
-    def _tombstone(self, pk: str, sk: str, response_id: str | None) -> Item:
-        expires = N(int(self._clock()) + TOMBSTONES)
-        row = {"pk": S(pk), "sk": S(sk), "state": S(GONE), "attempt": S(GONE), "expires_at": expires}
-        return V | row | ({"response": S(response_id)} if response_id else {})
-
-    # ---- how
-
     def _is_there(self, item: Item) -> bool:
         """Whether a turn's row counts: not deleted, and not past the time that DynamoDB may delete late."""
         expires, started, now = number_of(item, "expires_at"), number_of(item, "started"), self._clock()
@@ -285,7 +230,3 @@ class TurnRows:
         }
         async for page in self._calls.pages(query, limit):
             yield [TurnRow.read(item) for item in page if self._is_there(item)]
-
-
-def _put(item: Item) -> Item:
-    return {"PutRequest": {"Item": item}}

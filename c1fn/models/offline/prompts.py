@@ -1,0 +1,81 @@
+"""What a person said to the offline model: the words of a prompt, and the values of a form."""
+
+import json
+import re
+from dataclasses import dataclass
+
+from c1fn.turn import unescaped
+
+QUOTED = 300
+"""Characters of a prompt that are quoted: enough to recognise it, short enough for a card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A prompt without its wrapping: the words, and the values of a form that was submitted."""
+
+    text: str
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+_OPENED = re.compile(r"\s*<content(?:\s[^>]*)?>")
+_BETWEEN = re.compile(r"</content>\s*<context>")
+_CLOSED, _ENDED = "</content>", "</context>"
+
+
+def hear(content: str) -> Heard:
+    text, context = _unwrapped(content)
+    if text is None:
+        return Heard(plain(content))
+    try:
+        fields = tuple(_fields(json.loads(unescaped(context))))
+    except (ValueError, RecursionError):
+        fields = ()  # not JSON, or nested without end
+    return Heard(plain(unescaped(text)), fields)
+
+
+def _unwrapped(content: str) -> tuple[str | None, str]:
+    """What stands in ``<content>…</content><context>…</context>``, the second part being optional; None: it
+    is not wrapped. Each step reads the text once: a single pattern would try it over and over.
+    """
+    opened, whole = _OPENED.match(content), content.rstrip()
+    if opened is None:
+        return None, ""
+    start = opened.end()
+    if whole.endswith(_CLOSED) and start <= len(whole) - len(_CLOSED):
+        return whole[start : -len(_CLOSED)], "null"
+    between = [found for found in _BETWEEN.finditer(whole, start) if found.end() <= len(whole) - len(_ENDED)]
+    if whole.endswith(_ENDED) and between:
+        return whole[start : between[-1].start()], whole[between[-1].end() : -len(_ENDED)]
+    return None, ""
+
+
+def _fields(context: object) -> list[tuple[str, str]]:
+    """The values in ``["User clicked on Button: submit", [{"contact": {"fullname": {"value": "Jane"}}}]]``.
+    The second dialect has the form without the inner list.
+    """
+    parts = context if isinstance(context, list) else []
+    inner = [part for several in parts if isinstance(several, list) for part in several]
+    forms = [part for part in (*parts, *inner) if isinstance(part, dict)]
+    return [
+        (plain(name), plain(_shown(value)))
+        for form in forms
+        for fields in form.values()
+        if isinstance(fields, dict)
+        for name, value in fields.items()
+    ]
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict) and "value" in value:
+        return _shown(value["value"])
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def plain(text: str) -> str:
+    """One line without control characters and half characters, shortened."""
+    line = " ".join(_UNPRINTABLE.sub(" ", text[: QUOTED * 4]).split())
+    return line if len(line) <= QUOTED else line[:QUOTED].rstrip() + "…"
+
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
