@@ -86,9 +86,9 @@ def build_app(
     app.origins = origins
     app.state.identify, app.state.max_body, app.state.max_answer = identify, max_body, max_answer
     app.state.plain_text, app.state.share_days = plain_text, share_days
-    app.include_router(chat.routes)
-    app.include_router(threads.routes)
-    app.include_router((site or Site()).routes())
+    for router in (chat.routes, threads.routes, (site or Site()).routes()):
+        # Not include_router: it builds each route once more, at the first request, and not in `deferred`.
+        app.router.routes.extend(router.routes)
     app.late = Late(app)
     app.router.routes.append(app.late)
     return app

@@ -51,3 +51,17 @@ def test_a_start_leaves_the_description_of_openapi_to_those_who_ask_for_it() -> 
     )
     assert Path("handler.py").exists()
     assert fresh(program).split() == ["False", "False", "True"]
+
+
+def test_a_first_request_needs_nothing_of_pydantic_1() -> None:
+    """FastAPI asks for it when it builds a route, so routes are built in the block."""
+    program = (
+        "import asyncio, sys, handler\n"
+        "from tests.asgi import client_of\n"
+        "async def main():\n"
+        "    async with client_of(handler.app) as client:\n"
+        "        print((await client.get('/healthz')).status)\n"
+        "asyncio.run(main())\n"
+        "print('pydantic.v1' in sys.modules)\n"
+    )
+    assert fresh(program).split() == ["200", "False"]
