@@ -9,12 +9,15 @@ from typing import Any
 from urllib.parse import quote
 
 from scripts.attack.ledger import Ledger
-from scripts.attack.targets import PATIENCE, chat, local, raw
+from scripts.attack.targets import chat, local, raw
 
 NINES = "9" * 5000
 HEAD = b"POST /api/chat HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
 UNENDED = 45.0
 """Seconds within which a connection ends whose request does not."""
+
+SLOW = 30.0
+"""Seconds above which an answer counts as a server that was held."""
 
 BODIES: list[tuple[str, bytes]] = [
     ("a character by 5,000 digits", json.dumps(chat(f"<content>&#{NINES}</content>", "a", "t1")).encode()),
@@ -107,7 +110,7 @@ async def run(ledger: Ledger, tree: Path) -> None:
             got = await raw(server.port, sent + b"", patience=5)
             held = got is None or got == b"" or (got.startswith(b"HTTP/1.1") and got[9:10] != b"5")
             ledger.note(f"bytes: {name}", held=held and b"\r\nx: y" not in (got or b""), seen=got)
-        await _others(ledger, server)
+        await ledger.each(_others(ledger, server))
         for (name, _), done in zip(UNFINISHED, waiting, strict=True):
             ledger.note(
                 f"a request that does not end: {name}", held=await done is not None, seen="open still"
@@ -149,5 +152,5 @@ async def _others(ledger: Ledger, server: Any) -> None:
 def _note(ledger: Ledger, name: str, answer: Any, never: bytes = b"\0\0") -> None:
     fault = answer.status_code >= 500 or answer.headers.get("c1fn-error") == "internal"
     said = b"Something went wrong" in answer.content or never in answer.content
-    slow = answer.elapsed.total_seconds() > PATIENCE / 2
+    slow = answer.elapsed.total_seconds() > SLOW
     ledger.note(name, held=not (fault or said or slow), seen=f"{answer.status_code} {answer.text[:200]}")

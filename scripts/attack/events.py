@@ -54,7 +54,7 @@ def doors(context: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 async def run(ledger: Ledger, tree: Path) -> None:
-    await asyncio.gather(_iam(ledger, tree), _jwt(ledger, tree), _levels(ledger, tree))
+    await ledger.each(_iam(ledger, tree), _jwt(ledger, tree), _levels(ledger, tree))
 
 
 async def _iam(ledger: Ledger, tree: Path) -> None:

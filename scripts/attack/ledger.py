@@ -1,6 +1,8 @@
 """What was tried and what came of it."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 
@@ -18,6 +20,12 @@ class Ledger:
         if not held:
             self.wrong.append((self.part, attempt, f"{seen!s:.160}"))
             print(f"WRONG {self.part}: {attempt}: {seen!s:.300}", flush=True)
+
+    async def each(self, *groups: Awaitable[None]) -> None:
+        """Attempts in groups, at once. One that breaks off is a finding, and ends no other."""
+        for result in await asyncio.gather(*groups, return_exceptions=True):
+            if isinstance(result, Exception):
+                self.note("a group of attempts breaks off", held=False, seen=repr(result))
 
     def table(self) -> str:
         """The sum by part."""

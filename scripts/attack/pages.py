@@ -1,13 +1,10 @@
 """Web pages of other sites, and names that were made to lead to this machine, at every local port."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from scripts.attack.ledger import Ledger
-from scripts.attack.targets import PATIENCE, chat, emulated, local
+from scripts.attack.targets import ask, chat, emulated, local
 
 HOSTS = (
     "evil.example",
@@ -33,38 +30,26 @@ async def run(ledger: Ledger, tree: Path) -> None:
         emulated(tree, C1FN_MODEL="offline", C1FN_AUTH="none") as function,
     ):
         ports = {"serve": server.url.rstrip("/"), "function URL": function.url, "REST API": function.rest}
-        await asyncio.gather(*(_port(ledger, name, url) for name, url in ports.items()))
-        await _invoke(ledger, function.invoke)
-        await _headers(ledger, server)
+        await ledger.each(*(_port(ledger, name, url) for name, url in ports.items()))
+        await ledger.each(_invoke(ledger, function.invoke), _headers(ledger, server))
 
 
 async def _port(ledger: Ledger, name: str, url: str) -> None:
-    async with httpx2.AsyncClient(timeout=PATIENCE) as client:
-        for host in HOSTS:
-            answer = await client.get(f"{url}/api/threads", headers={"host": host})
-            ledger.note(
-                f"{name}: Host {host} (CVE-2025-66414)", held=answer.status_code == 400, seen=answer.text
-            )
-        for origin in ORIGINS:
-            for method, path in (
-                ("POST", "/api/chat"),
-                ("POST", "/api/threads"),
-                ("DELETE", "/api/threads/t"),
-            ):
-                answer = await client.request(method, url + path, headers={**origin, **FORM}, json=chat())
-                refused = answer.status_code == 403
-                ledger.note(
-                    f"{name}: {method} {path} by a page with {origin}", held=refused, seen=answer.text
-                )
+    for host in HOSTS:
+        answer = await ask("GET", f"{url}/api/threads", headers={"host": host})
+        ledger.note(f"{name}: Host {host} (CVE-2025-66414)", held=answer.status_code == 400, seen=answer.text)
+    for origin in ORIGINS:
+        for method, path in (("POST", "/api/chat"), ("POST", "/api/threads"), ("DELETE", "/api/threads/t")):
+            answer = await ask(method, url + path, headers={**origin, **FORM}, json=chat())
+            refused = answer.status_code == 403
+            ledger.note(f"{name}: {method} {path} by a page with {origin}", held=refused, seen=answer.text)
 
 
 async def _invoke(ledger: Ledger, url: str) -> None:
-    async with httpx2.AsyncClient(timeout=PATIENCE) as client:
-        for headers in (*({"host": host} for host in HOSTS), *ORIGINS):
-            answer = await client.post(url + INVOKE, headers={**headers, **FORM}, json=chat())
-            ledger.note(
-                f"Invoke API: a post with {headers}", held=answer.status_code in (400, 403), seen=answer.text
-            )
+    for headers in (*({"host": host} for host in HOSTS), *ORIGINS):
+        answer = await ask("POST", url + INVOKE, headers={**headers, **FORM}, json=chat())
+        held = answer.status_code in (400, 403)
+        ledger.note(f"Invoke API: a post with {headers}", held=held, seen=answer.text)
 
 
 async def _headers(ledger: Ledger, server: Any) -> None:

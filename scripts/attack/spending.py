@@ -5,10 +5,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from scripts.attack.ledger import Ledger
-from scripts.attack.targets import PATIENCE, Target, chat, local
+from scripts.attack.targets import PATIENCE, Target, ask, chat, local
 from tests.upstream import Upstream, held
 
 AT_ONCE = 2
@@ -21,42 +19,40 @@ async def run(ledger: Ledger, tree: Path) -> None:
     async with Upstream() as upstream:
         settings = {"THESYS_API_KEY": "k", "C1FN_BASE_URL": upstream.url}
         async with local(tree, C1FN_OWNER_TURNS_AT_ONCE=str(AT_ONCE), **settings) as server:
-            await _followers(ledger, server, upstream)
-            await _burst(ledger, server, upstream)
+            await ledger.each(_followers(ledger, server, upstream))
+            await ledger.each(_burst(ledger, server, upstream))
         async with local(tree, C1FN_OWNER_TOKENS_A_DAY="400", **settings) as server:
-            await _deletes(ledger, server, upstream)
+            await ledger.each(_deletes(ledger, server, upstream))
         async with local(tree, C1FN_OWNER_TURNS_A_DAY="3", **settings) as server:
-            await _a_day(ledger, server)
+            await ledger.each(_a_day(ledger, server))
         async with local(tree, **settings, **_few_writes(tree)) as server:
-            await _writes(ledger, server)
+            await ledger.each(_writes(ledger, server))
 
 
 async def _followers(ledger: Ledger, server: Target, upstream: Upstream) -> None:
     gate = asyncio.Event()
     upstream.queue(held(gate))
     running = asyncio.create_task(server.call("POST", "/api/chat", json=chat("long", "r", "held")))
-    await _until(server, "/api/threads/held/messages")
+    await server.until("/api/threads/held/messages", running)
     url = f"{server.url}api/threads/held/turns/r"
-    async with httpx2.AsyncClient(timeout=PATIENCE) as client:
-        followers = [asyncio.create_task(client.get(url)) for _ in range(4 * AT_ONCE)]
-        waiting = await _but(followers, 2 * AT_ONCE)
-        refused = [task.result().status_code for task in followers if task.done()]
-        ledger.note(
-            "followers beyond the limit hold nothing", held=waiting <= 2 * AT_ONCE, seen=f"{waiting} hold"
-        )
-        ledger.note("they are told so", held=refused == [429] * len(refused) and bool(refused), seen=refused)
-        for task in followers:
-            task.cancel()
-        await asyncio.gather(*followers, return_exceptions=True)
+    followers = [asyncio.create_task(ask("GET", url)) for _ in range(4 * AT_ONCE)]
+    waiting = await _but(followers, 2 * AT_ONCE)
+    refused = [task.result().status_code for task in followers if task.done()]
+    ledger.note(
+        "followers beyond the limit hold nothing", held=waiting <= 2 * AT_ONCE, seen=f"{waiting} hold"
+    )
+    ledger.note("they are told so", held=refused == [429] * len(refused) and bool(refused), seen=refused)
+    for task in followers:
+        task.cancel()
+    await asyncio.gather(*followers, return_exceptions=True)
     await asyncio.sleep(1)  # the server hears of a closed connection
-    async with httpx2.AsyncClient(timeout=PATIENCE) as client:
-        again = asyncio.create_task(client.get(url))
-        done, _ = await asyncio.wait({again}, timeout=3)
-        ledger.note(
-            "a follower that left has given its place back", held=not done, seen=[t.result() for t in done]
-        )
-        again.cancel()
-        await asyncio.gather(again, return_exceptions=True)
+    again = asyncio.create_task(ask("GET", url))
+    done, _ = await asyncio.wait({again}, timeout=3)
+    ledger.note(
+        "a follower that left has given its place back", held=not done, seen=[t.result() for t in done]
+    )
+    again.cancel()
+    await asyncio.gather(again, return_exceptions=True)
     gate.set()
     await running
 
@@ -92,7 +88,7 @@ async def _deletes(ledger: Ledger, server: Target, upstream: Upstream) -> None:
         thread = f"d{number}"
         body = chat("word " * 60, "r", thread)
         turn = asyncio.create_task(server.call("POST", "/api/chat", json=body))
-        if not await _until(server, f"/api/threads/{thread}/messages", turn):
+        if not await server.until(f"/api/threads/{thread}/messages", turn):
             statuses.append((await turn).status_code)
             gate.set()  # nobody was asked: the next turn gets this answer
             break
@@ -151,12 +147,3 @@ async def _saved(server: Target, size: int) -> int:
         await server.call("PUT", "/api/threads/t/messages/r", json={"content": "x" * size})
     ).status_code
     return status
-
-
-async def _until(server: Target, path: str, unless: "asyncio.Task[Any] | None" = None) -> bool:
-    """Wait until the thread is there; False: the turn was refused."""
-    while not (await server.call("GET", path)).is_success:
-        if unless is not None and unless.done():
-            return False
-        await asyncio.sleep(0.05)
-    return True

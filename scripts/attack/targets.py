@@ -5,19 +5,24 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds for one answer: they take milliseconds, on a busy machine a few seconds."""
 
-START = 90.0
-"""Seconds for a process to serve."""
+START = 300.0
+"""Seconds for a process to serve: it takes one, and took more than a minute on a very busy machine."""
+
+BROKEN = 599
+"""The status of an attempt whose connection broke: no server sends it, so it is never taken for a refusal."""
 
 _EMULATED = """
 import asyncio, json, sys
@@ -46,14 +51,21 @@ class Target:
         return int(self.url.rpartition(":")[2].strip("/"))
 
     async def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
-        async with httpx2.AsyncClient(timeout=PATIENCE) as client:
-            return await client.request(method, self.url.rstrip("/") + path, **options)
+        return await ask(method, self.url.rstrip("/") + path, **options)
+
+    async def until(self, path: str, unless: "asyncio.Task[Any] | None" = None, **options: Any) -> bool:
+        """Wait until this is there; False: that task is done, or the time is over."""
+        end = time.monotonic() + PATIENCE
+        while not (await self.call("GET", path, **options)).is_success:
+            if (unless is not None and unless.done()) or time.monotonic() > end:
+                return False
+            await asyncio.sleep(0.05)
+        return True
 
     async def event(self, event: object) -> dict[str, Any]:
         """A direct invocation with this event: what it answers, as JSON."""
         url = f"{self.invoke}/2015-03-31/functions/function/invocations"
-        async with httpx2.AsyncClient(timeout=PATIENCE) as client:
-            answer = await client.post(url, content=json.dumps(event).encode())
+        answer = await ask("POST", url, content=json.dumps(event).encode())
         failed = "x-amz-function-error" in answer.headers
         told = {"statusCode": 400 if failed else answer.status_code, "body": answer.text}
         with suppress(ValueError):
@@ -63,10 +75,24 @@ class Target:
         return told
 
 
+async def ask(method: str, url: str, **options: Any) -> httpx2.Response:
+    """One request, on a connection of its own: what became of it never ends the attempts after it."""
+    try:
+        async with httpx2.AsyncClient(timeout=PATIENCE) as client:
+            return await client.request(method, url, **options)
+    except httpx2.HTTPError as error:
+        broken = httpx2.Response(BROKEN, text=repr(error))
+        broken.elapsed = timedelta(0)
+        return broken
+
+
 async def raw(port: int, data: bytes, *, patience: float = PATIENCE) -> bytes | None:
     """What a connection answers to these bytes until it ends; None: it does not end."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
     got = b""
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return None
     try:
         writer.write(data)
         async with asyncio.timeout(patience):
