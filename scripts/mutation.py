@@ -264,7 +264,7 @@ def _options() -> Any:
     parser = argparse.ArgumentParser(description="Whether each module's own tests notice a change of it.")
     parser.add_argument("modules", nargs="*", help="as c1fn/chat/converse.py; without any: all")
     parser.add_argument("--core", action="store_true", help="the modules that mutation.toml names as core")
-    parser.add_argument("--quick", action="store_true", help="of these, those whose tests are quick")
+    parser.add_argument("--quick", action="store_true", help="those of them that it names as quick")
     parser.add_argument("--count", type=int, default=1_000_000, help="mutants of a module (default: all)")
     parser.add_argument("--seed", type=int, default=1, help="chooses the mutants")
     parser.add_argument("--jobs", type=int, default=2, help="tests at once (default: 2)")
@@ -276,8 +276,8 @@ def main() -> int:
     options = _options()
     every = [path for path in sorted((ROOT / "c1fn").rglob("*.py")) if path.name != "__init__.py"]
     modules = options.modules or [str(path.relative_to(ROOT)) for path in [ROOT / "handler.py", *every]]
-    if options.core:
-        modules = [module for module in NOTES["core"] if not (options.quick and module in NOTES["slow"])]
+    if options.core or options.quick:
+        modules = NOTES["quick" if options.quick else "core"]
     for package in PACKAGES:
         importlib.import_module(package)
     gc.freeze()  # no fork looks at what was imported again: half of its time

@@ -4,6 +4,7 @@ import signal
 from collections.abc import AsyncGenerator, Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from moto import mock_aws
 
@@ -14,6 +15,10 @@ from tests.upstream import Upstream
 # A shell starts what it puts into the background deaf to Ctrl-C, and that is inherited. The commands under
 # test must hear it, wherever the tests were started.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# How long one example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("c1fn", deadline=None)
+hypothesis.settings.load_profile("c1fn")
 
 pytest_plugins = ["tests.leaks"]
 pytest.register_assert_rewrite("tests.stores.contract")  # before any test imports it

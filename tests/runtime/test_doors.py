@@ -23,7 +23,12 @@ def test_an_http_api_with_the_old_payload_is_no_rest_api() -> None:
     assert (door.name, door.payload, door.streams) == ("http-api", "1.0", False)
 
 
-FOREIGN: list[Any] = [None, 1, "x", [], {}, {"requestContext": None}, {"requestContext": {}}, {"Records": []}]
+FOREIGN: list[Any] = [
+    *(None, 1, "x", [], {}, {"requestContext": None}, {"requestContext": {}}, {"Records": []}),
+    {"requestContext": {"stage": "prod"}, "httpMethod": "GET"},
+    {"requestContext": {"stage": "prod"}, "path": "/"},
+    {"requestContext": {"stage": "prod"}, "path": "/", "httpMethod": None},
+]
 
 
 @pytest.mark.parametrize("other", FOREIGN)

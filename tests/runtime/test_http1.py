@@ -164,6 +164,24 @@ def test_every_part_is_bounded(text: bytes, size: int) -> None:
         list(map(reading.receive, pieces))
 
 
+@pytest.mark.parametrize("size", [1, 1 << 20], ids=["byte by byte", "whole"])
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\nx:".ljust(MAX_HEAD, b"x"), b""),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: %d" % MAX_BODY, b"x" * MAX_BODY),
+        (b"HTTP/1.1 200 OK", b"x" * MAX_BODY),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", chunk(b"x" * MAX_BODY) + last_chunk()),
+    ],
+    ids=["head", "length", "until it closes", "chunks"],
+)
+def test_every_part_may_be_exactly_as_long_as_its_bound(head: bytes, body: bytes, size: int) -> None:
+    text = head + b"\r\n\r\n" + body
+    read = ours([text[at : at + size] for at in range(0, len(text), size)], closes=True)
+    assert isinstance(read, tuple)
+    assert len(read[1]) == (MAX_BODY if body else 0)
+
+
 def test_one_response_follows_the_other_and_the_fields_of_one_name_are_joined() -> None:
     reading = reader()
     first = b"HTTP/1.1 200 OK\r\nX-A: 1\r\nx-a:2 \r\nContent-Length: 1\r\n\r\na"

@@ -1,6 +1,8 @@
 """One socket to the Runtime API."""
 
 import asyncio
+import gc
+import logging
 from typing import Self
 
 import pytest
@@ -201,6 +203,34 @@ async def test_a_get_that_is_never_answered_gives_up() -> None:
             writer.transport.abort()
         with pytest.raises(Fatal):
             await asking
+
+
+async def test_what_becomes_of_an_error_report_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with Peer() as peer:
+        platform = Platform(peer.address)
+        telling = asyncio.create_task(platform.tell(lambda api: api.init_error(Fault("Function.X", "m"))))
+        _, writer = await peer.connections.get()
+        writer.write(OK)
+        await telling
+        platform.close()
+    assert caplog.messages == ["an error report was answered with 202 (ok)"]
+
+
+async def test_a_connection_that_ends_while_nobody_waits_leaves_no_error_behind(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The loop tells of a future whose error nobody has looked at."""
+    async with Peer() as peer:
+        link = await Link.connect(peer.address)
+        _, writer = await peer.connections.get()
+        link.expect()
+        writer.transport.abort()
+        while link._transport is not None:  # noqa: ASYNC110 - it is the loop that is awaited
+            await asyncio.sleep(0)
+        del link
+        gc.collect()
+    assert caplog.records == []
 
 
 async def test_an_error_report_is_sent_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from c1fn.runtime import records
 from c1fn.runtime.asgi import Receive, Scope, Send
 from c1fn.runtime.doors import BadEvent, Mode
 from c1fn.runtime.emulator.call import Begun
@@ -87,6 +88,20 @@ async def test_a_piece_arrives_while_the_app_is_held_at_its_gate() -> None:
         assert not app.gate.is_set()
         app.gate.set()
         assert (await call.take(), (await answer(call)).fault) == (b"second", None)
+
+
+async def test_what_an_app_logs_is_of_the_invocation_that_it_serves() -> None:
+    at_work: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        at_work.extend([found.aws_request_id] if (found := records.current.get()) else [])
+        await plain(scope, receive, send)
+
+    async with working(app) as (api, _):
+        calls = [submit(api, event(rawPath="/echo", body="{}")) for _ in range(2)]
+        for call in calls:
+            assert (await answer(call)).fault is None
+    assert at_work == [call.request_id for call in calls]
 
 
 async def test_one_socket_serves_one_invocation_after_another() -> None:

@@ -578,6 +578,23 @@ async def test_a_replay_does_not_make_its_thread_busy(one: Machine, other: Machi
         await one.store.turns.open(ask("r4"), history=20)
 
 
+@pytest.mark.parametrize("replayed", ["r1", "r2"])
+async def test_a_death_between_lock_and_replay(
+    one: Machine, other: Machine, time: Clockwork, replayed: str
+) -> None:
+    """No turn is made of the lock of a replay that nobody undid, not even where it is the newest turn's."""
+    turns = await two_turns(one)
+    one.sky.at("UpdateItem", passed, *[one.sky.unsent] * 2 * ATTEMPTS)
+    assert isinstance(await one.store.turns.open(ask(replayed), history=20), Replay)
+    await one.store.settle()
+    time.advance(LEASE)
+    claim = claimed(await other.store.turns.open(ask("r3"), history=20))
+    assert (claim.number, claim.history) == (3, tuple(turns))
+    await other.store.turns.commit(claim, answered(claim, "hi"))
+    loaded = await other.store.threads.load("ann", "t")
+    assert [(turn.number, turn.response_id) for turn in loaded] == [(1, "r1"), (2, "r2"), (3, "r3")]
+
+
 async def test_a_replay_is_not_shown_as_running(one: Machine, other: Machine) -> None:
     """While the lock of a replay is not undone yet, no page of the thread shows its prompt again."""
     await two_turns(one)
