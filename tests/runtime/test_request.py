@@ -318,6 +318,15 @@ def test_the_client_of_a_load_balancer_is_the_address_that_it_added() -> None:
     assert scope(alb("/") | {"headers": {}})["client"] is None
 
 
+def test_without_tls_the_port_is_80() -> None:
+    assert scope(v2(headers={"host": "a.b", "x-forwarded-proto": "http"}))["server"] == ("a.b", 80)
+
+
+def test_half_a_character_in_a_text_body_reaches_the_app() -> None:
+    """It is the app that refuses it: with the words of its own errors."""
+    assert body(v2(body="\ud83d", isBase64Encoded=False)) == b"\xed\xa0\xbd"
+
+
 def test_the_port_may_be_told_beside_the_host() -> None:
     told = {"host": "a.b", "x-forwarded-port": "8443", "x-forwarded-proto": "https"}
     assert scope(v2(headers=told))["server"] == ("a.b", 8443)
