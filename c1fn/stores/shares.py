@@ -46,7 +46,7 @@ class Shares(Protocol):
         ...
 
     async def list(self, owner: str) -> tuple[Share, ...]:
-        """The owner's links that are valid, the newest first; those of deleted threads may be among them."""
+        """The owner's links that open, the newest first."""
         ...
 
     async def revoke(self, owner: str, token: str) -> None:

@@ -120,6 +120,7 @@ class Sharing:
         await store.threads.delete("ann", "t")
         with pytest.raises(NotFound, match=NO_LINK):
             await seen(store, share.token)
+        assert await store.shares.list("ann") == ()
         await say(store, "s1", "a secret")
         with pytest.raises(NotFound, match=NO_LINK):
             await seen(store, share.token)

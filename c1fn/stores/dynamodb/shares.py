@@ -10,6 +10,8 @@ leave tombstones, so that a late delivery of a write does not bring a link back.
 whether it works; it is counted and read by one conditional write, which costs the same whatever the token is.
 """
 
+import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -48,13 +50,14 @@ class DynamoShares:
         if thread is None or not thread.is_there(now, self._access.retention):
             raise NotFound("There is no such conversation.")
         key = key.of(thread)
-        if len(await self.list(owner)) >= SHARES:
+        if len(await self._of(owner)) >= SHARES:
             raise TooManyShares
         await self._access.writes.count(owner, kilobytes(thread.title))
         token, last = self._access.token() + self._access.token(), await self._newest_answered(key)
         share = Share(token, thread_id, thread.title, last, now, float(int(now + seconds)))
         shown = V | expiry(share.expires) | _shown(share)
-        link = {"owner": S(owner), "generation": N(key.generation), "day": N(int(now // DAY)), "views": N(0)}
+        shown |= {"generation": N(key.generation)}
+        link = {"owner": S(owner), "day": N(int(now // DAY)), "views": N(0)}
         for row in (share_key(owner, token) | shown, link_key(token) | shown | link):
             await self._put(row)
         return share
@@ -70,14 +73,30 @@ class DynamoShares:
         return 0
 
     async def list(self, owner: str) -> tuple[Share, ...]:
+        found = await self._of(owner)
+        keys = {_thread_of(owner, item) for item in found}
+        there = dict(zip(keys, await asyncio.gather(*map(self._is_there, keys)), strict=True))
+        mine = [
+            _share(item, item["sk"]["S"].removeprefix(OF_SHARES))
+            for item in found
+            if there[_thread_of(owner, item)]
+        ]
+        return tuple(sorted(mine, key=lambda share: (share.created, share.token), reverse=True))
+
+    async def _of(self, owner: str) -> Sequence[Item]:
+        """The rows of the owner's links, also of those whose thread is gone."""
         query = {
             "ConsistentRead": True,
             "KeyConditionExpression": "pk = :pk AND begins_with(sk, :of_shares)",
             "ExpressionAttributeValues": {":pk": usage_key(owner)["pk"], ":of_shares": S(OF_SHARES)},
         }
-        found = [item async for page in self._calls.pages(query) for item in page if self._is_valid(item)]
-        mine = [_share(item, item["sk"]["S"].removeprefix(OF_SHARES)) for item in found]
-        return tuple(sorted(mine, key=lambda share: (share.created, share.token), reverse=True))
+        return [item async for page in self._calls.pages(query) for item in page if self._is_valid(item)]
+
+    async def _is_there(self, key: ThreadKey) -> bool:
+        """Whether the thread is still the one that was shared."""
+        thread = await self._access.threads.get(key)
+        shown = thread is not None and thread.is_there(self._access.clock(), self._access.retention)
+        return shown and thread is not None and key.of(thread) == key
 
     async def revoke(self, owner: str, token: str) -> None:
         answer = await self._calls("get_item", Key=share_key(owner, token), ConsistentRead=True)
@@ -90,9 +109,8 @@ class DynamoShares:
     async def view(self, token: str, *, before: int | None, limit: int) -> tuple[Share, tuple[Turn, ...]]:
         item = await self._counted(token)
         share, owner = _share(item, token), text_of(item, "owner") or ""
-        key = ThreadKey(owner, share.thread_id, int(number_of(item, "generation") or 0))
-        thread, now = await self._access.threads.get(key), self._access.clock()
-        if thread is None or not thread.is_there(now, self._access.retention) or key.of(thread) != key:
+        key = _thread_of(owner, item)
+        if not await self._is_there(key):
             raise NotFound("There is no such link.")
         end = share.last + 1 if before is None else min(before, share.last + 1)
         rows = await self._access.turns.older(key, end, limit)
@@ -150,6 +168,10 @@ class DynamoShares:
     def _is_valid(self, item: Item) -> bool:
         expires = number_of(item, "expires_at")
         return "gone" not in item and expires is not None and expires > self._access.clock()
+
+
+def _thread_of(owner: str, item: Item) -> ThreadKey:
+    return ThreadKey(owner, text_of(item, "thread") or "", int(number_of(item, "generation") or 0))
 
 
 def _shown(share: Share) -> Item:

@@ -1,6 +1,6 @@
 """Shared links in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from c1fn.errors import NotFound, ShareUsedUp, TooManyShares
 from c1fn.stores import DAY, kilobytes
@@ -20,7 +20,7 @@ class MemoryShares:
 
     async def create(self, owner: str, thread_id: str, seconds: float) -> Share:
         thread, now = self._memory.get(owner, thread_id), self._memory.clock()
-        if len(await self.list(owner)) >= SHARES:
+        if len(self._of(owner)) >= SHARES:
             raise TooManyShares
         self._memory.write(owner, kilobytes(thread.title))
         answered = (
@@ -32,8 +32,7 @@ class MemoryShares:
         return share
 
     async def list(self, owner: str) -> tuple[Share, ...]:
-        links = self._memory.links.values()
-        mine = [link.share for link in links if link.owner == owner and self._is_valid(link)]
+        mine = [link.share for link in self._of(owner) if self._is_there(link)]
         return tuple(sorted(mine, key=lambda share: (share.created, share.token), reverse=True))
 
     async def revoke(self, owner: str, token: str) -> None:
@@ -53,10 +52,18 @@ class MemoryShares:
             raise ShareUsedUp(retry_after=DAY - self._memory.clock() % DAY)
         link.views += 1
         share = link.share
-        if self._memory.find(link.owner, share.thread_id) is not link.thread:
+        if not self._is_there(link):
             raise NotFound("There is no such link.")
         end = share.last if before is None else min(share.last, before - 1)
         return share, tuple(link.thread.turns[max(0, end - limit) : max(0, end)])
+
+    def _of(self, owner: str) -> Sequence[Link]:
+        links = self._memory.links.values()
+        return [link for link in links if link.owner == owner and self._is_valid(link)]
+
+    def _is_there(self, link: Link) -> bool:
+        """Whether its thread is still the one that was shared."""
+        return self._memory.find(link.owner, link.share.thread_id) is link.thread
 
     def _is_valid(self, link: Link) -> bool:
         return link.share.expires > self._memory.clock()
