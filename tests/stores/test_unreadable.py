@@ -1,5 +1,6 @@
 """Rows that are damaged, newer, or of 0.1.0: each is read as far as it can be, and takes nothing with it."""
 
+import asyncio
 import base64
 import json
 from pathlib import Path
@@ -30,7 +31,7 @@ async def test_a_lock_that_cannot_be_read_is_held(one: Machine, endpoint: tuple[
         Key=ThreadKey("ann", "t").row,
         UpdateExpression="SET run = :x, v = :v, title = :t, slots = :x",
         ExpressionAttributeValues={
-            ":x": {"M": {"holders": {"L": []}}},
+            ":x": {"M": {"holders": {"S": "none"}}},
             ":v": {"N": "9"},
             ":t": {"M": {"en": {"S": "Plans"}}},
         },
@@ -117,6 +118,29 @@ async def test_a_slot_that_cannot_be_read_is_not_taken_for_ever(
     assert await anext(story) == "hi"
     await story.aclose()
     await machine.close()
+
+
+async def test_slots_of_another_form_begin_anew(endpoint: tuple[str, str], time: Clockwork) -> None:
+    """A usage row whose slots and followers are no maps: turns begin, and are followed."""
+    machine = Machine(endpoint, time, quota=Quota(at_once=2))
+    claim = claimed(await machine.store.turns.open(ask("r1", thread="u"), history=1))
+    await machine.store.turns.commit(claim, answered(claim, "hi"))
+    await machine.store.settle()
+    machine.client.update_item(
+        TableName=endpoint[1],
+        Key=usage_key("ann"),
+        UpdateExpression="SET running = :strange, following = :strange",
+        ExpressionAttributeValues={":strange": {"L": []}},
+    )
+    claim = claimed(await machine.store.turns.open(ask("r2"), history=1))
+    other = Machine(endpoint, time, quota=Quota(at_once=2))
+    tried = other.sky.done("UpdateItem")
+    story = asyncio.ensure_future(anext(other.store.turns.follow("ann", "t", "r2")))
+    await tried.wait()
+    await machine.store.turns.commit(claim, answered(claim, "hi"))
+    assert await story == "hi"
+    await machine.close()
+    await other.close()
 
 
 OLD = json.loads((Path(__file__).parent / "rows_of_0_1_0.json").read_text())

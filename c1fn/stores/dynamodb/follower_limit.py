@@ -11,7 +11,7 @@ from contextlib import suppress
 from c1fn.errors import StoreUnavailable, TooManyAtOnce
 from c1fn.stores import FOLLOWED, LEASE
 from c1fn.stores.dynamodb.failures import ConditionFailed
-from c1fn.stores.dynamodb.items import N
+from c1fn.stores.dynamodb.items import N, S
 from c1fn.stores.dynamodb.usage_row import SETTLED, UsageRow, Write, lend, strange
 from c1fn.stores.dynamodb.usage_rows import TRIES, UsageRows
 
@@ -32,9 +32,11 @@ class FollowerLimit:
         for _ in range(TRIES):
             now = self._clock()
             place = {"M": {"until": N(now + FOLLOWED + LEASE)}}
-            write = Write(names={"#mine": token}, values={":place": place, ":at_once": N(self._at_once)})
+            write = Write(
+                names={"#mine": token}, values={":place": place, ":at_once": N(self._at_once), ":map": S("M")}
+            )
             write.sets.append("#following.#mine = :place")
-            write.conditions += ["attribute_exists(#following)", "size(#following) < :at_once"]
+            write.conditions += ["attribute_type(#following, :map)", "size(#following) < :at_once"]
             try:
                 await self._rows.write(owner, write)
             except ConditionFailed as failed:
@@ -63,8 +65,8 @@ class FollowerLimit:
             write = lend("following", unread, now + FOLLOWED + LEASE)
         elif row.followers is None:
             write.sets.append("#following = :none")
-            write.values[":none"] = {"M": {}}
-            write.conditions.append("attribute_not_exists(#following)")
+            write.values |= {":none": {"M": {}}, ":map": S("M")}
+            write.conditions.append("NOT attribute_type(#following, :map)")
         elif not over:
             raise TooManyAtOnce
         for index, token in enumerate(itertools.islice(over, SETTLED)):

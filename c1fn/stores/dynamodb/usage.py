@@ -14,7 +14,7 @@ from contextlib import suppress
 from c1fn.errors import OverQuota, StoreUnavailable
 from c1fn.stores import DAY, LEASE, Quota
 from c1fn.stores.dynamodb.failures import ConditionFailed
-from c1fn.stores.dynamodb.items import N
+from c1fn.stores.dynamodb.items import N, S
 from c1fn.stores.dynamodb.usage_row import UsageRow, Write, lend, strange
 from c1fn.stores.dynamodb.usage_rows import KEPT, TRIES, UsageRows
 
@@ -84,13 +84,14 @@ class Usage:
         slot = {"until": N(now + LEASE), "reserve": N(reserve), "day": N(today)}
         write = Write(
             sets=["#turns = #turns + :one", "#running.#mine = :slot", "#expires_at = :expires"],
-            conditions=["#day >= :today", "attribute_exists(#running)", f"NOT {_MINE}"],
+            conditions=["#day >= :today", "attribute_type(#running, :map)", f"NOT {_MINE}"],
             names={"#mine": attempt},
             values={
                 ":one": N(1),
                 ":slot": {"M": slot},
                 ":today": N(today),
                 ":expires": N(int(now) + KEPT),
+                ":map": S("M"),
             },
         )
         for condition, limit in (

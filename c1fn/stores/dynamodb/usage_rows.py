@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.Ope
 
 from c1fn.stores import DAY
 from c1fn.stores.dynamodb.calls import Calls
-from c1fn.stores.dynamodb.items import N, expiry
+from c1fn.stores.dynamodb.items import N, S, expiry
 from c1fn.stores.dynamodb.rows import V
 from c1fn.stores.dynamodb.usage_row import UsageRow, Write
 
@@ -37,7 +37,10 @@ class UsageRows:
         :raises ConditionFailed: somebody else did.
         """
         write = Write(values={":none": {"M": {}}})
-        write.sets.append("#running = if_not_exists(#running, :none)")
+        if row.slots is None:  # there are none, or they are of another form
+            write.sets.append("#running = :none")
+            write.conditions.append("NOT attribute_type(#running, :map)")
+            write.values[":map"] = S("M")
         write.sets.append("#places = if_not_exists(#places, :none)")  # c1fn 0.1.0 may still read the row
         if row.day is None or row.day < now // DAY:
             write.sets.append("#day = :today")
