@@ -150,7 +150,7 @@ def body_with(name: str, token: str) -> bytes:
 
 def sent(client: Client, place: Place, text: str, token: str | None) -> Exchange:
     """A request with this text, or this piece of JSON, in that place."""
-    values = {"threadId": "t", "responseId": "r"}
+    values = {"threadId": "t", "responseId": "r", "token": "x"}
     escaped = quote(text, safe="", errors="surrogatepass")
     if place.where == "path":
         values[place.name] = escaped
