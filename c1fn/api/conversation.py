@@ -41,6 +41,15 @@ class ForkBody(BaseModel):
 class FeedbackBody(BaseModel):
     """What a person thinks of an answer; null takes it back. A comment needs a value."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"value": {"type": "string"}}},
+                {"properties": {"comment": {"type": "null"}}},
+            ]
+        }
+    )
+
     value: Literal["up", "down"] | None
     comment: str | None = Field(None, max_length=COMMENT)
 
