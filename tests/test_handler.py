@@ -18,6 +18,7 @@ from c1fn.runtime.doors import BadEvent, ForeignEvent
 from c1fn.runtime.emulator import Emulator
 from c1fn.runtime.emulator.prelude import Prelude
 from c1fn.runtime.lifespan import Lifespan
+from c1fn.startup import is_plain
 from handler import Handler, InvocationFailed
 from tests.processes import chat_body
 from tests.rie import MANAGED, WRAPPED, Rie, running
@@ -88,6 +89,7 @@ def test_a_process_that_was_started_ahead_of_time_is_not_cold() -> None:
 @pytest.mark.parametrize(
     ("started", "opened"), [("on-demand", 1), ("provisioned-concurrency", 0), ("snap-start", 0), ("", 0)]
 )
+@pytest.mark.skipif(is_plain(), reason="then nothing is opened ahead")
 async def test_the_model_is_connected_to_ahead_where_a_turn_follows_at_once(
     started: str, opened: int, upstream: Upstream
 ) -> None:

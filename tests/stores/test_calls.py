@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from c1fn.errors import StoreUnavailable
+from c1fn.startup import is_plain
 from c1fn.stores.dynamodb.calls import Calls, connect
 from tests.secure import certificate, serving
 
@@ -23,6 +24,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
 
+@pytest.mark.skipif(is_plain(), reason="botocore's own way reads it at each connection")
 async def test_the_list_of_authorities_is_read_when_the_client_is_made_and_not_again(
     server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

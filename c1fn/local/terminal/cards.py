@@ -19,7 +19,8 @@ from rich.table import Table
 from rich.text import Text
 
 from c1fn.local.terminal.answer import Component, children, props
-from c1fn.local.terminal.choices import Choice, Choices, Field, button, form_fields
+from c1fn.local.terminal.choices import Choice, Choices, button
+from c1fn.local.terminal.forms import Field, form_fields
 
 BAR = 30
 """Characters of the longest bar: labels and figures fit beside it in a narrow terminal."""

@@ -14,8 +14,9 @@ from uuid import uuid4
 
 from c1fn.local.terminal.answer import Answer, words
 from c1fn.local.terminal.cards import clean
-from c1fn.local.terminal.choices import Choice, Choices, Field
+from c1fn.local.terminal.choices import Choice, Choices
 from c1fn.local.terminal.endpoint import Endpoint, EndpointError
+from c1fn.local.terminal.forms import filled
 from c1fn.local.terminal.screen import Lines, Readable, Screen
 
 PROMPT = "> "
@@ -137,7 +138,7 @@ class Dialogue(Talk):
             elif name.startswith("/") and name[1:].isalpha():
                 self._readable.note(f"{name} is no command; /help lists them.")
             elif choice := self._choice(line):
-                self._ok = self.ask(choice.prompt(self._filled(choice.fields)))
+                self._ok = self.ask(choice.prompt(self._filled(choice)))
             elif line:
                 self._ok = self.ask(line)
         except EndpointError as error:
@@ -150,19 +151,9 @@ class Dialogue(Talk):
         choices = self._readable.choices
         return choices[number - 1] if 0 < number <= len(choices) else None
 
-    def _filled(self, fields: tuple[Field, ...]) -> dict[str, object]:
-        """The values of a form, asked for one by one; Ctrl-C leaves the form."""
-        values: dict[str, object] = {}
-        for field in fields:
-            values |= self._value_of(field)
-        return values
-
-    def _value_of(self, field: Field) -> dict[str, object]:
-        while True:
-            try:
-                return field.values(self._read(clean(field.question)))
-            except ValueError as error:
-                self._readable.note(str(error))
+    def _filled(self, choice: Choice) -> dict[str, object]:
+        """The values of a form's fields; Ctrl-C leaves the form."""
+        return filled(choice.fields, lambda question: self._read(clean(question)), self._readable.note)
 
     def threads(self, _: str) -> None:
         listed = self._endpoint.threads()

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from c1fn.runtime.emulator import doors
-from c1fn.runtime.emulator.front import Door, Front
+from c1fn.runtime.emulator.door import Door, Front
 from c1fn.runtime.emulator.function import Function
 from c1fn.runtime.emulator.http import Handle, Server, named
 from c1fn.runtime.emulator.invoke import InvokeApi

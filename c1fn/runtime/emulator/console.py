@@ -9,8 +9,8 @@ import time
 from typing import Any
 
 from c1fn.runtime.emulator.call import Call
+from c1fn.runtime.emulator.door import Door, Unanswered, answer
 from c1fn.runtime.emulator.events import HttpRequest
-from c1fn.runtime.emulator.front import Door, Unanswered, answer
 from c1fn.runtime.emulator.function import Function, Throttled
 from c1fn.runtime.emulator.http import Exchange
 from c1fn.runtime.emulator.options import MAX_BUFFERED

@@ -1,4 +1,4 @@
-"""The doors of an emulated function, each with the limits and the behaviour of AWS's.
+"""The doors of an emulated function, each with the limits and the behaviour of AWS's; `door` enforces them.
 
 https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from c1fn.runtime.emulator import events
+from c1fn.runtime.emulator.door import Door
 from c1fn.runtime.emulator.events import HttpRequest, Place
-from c1fn.runtime.emulator.front import Door
 from c1fn.runtime.emulator.options import Options
 from c1fn.runtime.emulator.prelude import whole_for_a_load_balancer
 

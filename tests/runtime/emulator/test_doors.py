@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from c1fn.runtime.emulator import doors
-from c1fn.runtime.emulator.front import Door, Front
+from c1fn.runtime.emulator.door import Door, Front
 from c1fn.runtime.emulator.http import Server
 from c1fn.runtime.emulator.options import MAX_BUFFERED, Options
 from tests.runtime.emulated import ROOT, Gate, emulated, release

@@ -2,7 +2,7 @@
 
 A streamed reply is passed on piece by piece. A fault during the stream breaks the connection, as on Lambda,
 so that no client treats an incomplete answer as complete. When a client disconnects, the invocation
-continues. A ``Door`` (doors.py) defines what differs between the doors.
+continues. A ``Door`` defines what differs between the doors; `doors` has AWS's.
 """
 
 import asyncio
