@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI, Response
 from rich.console import Console
 
 from c1fn.api.app import build_app
@@ -511,6 +512,27 @@ def test_a_key_that_no_header_carries_is_refused_without_being_told() -> None:
     with pytest.raises(EndpointError) as told:
         Endpoint("http://127.0.0.1", token="schlüssel\n")
     assert "schl" not in str(told.value)
+
+
+@pytest.mark.parametrize("told", ["[]", "{}", "3", '{"threads": 3}', '["x"]'])
+def test_a_service_that_is_no_chat_is_one_sentence_and_no_traceback(
+    told: str, capsys: pytest.CaptureFixture[str], store: MemoryStore
+) -> None:
+    """Also where it answers every path with JSON, as many gateways do."""
+    app = FastAPI()
+    app.state.chat = Chat(
+        store, ScriptedModel(), Tools(), LIMITS, to_nobody
+    )  # the server drains it at its end
+
+    @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "DELETE"])
+    def any_path() -> Response:
+        return Response(told, media_type="application/json")
+
+    with serving(app) as url, Endpoint(url) as endpoint:
+        lines = ["/threads", "/open x", "/rename a", "/stop", "/export /nowhere/x", "hello", "/edit b"]
+        talk = Dialogue(endpoint, Readable(), Typed(lines))
+        talk.run()
+    assert f"{url} is not a chat service." in capsys.readouterr().err
 
 
 def test_a_page_is_not_a_chat_service(store: MemoryStore) -> None:

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html · docs/http.md
 import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx2
@@ -24,6 +24,9 @@ SHOWN = 300
 
 PAGE = 20
 """Threads that are listed."""
+
+
+T = TypeVar("T", dict[str, Any], list[Any])
 
 
 class EndpointError(Exception):
@@ -117,20 +120,24 @@ class Endpoint:
 
     def threads(self) -> list[dict[str, Any]]:
         """The newest first."""
-        listed = self._json("GET", f"/api/threads?limit={PAGE}")
-        return [thread for thread in listed.get("threads", []) if isinstance(thread, dict)]
+        listed = self._json(dict, "GET", f"/api/threads?limit={PAGE}").get("threads")
+        return [thread for thread in listed if isinstance(thread, dict)] if isinstance(listed, list) else []
 
     def messages(self, thread_id: str) -> list[dict[str, Any]]:
         """The oldest first."""
-        return list(self._json("GET", f"{_thread(thread_id)}/messages"))
+        listed = self._json(list, "GET", f"{_thread(thread_id)}/messages")
+        return [message for message in listed if isinstance(message, dict)]
 
     def fork(self, thread_id: str, *, before: str) -> str:
         """The id of a new thread, which has the turns before this responseId."""
-        return str(self._json("POST", f"{_thread(thread_id)}/fork", {"before": before})["threadId"])
+        made = self._json(dict, "POST", f"{_thread(thread_id)}/fork", {"before": before}).get("threadId")
+        if not isinstance(made, str):
+            raise self._no_service()
+        return made
 
     def rename(self, thread_id: str, title: str) -> str:
         """The title as it is stored."""
-        return str(self._json("PUT", _thread(thread_id), {"title": title}).get("title", ""))
+        return str(self._json(dict, "PUT", _thread(thread_id), {"title": title}).get("title", ""))
 
     def delete(self, thread_id: str) -> None:
         with self._sent("DELETE", _thread(thread_id), None):
@@ -139,21 +146,31 @@ class Endpoint:
     def stop(self, thread_id: str, response_id: str | None = None) -> bool:
         """Whether an answer was being written."""
         body = {"responseId": response_id} if response_id else {}
-        return bool(self._json("POST", f"{_thread(thread_id)}/stop", body).get("stopping"))
+        return bool(self._json(dict, "POST", f"{_thread(thread_id)}/stop", body).get("stopping"))
 
     def _texts(self, method: str, path: str, body: object = None) -> Iterator[str]:
         with self._sent(method, path, body) as response:
             if "text/event-stream" not in response.headers.get("content-type", ""):
-                raise EndpointError(f"{self.url} is not a chat service.")
+                raise self._no_service()
             yield from response.iter_text()
 
-    def _json(self, method: str, path: str, body: object = None) -> Any:
+    def _json(self, kind: type[T], method: str, path: str, body: object = None) -> T:
+        """The answer, an object or a list.
+
+        :raises EndpointError: it is no JSON, or of another kind.
+        """
         with self._sent(method, path, body) as response:
             response.read()
             try:
-                return response.json()
+                told = response.json()
             except ValueError:
-                raise EndpointError(f"{self.url} is not a chat service.") from None
+                raise self._no_service() from None
+        if not isinstance(told, kind):
+            raise self._no_service()
+        return told
+
+    def _no_service(self) -> EndpointError:
+        return EndpointError(f"{self.url} is not a chat service.")
 
     @contextmanager
     def _sent(self, method: str, path: str, body: object) -> Iterator[httpx2.Response]:
