@@ -14,14 +14,14 @@ from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.forked import Forked
-from c1fn.stores.dynamodb.hidden import Hidden, HiddenThreads
-from c1fn.stores.dynamodb.items import Item, N, S, expiry
+from c1fn.stores.dynamodb.hidden import Hidden, HiddenThreads, row_of
+from c1fn.stores.dynamodb.items import Item, put
 from c1fn.stores.dynamodb.keys import ThreadKey, row_key, turn_sk
 from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import SLICE
-from c1fn.stores.dynamodb.rows import SLOT, ThreadRow, TurnRow
+from c1fn.stores.dynamodb.rows import ThreadRow, TurnRow
 from c1fn.stores.dynamodb.texts import BATCH
-from c1fn.turn import Source, Until
+from c1fn.turn import Source, Thread, Until
 
 OF_ITS_OWN = ("feedback", "rated")
 """Attributes of a turn's row that a copy does not have: an answer is rated once."""
@@ -34,20 +34,18 @@ class Taken:
     """
 
     items: list[Item]
+    rows: list[TurnRow]  # the same, read
     dead: TurnRow | None
 
     @property
     def kilobytes(self) -> int:
         """As they are counted for their owner: those of each turn, and one for the thread."""
-        return 1 + sum(-(-_size(row) // KILOBYTE) for row in self._rows)
-
-    @property
-    def _rows(self) -> list[TurnRow]:
-        return [*map(TurnRow.read, self.items), *([self.dead] if self.dead else [])]
+        rows = [*self.rows, *([self.dead] if self.dead else [])]
+        return 1 + sum(-(-_size(row) // KILOBYTE) for row in rows)
 
     @property
     def last(self) -> TurnRow | None:
-        return self.dead or (TurnRow.read(self.items[-1]) if self.items else None)
+        return self.dead or (self.rows[-1] if self.rows else None)
 
 
 class Forking:
@@ -102,16 +100,18 @@ class Forking:
                 raise Busy
             dead = await self._following.fenced(key, lock, thread.running_number)
             last = thread.running_number - 1
-        items, size = list[Item](), 0
+        taken, size = Taken([], [], dead), 0
         async for item in self._access.turns.items(key, last):
-            items.append(item)
-            size += _size(TurnRow.read(item))
-            if len(items) > FORK_TURNS or size > FORK_BYTES:
+            row = TurnRow.read(item)
+            taken.items.append(item)
+            taken.rows.append(row)
+            size += _size(row)
+            if len(taken.items) > FORK_TURNS or size > FORK_BYTES:
                 raise TooLarge(
                     f"A fork takes {FORK_TURNS} turns, and {FORK_BYTES} bytes as they are stored, at most. "
                     "Fork through an earlier turn."
                 )
-        return Taken(items, dead)
+        return taken
 
     async def _unwritten(self, key: ThreadKey, thread: ThreadRow) -> Lock | None:
         """The lock of a turn that has no row yet, or whose row is of an earlier attempt."""
@@ -142,30 +142,30 @@ class Forking:
     ) -> ThreadRow:
         try:
             for start in range(0, len(taken.items), BATCH):
-                await self._copy(key, taken.items[start : start + BATCH], hidden)
+                await self._copy(key, taken, slice(start, start + BATCH), hidden)
             if taken.dead:
                 await self._write(taken.dead, hidden)
-            return await self._hidden.show(hidden, self._shown(thread, taken.last, forked))
+            return await self._hidden.show(hidden, self._shown(hidden, thread, taken.last, forked))
         except BaseException:
             self._access.later.do(hidden.key, self._hidden.undo(hidden))
             raise
 
-    async def _copy(self, key: ThreadKey, items: list[Item], hidden: Hidden) -> None:
+    async def _copy(self, key: ThreadKey, taken: Taken, some: slice, hidden: Hidden) -> None:
         """Some rows, with their parts: the parts come first."""
-        for row in map(TurnRow.read, items):
+        for row in taken.rows[some]:
             for text in (row.body, row.revised):
                 if text and text.count:
                     await self._hidden.hold(hidden)
                     if not await self._access.texts.copy(key, text, hidden.key):
                         await self._check(key, row)
         await self._hidden.hold(hidden)
-        await self._access.texts.batch([_put(hidden.key, item) for item in items])
+        await self._access.texts.batch([_put(hidden.key, item) for item in taken.items[some]])
 
     async def _write(self, dead: TurnRow, hidden: Hidden) -> None:
         row = replace(dead, expires=self._access.retention.until(self._access.clock()))
         await self._access.texts.write(hidden.key, row.body, row.expires)
         item = row_key(hidden.key, turn_sk(row.number)) | row.value
-        await self._access.texts.batch([{"PutRequest": {"Item": item}}])
+        await self._access.texts.batch([put(item)])
 
     async def _check(self, key: ThreadKey, row: TurnRow) -> None:
         """A part of this turn is not there: it is damaged, or not what it was.
@@ -179,22 +179,13 @@ class Forking:
         if found != row:
             raise Busy("This conversation was changed while it was copied. Send again.")
 
-    def _shown(self, thread: ThreadRow, last: TurnRow | None, forked: Forked) -> Item:
+    def _shown(self, hidden: Hidden, thread: ThreadRow, last: TurnRow | None, forked: Forked) -> Item:
         """The new thread's row. It expires no earlier than its turns do, some of which may not."""
         now, until = self._access.clock(), self._access.retention.row(self._access.clock())
         if until is not None:
             until = None if thread.expires is None else max(until, int(thread.expires))
-        row = {
-            "title": S(thread.title),
-            "created": N(now),
-            "updated": N(now),
-            "slot": N(int(now // SLOT)),
-            "n": N(last.number if last else 0),
-            "context": N(thread.context),
-            "draft": S(""),
-            "forked": forked.value,
-        }
-        return row | expiry(until) | ({"last": S(last.attempt)} if last else {})
+        new = Thread(hidden.key.thread_id, thread.title, now, now)
+        return row_of(new, last, context=thread.context, forked=forked, expires=until)
 
 
 def _size(row: TurnRow) -> int:
@@ -205,4 +196,4 @@ def _size(row: TurnRow) -> int:
 
 def _put(key: ThreadKey, item: Item) -> Item:
     copied = {name: value for name, value in item.items() if name not in OF_ITS_OWN}
-    return {"PutRequest": {"Item": copied | row_key(key, item["sk"]["S"])}}
+    return put(copied | row_key(key, item["sk"]["S"]))

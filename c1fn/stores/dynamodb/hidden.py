@@ -15,10 +15,12 @@ from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.failures import ConditionFailed
-from c1fn.stores.dynamodb.items import YES, Item, N, S, names
+from c1fn.stores.dynamodb.forked import Forked
+from c1fn.stores.dynamodb.items import YES, Item, N, S, clean, expiry, names
 from c1fn.stores.dynamodb.keys import ThreadKey
-from c1fn.stores.dynamodb.rows import SLOT, ThreadRow, V
+from c1fn.stores.dynamodb.rows import SLOT, ThreadRow, TurnRow, V
 from c1fn.stores.dynamodb.thread_rows import this_generation
+from c1fn.turn import Thread
 
 _OURS = (
     "#draft = :token AND #generation = :generation AND attribute_exists(#sweep)"
@@ -133,3 +135,25 @@ class HiddenThreads:
         except ConditionFailed as failed:
             return bool(failed.item) and ThreadRow.read(failed.item or item).draft == item["draft"]["S"]
         return True
+
+
+def row_of(
+    thread: Thread, last: TurnRow | None, *, context: int, forked: Forked | None, expires: float | None
+) -> Item:
+    """The attributes with which a thread is shown.
+
+    :param last: its newest turn. ``context``: the tokens of that turn.
+    :param expires: no earlier than its turns do.
+    """
+    row = {
+        "title": S(clean(thread.title)),
+        "created": N(thread.created),
+        "updated": N(thread.updated),
+        "slot": N(int(thread.updated // SLOT)),
+        "n": N(last.number if last else 0),
+        "context": N(context),
+        "draft": S(""),
+    }
+    row |= {"last": S(last.attempt)} if last else {}
+    row |= {"forked": forked.value} if forked else {}
+    return row | expiry(expires)

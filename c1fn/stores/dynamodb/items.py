@@ -52,3 +52,13 @@ def expiry(until: float | None) -> Item:
 def clean(text: str) -> str:
     """A text that DynamoDB takes: lone surrogates cannot be encoded."""
     return text.encode("utf-8", "replace").decode()
+
+
+def put(item: Item) -> Item:
+    """A write of a batch. https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_WriteRequest.html"""
+    return {"PutRequest": {"Item": item}}
+
+
+def delete(key: Item) -> Item:
+    """A deletion of a batch."""
+    return {"DeleteRequest": {"Key": key}}

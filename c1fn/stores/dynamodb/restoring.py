@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from c1fn.errors import Busy
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.forked import Forked
-from c1fn.stores.dynamodb.hidden import Hidden, HiddenThreads
-from c1fn.stores.dynamodb.items import Item, N, S, clean, expiry
+from c1fn.stores.dynamodb.hidden import Hidden, HiddenThreads, row_of
+from c1fn.stores.dynamodb.items import Item, S, put
 from c1fn.stores.dynamodb.keys import ThreadKey, row_key, turn_sk
 from c1fn.stores.dynamodb.pack import Packed, pack_text, pack_turn, prompt_hash
-from c1fn.stores.dynamodb.rows import SLOT, TurnRow, feedback_value
+from c1fn.stores.dynamodb.rows import TurnRow, feedback_value
 from c1fn.stores.dynamodb.texts import BATCH
 from c1fn.stores.owners import Restored
 from c1fn.turn import State, Thread, Turn, Until
@@ -61,7 +61,7 @@ class Restoring:
             for text in (row.body, row.revised):
                 if text:
                     await self._access.texts.write(hidden.key, text, row.expires)
-            batch.append({"PutRequest": {"Item": row_key(hidden.key, turn_sk(row.number)) | _value(row)}})
+            batch.append(put(row_key(hidden.key, turn_sk(row.number)) | _value(row)))
             last = Written(row, turn.usage.tokens)
             if len(batch) == BATCH:
                 await self._access.texts.batch(batch)
@@ -72,19 +72,14 @@ class Restoring:
 
     def _shown(self, thread: Thread, last: Written | None) -> Item:
         """The thread's row. It expires no earlier than its turns do."""
-        row = {
-            "title": S(clean(thread.title)),
-            "created": N(thread.created),
-            "updated": N(thread.updated),
-            "slot": N(int(thread.updated // SLOT)),
-            "n": N(last.row.number if last else 0),
-            "context": N(last.context if last else 0),
-            "draft": S(""),
-        }
-        if thread.source:
-            row["forked"] = Forked(thread.source, Until(thread.source.response_id)).value
-        row |= {"last": S(last.row.attempt)} if last else {}
-        return row | expiry(self._access.retention.row(thread.updated))
+        source = thread.source
+        return row_of(
+            thread,
+            last.row if last else None,
+            context=last.context if last else 0,
+            forked=Forked(source, Until(source.response_id)) if source else None,
+            expires=self._access.retention.row(thread.updated),
+        )
 
 
 def _packed(token: str, turn: Turn, number: int) -> TurnRow:

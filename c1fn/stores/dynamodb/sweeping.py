@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from c1fn.errors import StoreUnavailable
 from c1fn.stores.dynamodb.calls import Calls
-from c1fn.stores.dynamodb.items import Item, N, S, names, text_of
+from c1fn.stores.dynamodb.items import Item, N, S, delete, names, put, text_of
 from c1fn.stores.dynamodb.keys import ThreadKey, turn_sk
 from c1fn.stores.dynamodb.retention import TOMBSTONES
 from c1fn.stores.dynamodb.rows import GONE, V
@@ -33,7 +33,7 @@ class Sweeping:
         :param running: the responseId of the turn that ran.
         :param forget: nobody was told of these turns, so their responseIds need not be known.
         """
-        await self._texts.batch([_put(self._tombstone(key.pk, turn_sk(n + 1), running))])
+        await self._texts.batch([put(self._tombstone(key.pk, turn_sk(n + 1), running))])
         query = {
             "ConsistentRead": True,
             "KeyConditionExpression": "pk = :pk",
@@ -58,7 +58,7 @@ class Sweeping:
             "ExpressionAttributeValues": {":pk": S(key.pk)},
         }
         async for page in self._calls.pages(query):
-            await self._texts.batch([{"DeleteRequest": {"Key": one}} for one in page])
+            await self._texts.batch([delete(one) for one in page])
 
     def _ended(self, item: Item, *, forget: bool) -> Item:
         """The write that ends a row: a turn's number stays closed for a day, and its responseId known; the
@@ -66,8 +66,8 @@ class Sweeping:
         """
         pk, sk = item["pk"]["S"], item["sk"]["S"]
         if sk.startswith("T#"):
-            return _put(self._tombstone(pk, sk, None if forget else text_of(item, "response")))
-        return {"DeleteRequest": {"Key": {"pk": S(pk), "sk": S(sk)}}}
+            return put(self._tombstone(pk, sk, None if forget else text_of(item, "response")))
+        return delete({"pk": S(pk), "sk": S(sk)})
 
     def _tombstone(self, pk: str, sk: str, response_id: str | None) -> Item:
         return tombstone(pk, sk, response_id, self._clock())
@@ -77,7 +77,3 @@ def tombstone(pk: str, sk: str, response_id: str | None, now: float) -> Item:
     expires = N(int(now) + TOMBSTONES)
     row = {"pk": S(pk), "sk": S(sk), "state": S(GONE), "attempt": S(GONE), "expires_at": expires}
     return V | row | ({"response": S(response_id)} if response_id else {})
-
-
-def _put(item: Item) -> Item:
-    return {"PutRequest": {"Item": item}}

@@ -11,7 +11,7 @@ from contextlib import suppress
 from c1fn.errors import DamagedRow, StoreUnavailable
 from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.failures import ConditionFailed
-from c1fn.stores.dynamodb.items import B, Item, N, S, expiry
+from c1fn.stores.dynamodb.items import B, Item, N, S, delete, expiry
 from c1fn.stores.dynamodb.keys import ThreadKey, checkpoint_sk, part_sk, row_key
 from c1fn.stores.dynamodb.pack import Packed, unpack_text
 from c1fn.stores.dynamodb.rows import V
@@ -95,14 +95,14 @@ class Texts:
         if packed and packed.count:
             keys = [row_key(key, part_sk(packed.token, index)) for index in range(packed.count)]
             with suppress(StoreUnavailable):
-                await self.batch([{"DeleteRequest": {"Key": one}} for one in keys])
+                await self.batch([delete(one) for one in keys])
 
     async def discard_of(self, key: ThreadKey, attempt: str) -> None:
         """Delete every part that a dead attempt wrote, its prompt's among them."""
         query = _between(key, f"P#{attempt}.", f"P#{attempt}/") | {"ProjectionExpression": "pk, sk"}
         with suppress(StoreUnavailable):
             async for page in self._calls.pages(query):
-                await self.batch([{"DeleteRequest": {"Key": one}} for one in page])
+                await self.batch([delete(one) for one in page])
 
     async def add_checkpoint(self, key: ThreadKey, attempt: str, index: int, at: int, text: bytes) -> None:
         """A piece of a running answer, that begins at its character number ``at``."""
