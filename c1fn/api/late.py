@@ -32,8 +32,8 @@ class Late(BaseRoute):
         if not self._loaded:
             from c1fn.api import conversation, shares
 
-            self._app.include_router(conversation.routes)
-            self._app.include_router(shares.routes)
+            for router in (conversation.routes, shares.routes):
+                self._app.router.routes.extend(router.routes)  # as in app.py
             self._loaded = True
 
     def url_path_for(self, name: str, /, **_: object) -> NoReturn:
