@@ -5,24 +5,16 @@ import re
 from dataclasses import replace
 
 from c1fn.local.turn_lines import Short, for_output, sentence
-from c1fn.telemetry.log import LOCAL, ForeignLine, Lines, RefusedLine, TurnLine
+from c1fn.telemetry.log import LOCAL, ForeignLine, Lines, RefusedLine
 from c1fn.telemetry.rating import RatingLine
 from c1fn.turn import State
+from tests.lines import TURN
 
-ANSWERED = TurnLine(
-    origin=LOCAL,
-    owner="f00d",
+ANSWERED = replace(
+    TURN,
     thread="d251ea5b-0f81-472f-9d2a-8c4272e62821",
-    response="r",
-    state=State.DONE,
-    error=None,
-    model="offline",
     first_ms=31.4,
     total_ms=1240.0,
-    model_ms=1200.0,
-    store_ms=2.0,
-    rounds=1,
-    bytes=900,
     input_tokens=12,
     output_tokens=340,
 )

@@ -85,6 +85,18 @@ async def test_every_row_carries_its_version(endpoint: tuple[str, str], time: Cl
     await machine.close()
 
 
+async def is_followed_by(machine: Machine, other: Machine, response_id: str) -> None:
+    """A turn of one machine is followed by the other, which waits for it and hears its answer."""
+    claim = claimed(await machine.store.turns.open(ask(response_id), history=1))
+    tried = other.sky.done("UpdateItem")
+    story = asyncio.ensure_future(anext(other.store.turns.follow("ann", "t", response_id)))
+    await tried.wait()
+    await machine.store.turns.commit(claim, answered(claim, "hi"))
+    assert await story == "hi"
+    await machine.close()
+    await other.close()
+
+
 @pytest.mark.parametrize(
     "strange", [{"S": "?"}, {"M": {"ends": {"S": "soon"}}}, {"M": {"until": {"S": "x"}}}]
 )
@@ -112,15 +124,7 @@ async def test_a_slot_that_cannot_be_read_is_not_taken_for_ever(
     with pytest.raises(TooManyAtOnce):
         await anext(machine.store.turns.follow("ann", "t", "r2"))
     time.advance(FOLLOWED + LEASE)
-    claim = claimed(await machine.store.turns.open(ask("r3"), history=1))
-    other = Machine(endpoint, time, quota=Quota(at_once=1))
-    tried = other.sky.done("UpdateItem")
-    story = asyncio.ensure_future(anext(other.store.turns.follow("ann", "t", "r3")))
-    await tried.wait()
-    await machine.store.turns.commit(claim, answered(claim, "hi"))
-    assert await story == "hi"
-    await machine.close()
-    await other.close()
+    await is_followed_by(machine, Machine(endpoint, time, quota=Quota(at_once=1)), "r3")
 
 
 async def test_slots_of_another_form_begin_anew(endpoint: tuple[str, str], time: Clockwork) -> None:
@@ -135,15 +139,7 @@ async def test_slots_of_another_form_begin_anew(endpoint: tuple[str, str], time:
         UpdateExpression="SET running = :strange, following = :strange",
         ExpressionAttributeValues={":strange": {"L": []}},
     )
-    claim = claimed(await machine.store.turns.open(ask("r2"), history=1))
-    other = Machine(endpoint, time, quota=Quota(at_once=2))
-    tried = other.sky.done("UpdateItem")
-    story = asyncio.ensure_future(anext(other.store.turns.follow("ann", "t", "r2")))
-    await tried.wait()
-    await machine.store.turns.commit(claim, answered(claim, "hi"))
-    assert await story == "hi"
-    await machine.close()
-    await other.close()
+    await is_followed_by(machine, Machine(endpoint, time, quota=Quota(at_once=2)), "r2")
 
 
 OLD = json.loads((Path(__file__).parent / "rows_of_0_1_0.json").read_text())

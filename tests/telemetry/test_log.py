@@ -9,27 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from c1fn.telemetry.log import LOCAL, UNITS, Lines, Log, Origin, RefusedLine, TurnLine, pseudonym, to_nobody
+from c1fn.telemetry.log import LOCAL, UNITS, Lines, Log, RefusedLine, pseudonym, to_nobody
 from c1fn.turn import State
+from tests.lines import TURN
 
-ORIGIN = Origin("req-1", "function-url", True, "Root=1-2-3;Parent=4;Sampled=1")
-TURN = TurnLine(
-    origin=ORIGIN,
-    owner=pseudonym("key:alice"),
-    thread="t",
-    response="r",
-    state=State.DONE,
-    error=None,
-    model="m",
-    first_ms=1.0,
-    total_ms=9.5,
-    model_ms=6.0,
-    store_ms=3.0,
-    rounds=1,
-    bytes=3,
-    input_tokens=10,
-    output_tokens=5,
-)
 FAILED = replace(TURN, state=State.FAILED, error="answer_cut", first_ms=None)
 REFUSED = RefusedLine(LOCAL, None, "POST", "/api/chat", 401, "unauthorized")
 
