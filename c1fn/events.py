@@ -4,7 +4,7 @@
 ``assert_never``, so an event that is not handled is a type error.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from c1fn.errors import C1fnError
 from c1fn.turn import State, ToolCall, Usage
@@ -19,7 +19,10 @@ class Delta:
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """The model's tool calls, complete and in its order. At most once in a round, after its deltas."""
+    """The model's tool calls, complete and in its order. At most once in a round, after its deltas.
+
+    For a client: these tools begin.
+    """
 
     calls: tuple[ToolCall, ...]
 
@@ -40,17 +43,28 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """A tool has begun, or tells with ``progress`` how far it is."""
+    """A tool tells with ``progress`` how far it is."""
 
     tool: str
     progress: str = ""
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """The calls of these ids have their results."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
-    """The turn failed, and was stored as failed. Always the last event."""
+    """The turn failed, and was stored as failed. Always the last event.
+
+    ``usage`` is for clients that show it; two ends of one turn are the same event, whoever tells them.
+    """
 
     error: C1fnError
+    usage: Usage = field(default=Usage(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +72,8 @@ class Finished:
     """The turn is over and the store has acknowledged it. Always the last event."""
 
     state: State
+    usage: Usage = field(default=Usage(), compare=False)
 
 
 ModelEvent = Delta | Called | Ended
-Event = Delta | Working | Failed | Finished
+Event = Delta | Called | Working | Returned | Failed | Finished

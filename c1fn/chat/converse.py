@@ -201,7 +201,7 @@ class Chat:
             state, error = State.FAILED, failure
         except Exception as exception:  # noqa: BLE001 - told first, then raised to the platform
             state, error, bug = State.FAILED, Internal(), bug or exception
-        queue.say(Failed(error) if error else Finished(state))
+        queue.say(Failed(error, draft.usage) if error else Finished(state, draft.usage))
         self.log(draft.line(self.model.name, state, error))
         draft.watch.ends(state, error.code if error else None)
         queue.logged = True

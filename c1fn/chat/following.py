@@ -54,5 +54,5 @@ def retell(turn: Turn, queue: EventQueue) -> None:
 
 def _ending(turn: Turn) -> Event:
     if turn.state in (State.DONE, State.STOPPED):
-        return Finished(turn.state)
-    return Failed(by_code(turn.error, turn.detail))
+        return Finished(turn.state, turn.usage)
+    return Failed(by_code(turn.error, turn.detail), turn.usage)

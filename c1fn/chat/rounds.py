@@ -13,7 +13,7 @@ from c1fn.chat.event_queue import EventQueue
 from c1fn.chat.history import Histories
 from c1fn.chat.tools import Tools
 from c1fn.errors import AnswerEmpty, ContextTooLong, ModelError, TooManyRounds
-from c1fn.events import Called, Delta, Ended, Working
+from c1fn.events import Called, Delta, Ended, Returned
 from c1fn.models import Model
 from c1fn.turn import Message, ToolCall, Usage, for_model
 
@@ -47,12 +47,12 @@ class Rounds:
             if draft.rounds >= self._limits.max_rounds:
                 raise TooManyRounds
             draft.grow((call.arguments for call in calls), self._limits.max_answer)
-            for call in calls:
-                queue.say(Working(call.name))
+            queue.say(Called(calls))
             with draft.watch.working():
                 results = await self._tools.run(calls, draft.claim.ask, queue.say)
             draft.grow((result.content for result in results), self._limits.max_answer)
             draft.close_round(calls, results)
+            queue.say(Returned(tuple(call.id for call in calls)))
 
     async def _fitting_round(self, draft: Draft, queue: EventQueue) -> tuple[ToolCall, ...]:
         """One round. If the model rejects the length, the history is halved until it accepts; only a prompt

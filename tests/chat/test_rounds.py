@@ -9,7 +9,7 @@ from c1fn.errors import (
     ContextTooLong,
     TooManyRounds,
 )
-from c1fn.events import Called, Delta, Ended, Failed, Finished, Working
+from c1fn.events import Called, Delta, Ended, Failed, Finished, Returned
 from c1fn.turn import Message, State, Usage
 from tests.chat.scene import CALLS, Stage, ask, heard, text
 from tests.scripted import STOP, Step, says
@@ -60,8 +60,8 @@ async def test_tokens_are_estimated_where_the_model_does_not_tell(
 async def test_tools_run_between_rounds_and_the_whole_turn_is_stored(stage: Stage) -> None:
     scene = stage([Called(CALLS), Ended("tool_calls", Usage(1, 1))], says("7"))
     assert await heard(await scene.chat.begin(ask())) == [
-        Working("add"),
-        Working("add"),
+        Called(CALLS),
+        Returned(("c1", "c2")),
         Delta("7"),
         Finished(State.DONE),
     ]
@@ -111,7 +111,7 @@ async def test_rounds_are_bounded(stage: Stage) -> None:
     assert isinstance(told, Failed)
     assert type(told.error) is TooManyRounds
     assert len(scene.model.asked) == 3
-    assert working == [Working("add")] * 4
+    assert working == [Called(CALLS), Returned(("c1", "c2"))] * 2
 
 
 @pytest.mark.parametrize("most", [50, 54])
@@ -121,7 +121,7 @@ async def test_what_tools_are_asked_and_say_is_part_of_the_turns_size(stage: Sta
     *working, told = await heard(await scene.chat.begin(ask()))
     assert isinstance(told, Failed)
     assert type(told.error) is AnswerTooLong
-    assert len(working) == (2 if most < 54 else 4)
+    assert len(working) == (2 if most < 54 else 3)
 
 
 @pytest.mark.parametrize("cut", range(1, 6))

@@ -19,7 +19,7 @@ from html import escape
 from typing import assert_never
 
 from c1fn.errors import C1fnError
-from c1fn.events import Delta, Event, Failed, Finished, Working
+from c1fn.events import Called, Delta, Event, Failed, Finished, Returned, Working
 from c1fn.turn import State
 
 KEEP_ALIVE = b"<!-- -->"
@@ -78,13 +78,20 @@ class Wire:
             case Delta(text):
                 self._begun = True
                 return text if self._form is Form.C1 else self._in_form(text)
+            case Called(calls):
+                return "".join(self._progress(f"Using {call.name}") for call in calls)
             case Working(tool, progress):
-                return "" if self._begun else think_item("Working", progress or f"Using {tool}")
-            case Failed(error):
+                return self._progress(progress or f"Using {tool}")
+            case Returned(_):
+                return ""
+            case Failed(error, _):
                 return self._end(error)
             case Finished():
                 return self._end(None)
         assert_never(event)
+
+    def _progress(self, text: str) -> str:
+        return "" if self._begun else think_item("Working", text)
 
     def _in_form(self, text: str) -> str:
         said, self._held = self._held + text, ""

@@ -7,8 +7,8 @@ import pytest
 
 from c1fn.api.wires.c1 import HEADERS, KEEP_ALIVE, Wire, content, error_card, think_item, whole
 from c1fn.errors import Busy
-from c1fn.events import Delta, Event, Failed, Finished, Working
-from c1fn.turn import State
+from c1fn.events import Called, Delta, Event, Failed, Finished, Returned, Working
+from c1fn.turn import State, ToolCall
 
 
 def document(card: str) -> dict[str, object]:
@@ -38,6 +38,15 @@ def test_progress_shows_before_the_content_and_never_after_it_began() -> None:
     assert wire.encode([Working("get_<time>")]).startswith(b'<thinkitem ephemeral="true"><thinkitemtitle>')
     assert b"get_&lt;time&gt;" in wire.encode([Working("get_<time>")])
     assert wire.encode([Delta("a"), Working("get_time")]) == b"a"
+
+
+def test_a_call_shows_before_the_content_and_its_result_never() -> None:
+    wire = Wire()
+    calls = (ToolCall("1", "add", "{}"), ToolCall("2", "get_<time>", "{}"))
+    assert wire.encode([Called(calls), Returned(("1", "2"))]).decode() == (
+        think_item("Working", "Using add") + think_item("Working", "Using get_<time>")
+    )
+    assert wire.encode([Delta("a"), Called(calls), Returned(("1", "2"))]) == b"a"
 
 
 def test_a_silence_is_filled_only_before_the_content() -> None:
