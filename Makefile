@@ -1,6 +1,7 @@
 # Two commands on a fresh machine: `make run` and `make test`. `make help` lists the rest.
 # For GNU make 3.81 and later (macOS has that one), in a folder of any name.
 PORT ?= 8000
+PERSIST ?= .cache/threads-$(PORT).sqlite
 VENV ?= .venv
 BIN := $(VENV)/bin
 VENV_SH := sh scripts/venv.sh
@@ -17,7 +18,8 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/ready ## set everything up and serve on http://127.0.0.1:8000; PORT=8001 takes another port
-	$(BIN)/c1fn serve --page --port $(PORT)
+	@mkdir -p .cache
+	$(BIN)/c1fn serve --page --port $(PORT) $(if $(PERSIST),--persist "$(PERSIST)")
 
 test: $(VENV)/ready .cache/ministack/ready ## set everything up and run the tests
 	$(BIN)/pytest -n 2 --dist loadfile # two at once: half of the time is spent waiting for processes to start

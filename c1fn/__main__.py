@@ -17,6 +17,7 @@ from c1fn.local.progress import Progress
 
 if TYPE_CHECKING:
     from c1fn.settings import Settings
+    from c1fn.stores import Store
 
 ROOT = Path(__file__).parent.parent
 
@@ -73,15 +74,29 @@ def serve(options: argparse.Namespace) -> int:
     from c1fn.local.turn_lines import for_output
 
     settings = compose.settle(_settings(options), {})
+    threads = _persistent(settings, options.persist)
     asyncio.run(_look_at(settings))
     listener = ports.listen(options.port, ports.elsewhere("serve", options.port, os.environ))
-    print(f"{_summary(settings)} · http://{ports.HOST}:{listener.getsockname()[1]}/", flush=True)
+    where = f"http://{ports.HOST}:{listener.getsockname()[1]}/"
+    print(f"{_summary(settings, options.persist if threads else None)} · {where}", flush=True)
     site = Site(compose.image_hosts(settings))
-    app = compose.web_app(settings, site, for_output())
+    app = compose.web_app(settings, site, for_output(), threads=threads)
     app.add_middleware(Beside, site=site, say=_tell, build=options.page)
     with listener:
         Server(app).run(sockets=[listener])
     return 0
+
+
+def _persistent(settings: "Settings", path: Path | None) -> "Store | None":
+    """Threads in memory and in this file. DynamoDB keeps them anyway."""
+    from c1fn import compose
+
+    if path is None:
+        return None
+    if settings.store != "memory":
+        print(f"c1fn: C1FN_STORE is {settings.store}, so --persist is not used.", file=sys.stderr, flush=True)
+        return None
+    return compose.persistent(settings, path)
 
 
 async def _look_at(settings: "Settings") -> None:
@@ -289,13 +304,15 @@ def _tell(line: str) -> None:
     print(line, flush=True)
 
 
-def _summary(settings: "Settings") -> str:
+def _summary(settings: "Settings", persisted: Path | None = None) -> str:
     why = " (no THESYS_API_KEY)" if settings.api_key is None else ""
-    return f"c1fn {__version__} · model {settings.model}{why} · store {_kept(settings)}"
+    return f"c1fn {__version__} · model {settings.model}{why} · store {_kept(settings, persisted)}"
 
 
-def _kept(settings: "Settings") -> str:
+def _kept(settings: "Settings", persisted: Path | None) -> str:
     """Where conversations are, and for how long."""
+    if persisted:
+        return f"{persisted}, until deleted"
     if settings.store == "memory":
         return "memory, until it ends"
     days = f"{settings.retention_days} days" if settings.retention_days else "until deleted"

@@ -167,6 +167,48 @@ async def test_serve_ends_cleanly(tmp_path: Path, how: signal.Signals) -> None:
     assert (status in (0, -how), printed) == (True, "")
 
 
+async def test_a_killed_server_loses_nothing_that_it_told(upstream: Upstream, tmp_path: Path) -> None:
+    """`--persist`: the next process has the threads, and the turn that died can be run again at once. While
+    one process has the file no other does.
+    """
+    persisted = ("serve", "--port", "0", "--persist", "threads.sqlite")
+    upstream.queue(say("one"), held(asyncio.Event()), say("two"))
+    async with (
+        serving(*persisted, folder=tmp_path, **key(upstream)) as command,
+        AsyncClient(base_url=command.url, timeout=30) as client,
+    ):
+        assert "store threads.sqlite, until deleted" in command.line
+        await client.post("/api/chat", json=chat_body("first"))
+        async with client.stream("POST", "/api/chat", json=chat_body("second", "r2")) as answer:
+            await anext(answer.aiter_bytes())
+            refused = await run(*persisted, folder=tmp_path)
+            command.process.kill()
+            await command.process.wait()
+    assert refused == (
+        2,
+        "",
+        "c1fn: Another process uses threads.sqlite. End that one, or name another file.\n",
+    )
+    async with (
+        serving(*persisted, folder=tmp_path, **key(upstream)) as command,
+        AsyncClient(base_url=command.url, timeout=30) as client,
+    ):
+        messages = await until_stored(client)
+        assert [message["content"] for message in messages][:3] == ["first", "one", "second"]
+        assert (await client.post("/api/chat", json=chat_body("second", "r2"))).text == "two"
+        assert (await command.end())[0] == 0
+
+
+async def test_a_file_beside_a_database_is_not_used(tmp_path: Path) -> None:
+    settings = {"C1FN_STORE": "dynamodb", "C1FN_DYNAMODB_ENDPOINT": "http://127.0.0.1:9"}
+    process = await start("serve", "--persist", "a", folder=tmp_path, settings=settings)
+    assert process.stdout
+    told = await process.stdout.readline()
+    process.kill()
+    await process.communicate()
+    assert told == b"c1fn: C1FN_STORE is dynamodb, so --persist is not used.\n"
+
+
 async def run(*arguments: str, folder: Path, typed: str = "", **settings: str) -> tuple[int, str, str]:
     process = await start(*arguments, folder=folder, settings=settings, piped=True)
     out, err = await process.communicate(typed.encode())

@@ -5,6 +5,7 @@ may call and the keys.
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from c1fn.chat.converse import Chat
@@ -27,7 +28,18 @@ if TYPE_CHECKING:
 
     from c1fn.api.pages import Site
 
-__all__ = ["chat", "identify", "image_hosts", "log", "model", "renewal", "settle", "store", "web_app"]
+__all__ = [
+    "chat",
+    "identify",
+    "image_hosts",
+    "log",
+    "model",
+    "persistent",
+    "renewal",
+    "settle",
+    "store",
+    "web_app",
+]
 
 _ALOUD = Lines()
 
@@ -39,11 +51,17 @@ def log(environ: Mapping[str, str]) -> Log:
 
 
 def web_app(
-    settings: Settings, site: "Site | None" = None, log: Log = _ALOUD, *, awaited: bool = False
+    settings: Settings,
+    site: "Site | None" = None,
+    log: Log = _ALOUD,
+    *,
+    awaited: bool = False,
+    threads: Store | None = None,
 ) -> "FastAPI":
     """The ASGI application. Its parts are made at startup, in the event loop that serves them.
 
     :param awaited: a turn follows at once.
+    :param threads: by default the store that the settings name.
     """
     awaited = awaited and not is_plain()
     renew = renewal(settings)
@@ -52,7 +70,7 @@ def web_app(
         from c1fn.api.pages import Site
 
         return build_app(
-            lambda: chat(settings, log, renew, awaited=awaited),
+            lambda: chat(settings, log, renew, awaited=awaited, threads=threads),
             max_body=settings.max_body,
             max_answer=settings.max_answer,
             identify=identify(settings, renew),
@@ -68,10 +86,18 @@ def image_hosts(settings: Settings) -> Sequence[str]:
     return names(settings.image_hosts)
 
 
-def chat(settings: Settings, log: Log, renew: Renew | None = None, *, awaited: bool = False) -> Chat:
+def chat(
+    settings: Settings,
+    log: Log,
+    renew: Renew | None = None,
+    *,
+    awaited: bool = False,
+    threads: Store | None = None,
+) -> Chat:
     """The conversations of this process.
 
     :param awaited: a turn follows at once: its connections are opened meanwhile.
+    :param threads: by default the store that the settings name.
     """
     limits = Limits(
         history_turns=settings.history_turns,
@@ -80,7 +106,7 @@ def chat(settings: Settings, log: Log, renew: Renew | None = None, *, awaited: b
         max_seconds=settings.max_seconds,
         max_rounds=settings.max_rounds,
     )
-    threads = store(settings)
+    threads = threads or store(settings)
     if awaited:
         _connect(threads)  # in threads of its own, while the model's package is imported
     speaker = model(settings, renew)
@@ -97,12 +123,7 @@ def _connect(part: object) -> None:
 
 def store(settings: Settings) -> Store:
     """:raises SettingsError: the certificates that AWS_CA_BUNDLE names cannot be read."""
-    quota = Quota(
-        at_once=settings.owner_turns_at_once,
-        turns=settings.owner_turns_a_day,
-        tokens=settings.owner_tokens_a_day,
-        writes=settings.owner_writes_a_day,
-    )
+    quota = _quota(settings)
     if settings.store == "memory":
         from c1fn.stores.memory import MemoryStore
 
@@ -120,4 +141,28 @@ def store(settings: Settings) -> Store:
         quota=quota,
         retention_days=settings.retention_days,
         checkpoints=settings.checkpoints,
+    )
+
+
+def persistent(settings: Settings, path: Path) -> Store:
+    """The memory store with a file beside it; turns that an earlier process ran are over.
+
+    :raises StoreUnavailable: the file cannot be used.
+    :raises SettingsError: this Python has no SQLite.
+    """
+    try:
+        from c1fn.stores.sqlite import SqliteStore
+    except ModuleNotFoundError:
+        raise SettingsError("--persist needs SQLite, and this Python was built without it.") from None
+    store = SqliteStore(path, quota=_quota(settings))
+    store.end_turns()
+    return store
+
+
+def _quota(settings: Settings) -> Quota:
+    return Quota(
+        at_once=settings.owner_turns_at_once,
+        turns=settings.owner_turns_a_day,
+        tokens=settings.owner_tokens_a_day,
+        writes=settings.owner_writes_a_day,
     )

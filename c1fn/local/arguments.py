@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from c1fn import __version__
 from c1fn.local import package, ports
@@ -48,10 +49,9 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"c1fn {__version__}")
     commands = whole.add_subparsers(title="commands", required=True)
 
-    command = commands.add_parser("serve", parents=[files], help="serve on this machine")
-    command.add_argument("--port", type=_port, default=8000, help="0 lets the system choose (default: 8000)")
-    command.add_argument("--page", action="store_true", help="build the official client's page, with Node")
-    command.set_defaults(run=run["serve"])
+    _serve_arguments(
+        commands.add_parser("serve", parents=[files], help="serve on this machine"), run["serve"]
+    )
 
     command = commands.add_parser("lambda", parents=[files], help="serve through an emulated Lambda function")
     command.add_argument("--port", type=_port, default=9000, help="of the function URL (default: 9000)")
@@ -108,6 +108,15 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="one JSON object a line")
     command.set_defaults(run=run["chat"])
     return whole
+
+
+def _serve_arguments(command: argparse.ArgumentParser, run: Run) -> None:
+    command.add_argument("--port", type=_port, default=8000, help="0 lets the system choose (default: 8000)")
+    command.add_argument("--page", action="store_true", help="build the official client's page, with Node")
+    command.add_argument(
+        "--persist", type=Path, metavar="FILE", help="keep conversations in this file, not in memory alone"
+    )
+    command.set_defaults(run=run)
 
 
 def _owner(text: str) -> str:

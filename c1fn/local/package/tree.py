@@ -57,7 +57,7 @@ BOOTSTRAP = "c1fn/runtime/bootstrap"
 SERVICES = ("dynamodb", "secretsmanager", "ssm", "sts")
 """The AWS services a function may speak to. botocore describes some 400, in three quarters of its bytes."""
 
-DEVELOPMENT = ("c1fn/__main__.py", "c1fn/local", "c1fn/runtime/emulator")
+DEVELOPMENT = ("c1fn/__main__.py", "c1fn/local", "c1fn/runtime/emulator", "c1fn/stores/sqlite")
 """Parts of c1fn that a developer's machine runs, and no function."""
 
 NEVER_READ = (

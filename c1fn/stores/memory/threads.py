@@ -34,13 +34,16 @@ class MemoryThreads:
     async def load(
         self, owner: str, thread_id: str, *, before: int | None = None, limit: int | None = None
     ) -> tuple[Turn, ...]:
-        thread = self._memory.get(owner, thread_id)
-        turns = thread.turns
-        if thread.run:
-            state = State.RUNNING if thread.alive(self._memory.clock()) else State.INTERRUPTED
-            turns = [*turns[: thread.run.claim.number - 1], thread.run.turn(state)]
+        turns = self._turns(self._memory.get(owner, thread_id))
         older = turns if before is None else turns[: max(0, before - 1)]
         return tuple(older if limit is None else older[max(0, len(older) - limit) :])
+
+    def _turns(self, thread: Conversation) -> Sequence[Turn]:
+        """Those of a thread, the running one last."""
+        if not thread.run:
+            return thread.turns
+        state = State.RUNNING if thread.alive(self._memory.clock()) else State.INTERRUPTED
+        return [*thread.turns[: thread.run.claim.number - 1], thread.run.turn(state)]
 
     async def rename(self, owner: str, thread_id: str, title: str) -> Thread:
         thread = self._memory.get(owner, thread_id)
@@ -61,7 +64,7 @@ class MemoryThreads:
         if gone and gone.was_forked(thread_id, until):
             raise NotFound("This conversation was deleted.")
         thread = self._memory.get(owner, thread_id)
-        turns = _taken(await self.load(owner, thread_id), until)
+        turns = _taken(self._turns(thread), until)
         self._memory.write(owner, 1 + sum(kilobytes(turn.prompt.content + turn.visible) for turn in turns))
         made = self._memory.begin(owner, new_id, thread.title)
         made.turns = [replace(turn, feedback=None) for turn in turns]
