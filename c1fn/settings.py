@@ -183,6 +183,9 @@ class Settings(BaseModel):
         "auto",
         description="Answers that are not in C1's form: sent as a `card`, `raw`, or `auto`: a card to pages.",
     )
+    tool_arguments: Literal["hidden", "sent"] = Field(
+        "hidden", description="What tools are called with: AG-UI's clients are told (`sent`) or not."
+    )
     runtime: Literal["own", "aws"] = Field(
         "own", description="Who runs the function: c1fn's loop, or AWS's, which cannot stream yet (next.md)."
     )

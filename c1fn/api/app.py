@@ -53,6 +53,7 @@ def build_app(
     site: Site | None = None,
     plain_text: PlainText = "auto",
     share_days: int = SHARE_DAYS,
+    tool_arguments: bool = False,
 ) -> FastAPI:
     """The application.
 
@@ -64,6 +65,7 @@ def build_app(
     :param site: the pages for a browser; by default the plain page.
     :param share_days: days for which a shared link is valid; 0: nothing is shared.
     :param plain_text: whether an answer that is not in C1's form is sent as a card.
+    :param tool_arguments: whether AG-UI's clients are told what the server's tools are called with.
     """
 
     @asynccontextmanager
@@ -86,6 +88,7 @@ def build_app(
     app.origins = origins
     app.state.identify, app.state.max_body, app.state.max_answer = identify, max_body, max_answer
     app.state.plain_text, app.state.share_days = plain_text, share_days
+    app.state.tool_arguments = tool_arguments
     for router in (chat.routes, threads.routes, (site or Site()).routes()):
         # Not include_router: it builds each route once more, at the first request, and not in `deferred`.
         app.router.routes.extend(router.routes)

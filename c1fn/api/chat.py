@@ -13,7 +13,9 @@ from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, orig
 from c1fn.api.refusals import refusal
 from c1fn.api.streaming import SILENCE, StreamedAnswer
 from c1fn.api.threads import ResponseId, ThreadId
-from c1fn.api.wires.c1 import HEADERS, Wire
+from c1fn.api.wires import Wire
+from c1fn.api.wires.c1 import HEADERS
+from c1fn.api.wires.c1 import Wire as C1Wire
 from c1fn.chat.converse import Chat
 from c1fn.chat.event_queue import EventQueue
 from c1fn.events import Event, Failed, Finished
@@ -45,7 +47,7 @@ async def chat(request: Request, caller: CurrentCaller, chat: CurrentChat) -> Re
     """Answer one prompt, streamed as the model writes it."""
     ask = read_ask(await body_of(request), caller)
     queue = await chat.begin(ask, seconds=time_left(request), origin=origin_of(request))
-    return await _streamed(request, chat, queue)
+    return await streamed(request, chat, queue, C1Wire(cards=streams_cards(request)))
 
 
 @routes.get("/api/threads/{threadId}/turns/{responseId}", tags=["chat"], response_class=Response)
@@ -63,7 +65,7 @@ async def turn(  # noqa: PLR0917 - FastAPI passes them by name
     queue = await chat.follow(caller.owner, thread_id, response_id, seconds=time_left(request))
     if after:
         return await _rest(request, chat, queue, after)
-    return await _streamed(request, chat, queue, counted=True)
+    return await streamed(request, chat, queue, C1Wire(cards=streams_cards(request), counted=True))
 
 
 @routes.post("/api/threads/{threadId}/stop", tags=["threads"])
@@ -79,7 +81,7 @@ async def _rest(request: Request, chat: Chat, queue: EventQueue, after: int) -> 
     """The rest of an answer after these bytes: a stream, nothing (204), or an error."""
     cards, size = streams_cards(request), 0
     first: list[Event] = []
-    wire = Wire(cards=cards)
+    wire = C1Wire(cards=cards)
     while size <= after and (events := await queue.take(SILENCE)):
         first += events
         size += len(wire.encode(events))
@@ -89,15 +91,14 @@ async def _rest(request: Request, chat: Chat, queue: EventQueue, after: int) -> 
     if size <= after and first and isinstance(first[-1], Finished | Failed):
         await queue.over()
         return Response(status_code=204, background=BackgroundTask(chat.settle))
-    return StreamedAnswer(first, queue, HEADERS, chat.settle, Wire(cards=cards), after=after)
+    return StreamedAnswer(first, queue, HEADERS, chat.settle, C1Wire(cards=cards), after=after)
 
 
-async def _streamed(request: Request, chat: Chat, queue: EventQueue, *, counted: bool = False) -> Response:
-    """The queue's events as a stream; an error response if the turn failed before its first text."""
+async def streamed(request: Request, chat: Chat, queue: EventQueue, wire: Wire) -> Response:
+    """The queue's events as a stream; an error response if the turn failed before its first event."""
     first = await queue.take(SILENCE)
     if first and isinstance(first[0], Failed):
         request.state.logged = queue.logged
         await queue.over()
         return refusal(request, first[0].error)
-    wire = Wire(cards=streams_cards(request), counted=counted)
     return StreamedAnswer(first, queue, HEADERS, chat.settle, wire)

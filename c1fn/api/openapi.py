@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.json_schema import models_json_schema
 
+from c1fn.api.agui import RunBody
 from c1fn.api.bodies import AnswerBody, ChatBody, Id, StopBody, ThreadBody, TitleBody
 from c1fn.api.conversation import COMMENT, FeedbackBody, ForkBody
 from c1fn.errors import (
@@ -129,7 +130,7 @@ class Problem(BaseModel):
 
 
 SHAPES = (Health, Source, Feedback, Thread, Threads, Message, Share, Shares, Shared, Stopping, Problem)
-BODIES = (ChatBody, ThreadBody, TitleBody, AnswerBody, StopBody, ForkBody, FeedbackBody)
+BODIES = (ChatBody, RunBody, ThreadBody, TitleBody, AnswerBody, StopBody, ForkBody, FeedbackBody)
 
 Errors = tuple[type[C1fnError], ...]
 Endpoint = tuple[type[BaseModel] | None, int, dict[str, Any] | None, Errors]
@@ -155,6 +156,9 @@ _THREAD = _json(Thread)
 FOLLOWED = "/api/threads/{threadId}/turns/{responseId}"
 """The one endpoint with two good answers: what is left of an answer, or nothing."""
 
+RUN = "/api/agui"
+"""AG-UI's endpoint: its answer is framed."""
+
 OPENED = "/api/shares/{token}"
 """What its token opens: nobody is asked who they are."""
 
@@ -162,6 +166,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("get", "/healthz"): (None, 200, _json(Health), ()),
     ("get", "/readyz"): (None, 200, _json(Health), (*ANYWHERE, StoreUnavailable)),
     ("post", "/api/chat"): (ChatBody, 200, None, tuple(kinds())),
+    ("post", RUN): (RunBody, 200, None, tuple(kinds())),
     ("get", FOLLOWED): (None, 200, None, tuple(kinds())),
     ("get", "/api/threads"): (None, 200, _json(Threads), (*ANYWHERE, BadField)),
     ("post", "/api/threads"): (ThreadBody, 201, _THREAD, (*ANYWHERE, *IN_A_BODY, *IN_A_PROMPT, *COUNTED)),
@@ -236,6 +241,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
             content = {"application/json": {"schema": _json(takes)}}
             operation["requestBody"] = {"required": takes not in OPTIONAL, "content": content}
         operation["responses"] = {str(status): _success(status, answers), **_refusals(errors)}
+        if path == RUN:
+            operation["responses"]["200"] = _EVENTS
         if path == FOLLOWED:
             operation["responses"]["204"] = {"description": "There is no more of the answer after `after`."}
         if errors and (verb, path) != ("get", OPENED):  # it is the deployer's choice who is asked
@@ -254,6 +261,12 @@ def _success(status: int, answers: dict[str, Any] | None) -> dict[str, Any]:
         "headers": {"c1fn-error": _header(kinds(), required=False)},
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
+
+
+_EVENTS = {
+    "description": "AG-UI 1.0's events, each a server-sent event with a JSON object.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
 
 
 def _refusals(errors: Iterable[type[C1fnError]]) -> dict[str, Any]:

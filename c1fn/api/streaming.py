@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from c1fn.api.wires.c1 import Wire
+from c1fn.api.wires import Wire
 from c1fn.chat.event_queue import EventQueue
 from c1fn.events import Event, Failed, Finished
 
@@ -30,12 +30,12 @@ class StreamedAnswer(Response):
         queue: EventQueue,
         headers: Mapping[str, str],
         settle: Callable[[], Awaitable[None]],
-        wire: Wire | None = None,
+        wire: Wire,
         *,
         after: int = 0,
     ) -> None:
         """:param settle: finishes background work after the last byte, before Lambda may freeze the process.
-        :param wire: encodes the answer for this client; by default as the model wrote it.
+        :param wire: encodes the answer for this client.
         :param after: number of bytes of the answer that the client already has.
         """
         self._after = self._skip = after
@@ -44,7 +44,7 @@ class StreamedAnswer(Response):
         self._first = first
         self._queue = queue
         self._settle = settle
-        self._wire = wire or Wire()
+        self._wire = wire
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's shape
         left = asyncio.create_task(_departure(receive))
@@ -74,7 +74,11 @@ class StreamedAnswer(Response):
                 return
             if data:
                 await send({"type": "http.response.body", "body": data, "more_body": True})
-            if self._queue.ended or (events and isinstance(events[-1], Failed | Finished)):
+            if events and isinstance(events[-1], Failed | Finished):
+                return
+            if self._queue.ended:
+                if last := wire.unfinished():
+                    await send({"type": "http.response.body", "body": last, "more_body": True})
                 return
             events = await self._queue.take(SILENCE)
 

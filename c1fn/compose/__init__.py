@@ -77,6 +77,7 @@ def web_app(
             origins=names(settings.allowed_origins),
             site=site or Site(image_hosts(settings)),
             plain_text=settings.plain_text,
+            tool_arguments=settings.tool_arguments == "sent",
             share_days=settings.share_days,
         )
 

@@ -1,6 +1,6 @@
 """The stage of the API's tests: `tests.api.scene` on a running application."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -10,7 +10,7 @@ from moto import mock_aws
 from c1fn.api.app import build_app
 from c1fn.api.browsers import PlainText
 from c1fn.chat.converse import Chat
-from c1fn.chat.tools import Tools
+from c1fn.chat.tools import Function, Tools
 from c1fn.identity.callers import Identify, anybody, by_key
 from c1fn.stores import Store
 from c1fn.stores.dynamodb import DynamoStore, connect, table
@@ -30,12 +30,22 @@ async def stage() -> AsyncGenerator[Stage, None]:
         async def make(
             *rounds: list[Step],
             max_body: int = 10_000,
+            max_answer: int = 0,
             plain_text: PlainText = "auto",
             identify: Identify = anybody,
+            tools: Sequence[Function] = (),
+            **options: Any,
         ) -> Scene:
+            """:param options: those of the Chat."""
             scene = Scene(ScriptedModel(*rounds), MemoryStore())
-            chat = Chat(scene.store, scene.model, Tools(), LIMITS, scene.lines.append)
-            app = build_app(lambda: chat, max_body=max_body, plain_text=plain_text, identify=identify)
+            chat = Chat(scene.store, scene.model, Tools(tools), LIMITS, scene.lines.append, **options)
+            app = build_app(
+                lambda: chat,
+                max_body=max_body,
+                max_answer=max_answer,
+                plain_text=plain_text,
+                identify=identify,
+            )
             scene.client = await stack.enter_async_context(client_of(app))
             return scene
 

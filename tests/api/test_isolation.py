@@ -177,6 +177,10 @@ def ask(thread: str, response: str, prompt: str) -> dict[str, Any]:
     return {"prompt": message, "threadId": thread, "responseId": response}
 
 
+def run(thread: str, response: str, prompt: str) -> dict[str, Any]:
+    return {"threadId": thread, "runId": response, "messages": [ask(thread, response, prompt)["prompt"]]}
+
+
 def quoted(name: str) -> str:
     return quote(name, safe="")
 
@@ -211,6 +215,7 @@ def calls(thread: str, responses: list[str]) -> Iterator[Call]:
     for response in responses[:2]:
         yield "GET", f"{path}/turns/{quoted(response)}", b""
     yield "POST", "/api/chat", ask(thread, responses[0], "prompt of bob")
+    yield "POST", "/api/agui", run(thread, responses[0], "prompt of bob")
     yield "GET", f"{path}/messages", b""
     yield "POST", f"{path}/fork", b""
     yield "POST", f"{path}/fork", {"before": responses[0]}

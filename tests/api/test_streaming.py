@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from c1fn.api.streaming import StreamedAnswer
-from c1fn.api.wires.c1 import error_card
+from c1fn.api.wires.c1 import Wire, error_card
 from c1fn.chat.event_queue import EventQueue
 from c1fn.errors import AnswerCut
 from c1fn.events import Delta, Event, Failed, Finished
@@ -30,7 +30,7 @@ async def nothing() -> None:
 def stream(
     reply: EventQueue, *first: Event, settle: Callable[[], Awaitable[None]] = nothing, after: int = 0
 ) -> Exchange:
-    answer = StreamedAnswer(list(first), reply, {"x": "y"}, settle, after=after)
+    answer = StreamedAnswer(list(first), reply, {"x": "y"}, settle, Wire(), after=after)
     return Client(answer, {}).request("GET", "/")
 
 

@@ -73,6 +73,10 @@ class Wire:
         is_filled = self._form is Form.TEXT and not self._counted
         return KEEP_ALIVE if is_filled or not self._begun else b""
 
+    def unfinished(self) -> bytes:
+        """Nothing: a client that follows asks for what comes after its bytes."""
+        return b""
+
     def _text(self, event: Event) -> str:
         match event:
             case Delta(text):

@@ -1,0 +1,210 @@
+"""Encodes events as those of AG-UI 1.0, each one a server-sent event with a JSON object.
+
+https://docs.ag-ui.com/concepts/events · https://html.spec.whatwg.org/multipage/server-sent-events.html
+
+A run is a turn: its runId is the responseId. Each round of the model is a message of its own; the first has
+the run's id. The id of a tool's call is made of the run's id, the round's number and the model's own id:
+models use an id again in another round, and a client looks for a call by its id in the whole conversation.
+
+A client that sends a run again has some of its text, and gets the rest. If it has another text, because the
+run failed and was run again, it gets all of the new one as a further message.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, assert_never
+
+from c1fn.errors import C1fnError
+from c1fn.events import Called, Delta, Event, Failed, Finished, Returned, Working
+from c1fn.turn import State, ToolCall, Usage
+
+VERSION = "1.0"
+"""The version of the protocol; it is told with each run."""
+
+KEEP_ALIVE = ": keep-alive\n\n"
+"""A comment: every reader of server-sent events leaves it out."""
+
+STILL_RUNNING = "still_running"
+"""The code of a response that ended before its run: no failure of the run, so it is not in `errors`."""
+
+ROUND = "#"
+"""Between a run's id, a round's number and a call's id."""
+
+_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+class Wire:
+    """One run's encoder.
+
+    :param had: the run's messages that its client has: the id and the text of each.
+    :param arguments: tell what the server's tools are called with; else `{}` stands in their place.
+    """
+
+    def __init__(
+        self, thread_id: str, run_id: str, *, had: Sequence[tuple[str, str]] = (), arguments: bool = False
+    ) -> None:
+        self._run = {"threadId": thread_id, "runId": run_id}
+        self._run_id = run_id
+        self._arguments = arguments
+        self._had = "".join(text for _, text in had)  # and has not come in the answer yet
+        self._skipped = ""  # of the answer: the client has it
+        self._round = max(1, len(had))
+        self._message = had[-1][0] if had else run_id
+        self._begun = self._speaks = False
+        self._step: str | None = None
+        self._texts: list[str] = []
+        self._out: list[str] = []
+
+    def encode(self, events: Iterable[Event]) -> bytes:
+        """The bytes of these events; texts that come together are one event."""
+        self._begin()
+        for event in events:
+            self._take(event)
+        self._speak()
+        return self._taken()
+
+    def keep_alive(self) -> bytes:
+        """A comment; before it the run's beginning, which a client waits for."""
+        self._begin()
+        return self._taken() + KEEP_ALIVE.encode()
+
+    def unfinished(self) -> bytes:
+        """Say that the answer is still being written: a run that ends without an end looks complete."""
+        message = "The answer is still being written. Send the same run again to get the rest of it."
+        self._begin()
+        self._close()
+        self._say("RUN_ERROR", message=message, code=STILL_RUNNING)
+        return self._taken()
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Delta):
+            self._texts.append(event.text)
+            return
+        self._speak()
+        match event:
+            case Called(calls):
+                self._close()
+                for call in calls:
+                    self._call(call)
+            case Working(tool, progress):
+                self._progress(progress or f"Using {tool}")
+            case Returned(ids):
+                self._close()
+                self._return(ids)
+            case Failed(error, usage):
+                self._settle()
+                self._fail(error, usage)
+            case Finished(state, usage):
+                self._settle()
+                outcome = {"outcome": {"type": "cancelled"}} if state is State.STOPPED else {}
+                self._say("RUN_FINISHED", **self._run, **outcome, **_usage(usage))
+            case _:
+                assert_never(event)
+
+    def _begin(self) -> None:
+        if not self._begun:
+            self._begun = True
+            self._say("RUN_STARTED", **self._run, protocolVersion=VERSION)
+
+    # Text
+
+    def _speak(self) -> None:
+        """Tell the texts that were taken."""
+        if self._texts:
+            text, self._texts = "".join(self._texts), []
+            if text := self._new(text) if self._had else text:
+                self._tell(text)
+
+    def _tell(self, text: str) -> None:
+        self._progress(None)
+        if not self._speaks:
+            self._speaks = True
+            self._say("TEXT_MESSAGE_START", messageId=self._message, role="assistant")
+        self._say("TEXT_MESSAGE_CONTENT", messageId=self._message, delta=text)
+
+    def _new(self, text: str) -> str:
+        """The part of this text that the client does not have."""
+        if self._had.startswith(text):
+            self._had = self._had[len(text) :]
+            self._skipped += text
+            return ""
+        if text.startswith(self._had):
+            rest, self._had = text[len(self._had) :], ""
+            return rest
+        return self._anew() + text
+
+    def _anew(self) -> str:
+        """Begin a further message; what was skipped of the answer belongs to it."""
+        self._had = ""
+        self._next_message()
+        return self._skipped
+
+    def _settle(self) -> None:
+        """The answer is over: if the client has more than that, it has another one."""
+        if self._had and (text := self._anew()):
+            self._tell(text)
+        self._close()
+
+    def _close(self) -> None:
+        """End what is open: a step, a message."""
+        self._progress(None)
+        if self._speaks:
+            self._speaks = False
+            self._say("TEXT_MESSAGE_END", messageId=self._message)
+
+    # Tools
+
+    def _call(self, call: ToolCall) -> None:
+        id_ = self._id_of(call.id)
+        self._say("TOOL_CALL_START", toolCallId=id_, toolCallName=call.name, parentMessageId=self._message)
+        self._say("TOOL_CALL_ARGS", toolCallId=id_, delta=call.arguments if self._arguments else "{}")
+        self._say("TOOL_CALL_END", toolCallId=id_)
+
+    def _return(self, ids: Iterable[str]) -> None:
+        """Tell that the calls have their results, and not what these are. A client takes a call without a
+        result for one that it is to make itself.
+        """
+        for call in map(self._id_of, ids):
+            told = {"messageId": f"{call}{ROUND}", "toolCallId": call, "role": "tool"}
+            self._say("TOOL_CALL_RESULT", **told, content="")
+        self._next_message()
+
+    def _next_message(self) -> None:
+        self._round += 1
+        self._message = f"{self._run_id}{ROUND}{self._round}"
+
+    def _id_of(self, call: str) -> str:
+        return f"{self._run_id}{ROUND}{self._round}{ROUND}{call}"
+
+    def _progress(self, step: str | None) -> None:
+        """End the step that is open, if one is, and begin this one."""
+        if self._step is not None:
+            self._say("STEP_FINISHED", stepName=self._step)
+        if step is not None:
+            self._say("STEP_STARTED", stepName=step)
+        self._step = step
+
+    def _fail(self, error: C1fnError, usage: Usage) -> None:
+        self._say("RUN_ERROR", message=str(error) or error.title, code=error.code, **_usage(usage))
+
+    # Bytes
+
+    def _say(self, kind: str, **fields: Any) -> None:
+        self._out.append(f"data: {_json({'type': kind, **fields})}\n\n")
+
+    def _taken(self) -> bytes:
+        said, self._out = "".join(self._out), []
+        return said.encode("utf-8", "replace")
+
+
+def is_of(message_id: str, run_id: str) -> bool:
+    """Whether a message of this id is one of the run's."""
+    return message_id == run_id or message_id.startswith(f"{run_id}{ROUND}")
+
+
+def _usage(usage: Usage) -> dict[str, Any]:
+    """What the model used, where that is known: one entry, because a turn has one model."""
+    if not usage.tokens:
+        return {}
+    counts = {"inputTokens": usage.input_tokens, "outputTokens": usage.output_tokens}
+    return {"usage": [{**counts, "totalTokens": usage.tokens}]}
