@@ -9,6 +9,8 @@ machine to a model.
 https://nvd.nist.gov/vuln/detail/CVE-2026-21852 is the same in another command.
 """
 
+import codecs
+import io
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,6 +27,9 @@ SECRET = f"{PREFIX}SECRET"
 TOOLS = f"{PREFIX}TOOLS"
 PROMPT_FILE = f"{PREFIX}SYSTEM_PROMPT_FILE"
 
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""How a file of PowerShell's `>` begins, or of an editor that calls this encoding Unicode."""
+
 _HERE = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/.*)?")
 
 
@@ -32,7 +37,7 @@ def read(environ: Mapping[str, str], folder: Path, *, trusted: bool) -> dict[str
     """The environment over the files in this folder.
 
     :param trusted: the person has said that the files may do anything.
-    :raises SettingsError: a file would send something away that is not its own.
+    :raises SettingsError: a file cannot be read, or would send something away that is not its own.
     """
     told, sources = dict(environ), dict.fromkeys(environ, "")
     for name in reversed(FILES):
@@ -48,13 +53,39 @@ def read(environ: Mapping[str, str], folder: Path, *, trusted: bool) -> dict[str
 
 
 def _settings(path: Path) -> Iterator[tuple[str, str]]:
+    """Ours of this file.
+
+    :raises SettingsError: a line is no setting. It is not repeated: there may be a key in it.
+    """
     if not path.is_file():
         return
-    from dotenv import dotenv_values
+    from dotenv.parser import parse_stream
 
-    for variable, value in dotenv_values(path, interpolate=False).items():
-        if value is not None and (variable.startswith(PREFIX) or variable == API_KEY):
-            yield variable, value
+    for found in parse_stream(io.StringIO(_text(path))):
+        told = found.original.string
+        line = found.original.line + told[: len(told) - len(told.lstrip())].count("\n")
+        if found.error:
+            raise SettingsError(f"{path}, line {line}: this is no setting. Write {PREFIX}NAME=value.")
+        ours = found.key and (found.key.startswith(PREFIX) or found.key == API_KEY)
+        if ours and found.value is None:
+            raise SettingsError(f"{path}, line {line}: {found.key} has no value. Write {found.key}=value.")
+        if ours and found.key and found.value is not None:
+            yield found.key, found.value
+
+
+def _text(path: Path) -> str:
+    """:raises SettingsError: it cannot be read, or is not UTF-8."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from None
+    if content.startswith(_UTF_16) or b"\0" in content:
+        raise SettingsError(f"{path} is not UTF-8 but UTF-16, or no text. Save it as UTF-8.")
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise SettingsError(f"{path}, line {line}: this is not UTF-8. Save the file as UTF-8.") from None
 
 
 def _check_address(variable: str, told: Mapping[str, str], sources: Mapping[str, str]) -> None:

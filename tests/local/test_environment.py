@@ -122,3 +122,63 @@ def test_a_file_does_not_choose_code_to_run(folder: Path) -> None:
         read(folder, {})
     assert read(folder, {}, trusted=True)["C1FN_TOOLS"] == "evil:TOOLS"
     assert read(folder, {"C1FN_TOOLS": "mine:TOOLS"})["C1FN_TOOLS"] == "mine:TOOLS"
+
+
+# ---- a file that cannot be read
+
+NOT_UTF_8 = " is not UTF-8 but UTF-16, or no text. Save it as UTF-8."
+
+BROKEN = {
+    "no equals sign": (b"C1FN_MODEL one\n", "line 1: this is no setting. Write C1FN_NAME=value."),
+    "YAML": (b"A=1\n\n# a comment\n\nC1FN_MODEL: one\n", "line 5: this is no setting."),
+    "an open quote": (b'A=1\r\nTHESYS_API_KEY="sk-planted\r\nB=2\r\n', "line 2: this is no setting."),
+    "more after a quote": (b'\n\nC1FN_MODEL="one" two\n', "line 3: this is no setting."),
+    "JSON": (b'{"C1FN_MODEL": "one"}', "line 1: this is no setting."),
+    "a name alone": (b"A=1\nC1FN_MODEL\n", "line 2: C1FN_MODEL has no value. Write C1FN_MODEL=value."),
+    "Latin-1": ("A=1\nC1FN_SYSTEM_PROMPT=Zürich\n".encode("latin-1"), "line 2: this is not UTF-8. Save the"),
+    "UTF-16": (
+        "C1FN_MODEL=one\n".encode("utf-16"),
+        " is not UTF-8 but UTF-16, or no text. Save it as UTF-8.",
+    ),
+    "UTF-16 without a mark": (
+        "C1FN_MODEL=one\n".encode("utf-16-le"),
+        " is not UTF-8 but UTF-16, or no text.",
+    ),
+    "binary": (bytes(range(256)), NOT_UTF_8),
+}
+
+
+@pytest.mark.parametrize("name", [".env", ".env.local"])
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_file_is_told_with_its_line_and_without_its_text(folder: Path, name: str, kind: str) -> None:
+    """A setting that is silently left out is a wrong answer an hour later."""
+    content, told = BROKEN[kind]
+    (folder / name).write_bytes(content)
+    with pytest.raises(SettingsError) as error:
+        read(folder, {})
+    assert str(error.value).startswith(str(folder / name))
+    assert told in str(error.value)
+    assert "planted" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfC1FN_MODEL=one\n",
+        b"export C1FN_MODEL='one' # two\r\n",
+        b'# C1FN_MODEL\n\n  C1FN_MODEL = "one"',
+        b"A\nC1FN_MODEL=one\rB=1",
+        'B="zwei\nZeilen"\nC1FN_MODEL=one\nC="ü"\n'.encode(),
+    ],
+)
+def test_what_is_well_written_is_read(folder: Path, content: bytes) -> None:
+    """A mark before the text, both ends of lines, names of other programs, values of several lines."""
+    (folder / ".env").write_bytes(content)
+    assert read(folder, {}) == {"C1FN_MODEL": "one"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="Linux has a file that nobody can read")
+def test_a_file_that_may_not_be_read_is_told(folder: Path) -> None:
+    (folder / ".env").symlink_to("/proc/self/mem")
+    with pytest.raises(SettingsError, match=r"\.env cannot be read: "):
+        read(folder, {})
