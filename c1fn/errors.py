@@ -4,7 +4,7 @@
     ├── BadRequest ─ NotJson · BadField · RoleNotAllowed · UnsupportedPart · TooLarge     4xx: client's fault
     ├── Unauthorized ─ TokenRejected · ForeignPage · NotFound
     ├── IssuerUnavailable                                                    tokens cannot be verified
-    ├── Refused ─ Busy · Mismatch · ThreadExists                                 the thread's state forbids it
+    ├── Refused ─ Busy · Mismatch · ThreadExists · NotWaiting · WaitedTooLong    the thread's state forbids it
     ├── OverQuota ─ TooManyAtOnce · TurnsUsedUp · TokensUsedUp · WritesUsedUp    the owner reached a limit
     │             · TooManyShares · ShareUsedUp
     ├── StoreError ─ StoreUnavailable · LeaseLost · DamagedRow
@@ -167,6 +167,22 @@ class ThreadExists(Refused):
     status = 409
     title = "There is another conversation of this id"
     detail = "The threadId belongs to another conversation. Send a new one, or none."
+
+
+class NotWaiting(Refused):
+    """A prompt resumes a turn that has no pending calls, or no such calls."""
+
+    code = "not_waiting"
+    status = 409
+    title = "Nothing waits for this answer"
+    detail = "The question was answered already, or another prompt was sent after it, or there is none."
+
+
+class WaitedTooLong(Refused):
+    code = "waited_too_long"
+    status = 409
+    title = "The time to answer this question is over"
+    detail = "The question is older than a day, so nothing was done. Ask again."
 
 
 class OverQuota(C1fnError):

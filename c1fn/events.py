@@ -7,7 +7,7 @@
 from dataclasses import dataclass, field
 
 from c1fn.errors import C1fnError
-from c1fn.turn import State, ToolCall, Usage
+from c1fn.turn import State, ToolCall, Turn, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +69,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The turn is over and the store has acknowledged it. Always the last event."""
+    """The turn is over and the store has acknowledged it. Always the last event.
+
+    ``waiting``: the turn, if it ended with pending calls.
+    """
 
     state: State
     usage: Usage = field(default=Usage(), compare=False)
+    waiting: Turn | None = None
 
 
 ModelEvent = Delta | Called | Ended

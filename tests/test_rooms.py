@@ -67,7 +67,7 @@ LIBRARIES: dict[str, set[str]] = {
 }
 """One library, one room: where a library has more than one, each reads other parts of it."""
 
-PORTS = {"stores.cursor", "stores.owners", "stores.shares", "models.wakeup"}
+PORTS = {"stores.cursor", "stores.owners", "stores.resuming", "stores.shares", "models.wakeup"}
 """Modules of an adapter's room that are no adapter: any room above may import them."""
 
 

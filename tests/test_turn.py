@@ -1,6 +1,7 @@
 import pytest
 
-from c1fn.turn import UNTITLED, Message, State, ToolCall, Turn, Usage, for_model, title_of
+from c1fn.turn import UNTITLED, Message, State, ToolCall, Turn, Usage, title_of
+from c1fn.turn.transcript import for_model
 
 PROMPT = Message("user", "p")
 

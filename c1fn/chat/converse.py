@@ -18,7 +18,7 @@ from c1fn.chat.rounds import Limits, Rounds
 from c1fn.chat.tools import Tools
 from c1fn.chat.unsaved import Unsaved
 from c1fn.errors import C1fnError, Internal, Interrupted, LeaseLost, NotFound, OutOfTime, StoreError
-from c1fn.events import Failed, Finished
+from c1fn.events import Failed
 from c1fn.models import Model
 from c1fn.stores import FOLLOWED, RENEWAL, Claim, Opened, Replay, Running, Store
 from c1fn.telemetry.log import LOCAL, Log, Origin
@@ -175,7 +175,8 @@ class Chat:
     async def _run(self, draft: Draft, queue: EventQueue, seconds: float) -> None:
         state, error, bug = State.DONE, None, None
         try:
-            state, error = _outcome(await self._answered(draft, queue, seconds))
+            cancellation = await self._answered(draft, queue, seconds)
+            state, error = (State.WAITING, None) if draft.waits else _outcome(cancellation)
         except C1fnError as failure:
             state, error = State.FAILED, failure
         except asyncio.CancelledError:
@@ -194,14 +195,15 @@ class Chat:
         self, draft: Draft, queue: EventQueue, state: State, error: C1fnError | None, bug: Exception | None
     ) -> None:
         """Commit, then tell the reader. The reader gets an end in every case."""
+        turn = draft.turn(state, error)
         try:
             with draft.watch.storing("store.commit"):
-                await _to_its_end(self._unsaved.commit(draft.claim, draft.turn(state, error)))
+                await _to_its_end(self._unsaved.commit(draft.claim, turn))
         except StoreError as failure:
             state, error = State.FAILED, failure
         except Exception as exception:  # noqa: BLE001 - told first, then raised to the platform
             state, error, bug = State.FAILED, Internal(), bug or exception
-        queue.say(Failed(error, draft.usage) if error else Finished(state, draft.usage))
+        queue.say(Failed(error, draft.usage) if error else following.ending(turn))
         self.log(draft.line(self.model.name, state, error))
         draft.watch.ends(state, error.code if error else None)
         queue.logged = True

@@ -12,7 +12,8 @@ from c1fn.errors import AnswerTooLong, C1fnError, Evidence, ModelError
 from c1fn.stores import Claim
 from c1fn.telemetry.log import Origin, TurnLine, pseudonym
 from c1fn.telemetry.timings import Watch
-from c1fn.turn import Message, State, ToolCall, Turn, Usage, estimated_tokens
+from c1fn.turn import Message, State, ToolCall, Turn, Usage
+from c1fn.turn.transcript import estimated_tokens
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Draft:
     size: int = 0  # of all rounds, in bytes
     kept: int = 0  # what is to be stored, in bytes: the answer, what tools were asked, and what they said
     opaque: str | None = None  # of this round: what goes back to the model with it
+    waits: bool = False  # its last calls have no results yet: the turn ends with them
     rounds: int = 0
     usage: Usage = field(default_factory=Usage)
 
@@ -58,11 +60,13 @@ class Draft:
             self.opaque = opaque
 
     def close_round(self, calls: tuple[ToolCall, ...], results: Sequence[Message]) -> None:
+        """:param results: of the calls; those without one are pending."""
         self.messages += (
             Message("assistant", "".join(self.text), tool_calls=calls, opaque=self.opaque),
             *results,
         )
         self.text, self.opaque = [], None
+        self.waits = len(results) < len(calls)
 
     def estimate(self, messages: Sequence[Message], calls: tuple[ToolCall, ...]) -> Usage:
         """Estimate this round's tokens, if the model did not report them or its stream ended early."""

@@ -11,7 +11,7 @@ from contextlib import aclosing
 from c1fn.chat.event_queue import EventQueue
 from c1fn.errors import C1fnError, Internal, Interrupted, NotFound, by_code
 from c1fn.events import Delta, Event, Failed, Finished
-from c1fn.turn import State, Turn
+from c1fn.turn import ANSWERED, Turn
 
 Otherwise = Callable[[NotFound], Awaitable[None]]
 """What is done if there is no such turn, before anything was said of it."""
@@ -52,7 +52,12 @@ def retell(turn: Turn, queue: EventQueue) -> None:
     queue.say(_ending(turn))
 
 
+def ending(turn: Turn) -> Finished:
+    """The last event of a turn that went well."""
+    return Finished(turn.state, turn.usage, turn if turn.pending else None)
+
+
 def _ending(turn: Turn) -> Event:
-    if turn.state in (State.DONE, State.STOPPED):
-        return Finished(turn.state, turn.usage)
+    if turn.state in ANSWERED:
+        return ending(turn)
     return Failed(by_code(turn.error, turn.detail), turn.usage)

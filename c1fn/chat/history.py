@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from c1fn.stores import Claim
-from c1fn.turn import Message, Turn, estimated_tokens, for_model
+from c1fn.turn import Message, Turn
+from c1fn.turn.transcript import estimated_tokens, for_model, kept
 
 THREADS = 1_000
 """Number of threads whose rejected sizes are remembered, the newest; an entry takes about 300 bytes."""
@@ -34,11 +35,13 @@ class Histories:
 
     def of(self, claim: Claim, reply: Iterable[Message] = ()) -> Sequence[Turn]:
         """The earlier messages that fit before this claim's prompt and the messages after it."""
-        turns = claim.history[_steps(claim.number - 1, len(claim.history), self._turns) :]
+        earlier = claim.number - 1 - (claim.waiting is not None)
+        turns = claim.history[_steps(earlier, len(claim.history), self._turns) :]
         limit = self._refused.get((claim.ask.owner, claim.ask.thread_id))
         asked = [estimated_tokens([turn.prompt]) for turn in turns[1:]]
-        asked.append(estimated_tokens([claim.ask.prompt, *reply]))
-        sizes = (estimated_tokens(for_model([turn])) for turn in turns)
+        waiting = [claim.waiting] if claim.waiting else []
+        asked.append(estimated_tokens([*for_model(waiting, claim.ask.prompt), *reply]))
+        sizes = (estimated_tokens(kept(turn)) for turn in turns)
         until = list(accumulate(sizes, initial=0))
         start = 0
         for end, prompt in enumerate(asked[: len(turns)], 1):

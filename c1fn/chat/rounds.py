@@ -4,10 +4,12 @@ results.
 All text is recorded in the draft as it arrives, so that a turn can end at any point.
 """
 
+from collections.abc import Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import assert_never
 
+from c1fn.chat import resuming
 from c1fn.chat.draft import Draft
 from c1fn.chat.event_queue import EventQueue
 from c1fn.chat.history import Histories
@@ -15,7 +17,8 @@ from c1fn.chat.tools import Tools
 from c1fn.errors import AnswerEmpty, ContextTooLong, ModelError, TooManyRounds
 from c1fn.events import Called, Delta, Ended, Returned
 from c1fn.models import Model
-from c1fn.turn import Message, ToolCall, Usage, for_model
+from c1fn.turn import Message, ToolCall, Usage
+from c1fn.turn.transcript import for_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +42,32 @@ class Rounds:
         self._histories = Histories(limits.history_turns, limits.history_tokens)
 
     async def answer(self, draft: Draft, queue: EventQueue) -> None:
-        """Call the model until it requests no more tools. Its text goes to the draft and to the queue.
+        """Call the model until it requests no more tools, or one that waits for a person's approval: the
+        turn then ends with it. Its text goes to the draft and to the queue.
 
         :raises ModelError: the model fails, or its answer is empty or too long.
         """
+        draft.messages += await resuming.results(
+            draft.claim, self._tools, lambda calls: self._run(calls, draft, queue)
+        )
         while calls := await self._fitting_round(draft, queue):
             if draft.rounds >= self._limits.max_rounds:
                 raise TooManyRounds
             draft.grow((call.arguments for call in calls), self._limits.max_answer)
-            queue.say(Called(calls))
-            with draft.watch.working():
-                results = await self._tools.run(calls, draft.claim.ask, queue.say)
-            draft.grow((result.content for result in results), self._limits.max_answer)
+            results = await self._run([call for call in calls if not self._tools.asks(call)], draft, queue)
             draft.close_round(calls, results)
-            queue.say(Returned(tuple(call.id for call in calls)))
+            if draft.waits:
+                return
+
+    async def _run(self, calls: Sequence[ToolCall], draft: Draft, queue: EventQueue) -> list[Message]:
+        if not calls:
+            return []
+        queue.say(Called(tuple(calls)))
+        with draft.watch.working():
+            results = await self._tools.run(calls, draft.claim.ask, queue.say)
+        draft.grow((result.content for result in results), self._limits.max_answer)
+        queue.say(Returned(tuple(call.id for call in calls)))
+        return results
 
     async def _fitting_round(self, draft: Draft, queue: EventQueue) -> tuple[ToolCall, ...]:
         """One round. If the model rejects the length, the history is halved until it accepts; only a prompt
@@ -60,7 +75,8 @@ class Rounds:
         """
         while True:
             history = self._histories.of(draft.claim, draft.messages)
-            messages = [*for_model(history), draft.claim.ask.prompt, *draft.messages]
+            waiting = [draft.claim.waiting] if draft.claim.waiting else []
+            messages = [*for_model([*history, *waiting], draft.claim.ask.prompt), *draft.messages]
             try:
                 return await self._round(messages, draft, queue)
             except ContextTooLong:

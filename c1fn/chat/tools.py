@@ -23,6 +23,7 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
+from c1fn.chat.approval import asks, when_asked
 from c1fn.chat.tool_context import Say, ToolContext, asks_for_context, context_of, hide
 from c1fn.models import ToolSpec
 from c1fn.turn import Ask, Message, ToolCall
@@ -63,6 +64,18 @@ class Tools:
     @property
     def specs(self) -> tuple[ToolSpec, ...]:
         return tuple(tool.spec for tool in self._tools.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._tools
+
+    def asks(self, call: ToolCall) -> bool:
+        """Whether a person must approve this call. One that cannot be made needs no approval: it is run, and
+        its result tells why.
+        """
+        tool = self._tools.get(call.name)
+        with suppress(ValidationError):
+            return tool is not None and tool.asks(call.arguments)
+        return False
 
     async def run(self, calls: Sequence[ToolCall], ask: Ask = NOBODY, say: Say = _unheard) -> list[Message]:
         """Run all calls of a round in parallel; return their results in the order of the calls.
@@ -110,9 +123,10 @@ class Tools:
 class _Tool:
     def __init__(self, function: Function) -> None:
         @functools.wraps(function)
-        def bound(*args: Any, **kwargs: Any) -> Callable[..., Any]:
+        def bound(*args: Any, **kwargs: Any) -> functools.partial[Any]:
             return functools.partial(function, *args, **kwargs)
 
+        self._when = when_asked(function)
         self._context = asks_for_context(function)
         if self._context is not None:
             hide(bound, self._context)
@@ -126,8 +140,19 @@ class _Tool:
         :raises ValidationError: the arguments do not match. (The function itself may also raise one, when it
             is called.)
         """
-        bound: Callable[..., Any] = self._adapter.validate_json(arguments or "{}")
+        bound = self._bound(arguments)
         return bound if self._context is None else functools.partial(bound, **{self._context: context})
+
+    def _bound(self, arguments: str) -> "functools.partial[Any]":
+        bound: functools.partial[Any] = self._adapter.validate_json(arguments or "{}")
+        return bound
+
+    def asks(self, arguments: str) -> bool:
+        """Whether a call with these arguments must be approved.
+
+        :raises ValidationError: they do not match.
+        """
+        return self._when is not None and asks(self._when, self._bound(arguments))
 
     async def call(self, bound: Callable[[], Any], threads: "_Threads") -> str:
         value = await (bound() if self._is_async else threads.run(bound))

@@ -6,7 +6,7 @@ second model call, as long as this process runs and no other process has taken o
 
 from c1fn.errors import LeaseLost, StoreUnavailable
 from c1fn.stores import Claim, Opened, Turns
-from c1fn.turn import Ask, State, Turn
+from c1fn.turn import ANSWERED, Ask, Turn
 
 MOST = 8
 """Maximum number of kept answers: 40 MB if all have the largest size. The oldest is dropped first."""
@@ -22,7 +22,7 @@ class Unsaved:
         try:
             await self._turns.commit(claim, turn)
         except StoreUnavailable:
-            if turn.state in (State.DONE, State.STOPPED):
+            if turn.state in ANSWERED:
                 self._kept[claim.ask.owner, claim.ask.thread_id] = claim, turn
                 while len(self._kept) > MOST:
                     del self._kept[next(iter(self._kept))]

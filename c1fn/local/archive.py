@@ -13,7 +13,7 @@ from typing import Any
 
 from c1fn.errors import DamagedRow, NotFound
 from c1fn.stores import Store
-from c1fn.turn import Feedback, Message, Thread, Turn
+from c1fn.turn import Feedback, Message, Resume, Thread, Turn
 
 FORMAT = 1
 """The version of the documents, as ``c1fn``: another one is refused."""
@@ -107,6 +107,16 @@ def _message(message: Message) -> dict[str, Any]:
         or None,
         "toolCallId": message.tool_call_id,
         "opaque": message.opaque,
+        "resume": _resume(message.resume) if message.resume else None,
+    }
+    return {name: value for name, value in written.items() if value is not None}
+
+
+def _resume(resume: Resume) -> dict[str, Any]:
+    written = {
+        "responseId": resume.response_id,
+        "approved": None if resume.approved is None else list(resume.approved),
+        "results": [{"toolCallId": call_id, "content": text} for call_id, text in resume.results] or None,
     }
     return {name: value for name, value in written.items() if value is not None}
 

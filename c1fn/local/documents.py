@@ -9,7 +9,7 @@ from typing import Any, cast, get_args
 
 from c1fn.errors import BadField
 from c1fn.local.archive import FORMAT
-from c1fn.turn import Feedback, Message, Role, Source, State, Thread, ToolCall, Turn, Usage, Value
+from c1fn.turn import Feedback, Message, Resume, Role, Source, State, Thread, ToolCall, Turn, Usage, Value
 
 _ROLES = ("system", "user", "assistant", "tool")
 
@@ -152,6 +152,20 @@ def _read_message(message: _Place) -> Message:
         tool_calls=tuple(_read_call(call) for call in calls.each(dict)) if calls else (),
         tool_call_id=_text(message, "toolCallId"),
         opaque=_text(message, "opaque"),
+        resume=_read_resume(message.maybe("resume", dict)),
+    )
+
+
+def _read_resume(place: _Place | None) -> Resume | None:
+    if place is None:
+        return None
+    approved, results = place.maybe("approved", list), place.maybe("results", list)
+    return Resume(
+        place.at("responseId", str).short(ID),
+        tuple(call.value for call in approved.each(str)) if approved else None,
+        tuple((r.at("toolCallId", str).value, r.at("content", str).value) for r in results.each(dict))
+        if results
+        else (),
     )
 
 

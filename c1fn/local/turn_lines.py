@@ -71,6 +71,7 @@ def _short(thread: str) -> str:
 
 _ENDED = {
     State.DONE: "answered",
+    State.WAITING: "asked for approval",
     State.STOPPED: "stopped",
     State.FAILED: "failed",
     State.INTERRUPTED: "interrupted",

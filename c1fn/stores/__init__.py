@@ -14,6 +14,8 @@ proves them for each one.
 * An owner's ``Quota`` also holds for concurrent requests: a claim is counted once, before it is returned.
   A turn that is run again is counted again, because it calls the model again. What is written outside of
   turns is counted before it is written, once for each kilobyte; deletions are not counted.
+* A waiting turn is resumed by the turn after it, at once or never: what comes after any other turn, and a
+  second answer to it, are refused. It holds no lock.
 * A deleted thread's id may be used again. The responseIds of the deleted thread are kept for a day: a late
   retry is rejected and does not create the thread again.
 
@@ -54,7 +56,8 @@ class Claim:
     number.
 
     ``attempt`` is a random token; ``replaces`` is the attempt of the stored turn that this one overwrites
-    (a failed or interrupted turn that is run again), if there is one.
+    (a failed or interrupted turn that is run again), if there is one. ``waiting`` is the turn that this one
+    resumes, which then is not in ``history``; ``earlier`` is what was stored of an earlier attempt to do so.
     """
 
     ask: Ask
@@ -63,6 +66,8 @@ class Claim:
     started: float
     history: tuple[Turn, ...]
     replaces: str | None = None
+    waiting: Turn | None = None
+    earlier: Turn | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,8 @@ class Turns(Protocol):
         :raises Mismatch: this responseId was used with another prompt.
         :raises NotFound: this responseId was used on a thread of this id that was deleted.
         :raises OverQuota: the owner has reached a limit. Nothing was stored.
+        :raises NotWaiting: the prompt resumes a turn, and nothing waits for it there (see resuming.py).
+        :raises WaitedTooLong: it does, and the time for it is over.
         """
         ...
 

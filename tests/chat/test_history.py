@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from c1fn.chat.history import THREADS, Histories
 from c1fn.stores import Claim
-from c1fn.turn import Ask, Message, State, Turn, estimated_tokens, for_model
+from c1fn.turn import Ask, Message, State, Turn
+from c1fn.turn.transcript import estimated_tokens, for_model
 
 TOKENS = 3  # characters of one, as they are estimated
 

@@ -10,13 +10,20 @@ import pytest
 from c1fn.errors import BadField
 from c1fn.local import archive, documents
 from c1fn.stores.memory import MemoryStore
-from c1fn.turn import Feedback, Message, Source, State, Thread
+from c1fn.turn import Feedback, Message, Resume, Source, State, Thread
 from tests.stores.owning import a_turn, told
 
 TURNS = [
     a_turn(1, 1_800_000_000.123456, error="model_rate_limited", detail="Ask later.", state=State.FAILED),
     a_turn(2, 1_800_000_001.0, feedback=Feedback("down", "not ☃"), revised="\x00\x1b[2J\u2028 \ud800 ☃"),
     replace(a_turn(3, 0.0), response_id="", reply=(), prompt=Message("user", "")),
+    a_turn(4, 0.0, state=State.WAITING),
+    *(
+        a_turn(number, 0.0, prompt=Message("user", "Approve", resume=resume))
+        for number, resume in enumerate(
+            [Resume("r4", None), Resume("r4", ("c1", "c2")), Resume("r4", (), (("c1", "☃"), ("c2", "")))], 5
+        )
+    ),
 ]
 THREAD = Thread("t#%", "Plans\u2029", 1_799_999_999.5, 1_800_000_009.0, source=Source("s", "r0"))
 

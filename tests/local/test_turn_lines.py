@@ -29,6 +29,8 @@ def test_a_turn_is_one_line() -> None:
     assert sentence(ANSWERED) == (
         "answered in 1.24 s, first word 0.03 s · 12 tokens in, 340 out · thread d251ea5b"
     )
+    asked = replace(ANSWERED, state=State.WAITING)
+    assert sentence(asked).startswith("asked for approval in 1.24 s, ")
     failed = replace(
         ANSWERED, state=State.FAILED, error="answer_cut", detail="It was cut.", first_ms=None, rounds=3
     )

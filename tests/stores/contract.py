@@ -22,7 +22,8 @@ from c1fn.errors import (
     WritesUsedUp,
 )
 from c1fn.stores import DAY, FOLLOWED, LEASE, Claim, Opened, Quota, Replay, Running, Store
-from c1fn.turn import Ask, Feedback, Message, State, ToolCall, Turn, Usage, for_model
+from c1fn.turn import Ask, Feedback, Message, State, ToolCall, Turn, Usage
+from c1fn.turn.transcript import for_model
 from tests.stores.clockwork import Clockwork
 
 HOUR = 3600.0

@@ -15,9 +15,10 @@ from tests.stores.forks import Forks
 from tests.stores.owning import Owning
 from tests.stores.servers import OneAtATime
 from tests.stores.sharing import Sharing
+from tests.stores.waiting import Waiting
 
 
-class OnDynamo(Contract, Forks, Owning, Sharing):
+class OnDynamo(Contract, Forks, Owning, Sharing, Waiting):
     @pytest.fixture
     def client(self) -> Any:
         raise NotImplementedError

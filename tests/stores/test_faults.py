@@ -31,7 +31,8 @@ from c1fn.stores.dynamodb import DynamoStore, connect, table
 from c1fn.stores.dynamodb.calls import ATTEMPTS, Calls
 from c1fn.stores.dynamodb.keys import ThreadKey, turn_sk, usage_key
 from c1fn.stores.dynamodb.usage_row import UsageRow
-from c1fn.turn import State, Turn, Usage, for_model
+from c1fn.turn import State, Turn, Usage
+from c1fn.turn.transcript import for_model
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed, told
 from tests.stores.faults import reply

@@ -16,6 +16,7 @@ from tests.stores.contract import Contract, answered, ask, claimed, told
 from tests.stores.forks import Forks, say
 from tests.stores.owning import Owning
 from tests.stores.sharing import WEEK, Sharing, seen
+from tests.stores.waiting import Waiting
 
 
 class Many:
@@ -44,7 +45,7 @@ class Many:
         assert len(await seen(store, share.token)) == 1
 
 
-class TestMemory(Many, Contract, Forks, Owning, Sharing):
+class TestMemory(Many, Contract, Forks, Owning, Sharing, Waiting):
     shared = False
 
     @pytest.fixture

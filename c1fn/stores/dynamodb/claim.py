@@ -49,6 +49,11 @@ class Try:
     writing: asyncio.Task[None] | None = None
     counting: asyncio.Task[None] | None = None
 
+    @property
+    def turns(self) -> int:
+        """How many turns are read: one of them may be run again, and one may be resumed."""
+        return self.history + 1 + (self.ask.prompt.resume is not None)
+
     def check(self, known: bytes) -> None:
         """:raises Mismatch: the same responseId, another prompt. A damaged row has no hash to compare."""
         if known and known != self.lock.hash:

@@ -23,9 +23,11 @@ from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.keys import ThreadKey, fence_of
 from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import PROMPT_INLINE, Packed, pack_turn
+from c1fn.stores.dynamodb.resuming import resumed
 from c1fn.stores.dynamodb.rows import ThreadRow, TurnRow
-from c1fn.turn import Ask, estimated_tokens, title_of
+from c1fn.turn import Ask, title_of
 from c1fn.turn import Usage as Tokens
+from c1fn.turn.transcript import estimated_tokens
 
 TRIES = 8
 """Maximum number of times that an open reads again because the thread was changed meanwhile; then it is
@@ -112,7 +114,7 @@ class Opening:
             mine.counting = asyncio.create_task(usage.begin(mine.ask.owner, mine.lock.attempt, reserve))
         known, rows = await asyncio.gather(
             self._access.turns.find(mine.key, mine.ask.response_id),
-            self._access.turns.newest(mine.key, mine.history + 1),  # one of them may be run again
+            self._access.turns.newest(mine.key, mine.turns),
         )
         if rows and rows[0].number > thread.n:
             # Somebody fenced a lock and died, and then that lock was cancelled: the thread's row lags behind.
@@ -128,7 +130,9 @@ class Opening:
             if not mine.holds:
                 return None
         number = known.number if known else thread.n + 1
-        before = [row for row in rows if row.number < number][: mine.history]
+        before = [row for row in rows if row.number < number]
+        waiting, earlier = await resumed(self._access, mine, thread, before[:1], known)
+        before = before[waiting is not None :][: mine.history]
         if mine.counting:
             await asyncio.shield(mine.counting)
         expires = self._access.retention.until(self._access.clock())
@@ -147,6 +151,8 @@ class Opening:
             started=mine.lock.started,
             history=history,
             replaces=known.attempt if known else None,
+            waiting=waiting,
+            earlier=earlier,
             key=mine.key,
             prompt=mine.prompt,
             lease=Lease(begun, begun, mine.lock),

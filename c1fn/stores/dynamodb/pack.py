@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from c1fn.errors import DamagedRow
-from c1fn.turn import Message, Role, ToolCall, Usage
+from c1fn.turn import Message, Resume, Role, ToolCall, Usage
 
 _FORMAT = b"\x01"
 _LEVEL = 9  # 0.2 ms for a 6 KB answer
@@ -115,16 +115,24 @@ def _listed(message: Message) -> list[Any]:
     """
     calls = [[call.id, call.name, call.arguments] for call in message.tool_calls]
     fields: list[Any] = [message.role[0], message.content, message.id, calls or None]
+    resume = message.resume
     fields += [message.tool_call_id, message.opaque]
+    fields.append([resume.response_id, resume.approved, resume.results] if resume else None)
     while fields[-1] is None:
         fields.pop()
     return fields
 
 
 def _message(fields: list[Any]) -> Message:
-    role, content, message_id, calls, tool_call_id, opaque = [*fields, None, None, None, None][:6]
+    role, content, message_id, calls, tool_call_id, opaque, resume = [*fields, *[None] * 5][:7]
     tool_calls = tuple(ToolCall(*call) for call in calls or ())
-    return Message(_ROLES[role], content, message_id, tool_calls, tool_call_id, opaque)
+    resumes = _resume(*resume) if resume else None
+    return Message(_ROLES[role], content, message_id, tool_calls, tool_call_id, opaque, resumes)
+
+
+def _resume(response_id: str, approved: list[str] | None, results: list[list[str]]) -> Resume:
+    known = None if approved is None else tuple(approved)
+    return Resume(response_id, known, tuple((call_id, text) for call_id, text in results))
 
 
 def pack_text(text: str) -> bytes:
@@ -196,6 +204,9 @@ class Packed:
 
 
 def prompt_hash(prompt: Message) -> bytes:
-    """What makes a prompt the same: its role and text, not the id that the client gave the message."""
-    text = f"{prompt.role}\n{prompt.content}".encode("utf-8", "surrogatepass")
+    """What makes a prompt the same: its role and text and what it resumes, not the id that the client gave
+    the message.
+    """
+    resume = f"\n{json.dumps(_listed(prompt)[6])}" if prompt.resume else ""
+    text = f"{prompt.role}\n{prompt.content}{resume}".encode("utf-8", "surrogatepass")
     return hashlib.blake2b(text, digest_size=16).digest()

@@ -24,7 +24,7 @@ from c1fn.stores.dynamodb.items import B, Item, N, S, clean, expiry, number_of, 
 from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import Packed, unpack_turn
 from c1fn.stores.dynamodb.retention import Retention
-from c1fn.turn import Feedback, Message, State, Thread, Turn
+from c1fn.turn import ANSWERED, Feedback, Message, State, Thread, Turn
 
 VERSION = 2
 """The form of the rows that this code writes. Rows without ``v`` are of version 1 (c1fn 0.1.0)."""
@@ -187,7 +187,7 @@ class TurnRow:
     @property
     def answered(self) -> bool:
         """Whether this responseId must not reach the model again; what cannot be read may be an answer."""
-        return self.state in (State.DONE, State.STOPPED, None)
+        return self.state is None or self.state in ANSWERED
 
     def noun(self, body: bytes, revised: str | None) -> Turn:
         """:raises DamagedRow: the turn cannot be read."""

@@ -25,7 +25,7 @@ from c1fn.stores.dynamodb.keys import OF_SHARES, ThreadKey, link_key, share_key,
 from c1fn.stores.dynamodb.retention import TOMBSTONES
 from c1fn.stores.dynamodb.rows import V
 from c1fn.stores.shares import SHARES, VIEWS, Share
-from c1fn.turn import State, Turn
+from c1fn.turn import ANSWERED, Turn
 
 NEWEST = 20
 """Turns that are read at a time to find the newest answered one."""
@@ -67,7 +67,7 @@ class DynamoShares:
         before = None
         while rows := await self._access.turns.older(key, before, NEWEST):
             for row in reversed(rows):
-                if row.state in (State.DONE, State.STOPPED):
+                if row.state in ANSWERED:
                     return row.number
             before = rows[0].number
         return 0

@@ -6,9 +6,7 @@ from c1fn.errors import NotFound, ShareUsedUp, TooManyShares
 from c1fn.stores import DAY, kilobytes
 from c1fn.stores.memory.state import Link, Memory
 from c1fn.stores.shares import SHARES, VIEWS, Share
-from c1fn.turn import State, Turn
-
-_ANSWERED = {State.DONE, State.STOPPED}
+from c1fn.turn import ANSWERED, Turn
 
 
 class MemoryShares:
@@ -23,9 +21,7 @@ class MemoryShares:
         if len(self._of(owner)) >= SHARES:
             raise TooManyShares
         self._memory.write(owner, kilobytes(thread.title))
-        answered = (
-            turn.number for turn in reversed(thread.turns) if turn.state in (State.DONE, State.STOPPED)
-        )
+        answered = (turn.number for turn in reversed(thread.turns) if turn.state in ANSWERED)
         token = self._token() + self._token()
         share = Share(token, thread_id, thread.title, next(answered, 0), now, now + seconds)
         self._memory.links[token] = Link(owner, thread, share)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from c1fn.errors import NotFound, TooManyAtOnce
 from c1fn.stores import DAY, LEASE, Claim, Quota
 from c1fn.stores.shares import Share
-from c1fn.turn import Ask, Message, Source, State, Thread, Turn, Until, estimated_tokens, for_model
+from c1fn.turn import Ask, Message, Source, State, Thread, Turn, Until
+from c1fn.turn.transcript import estimated_tokens, for_model
 
 
 @dataclass(slots=True)
@@ -171,7 +172,8 @@ class Memory:
         if refusal:
             raise refusal
         used.turns += 1
-        asked = [*for_model(claim.history), claim.ask.prompt]
+        waiting = claim.waiting.reply if claim.waiting else ()
+        asked = [*for_model(claim.history), *waiting, claim.ask.prompt]
         used.slots[claim.attempt] = Slot(now + LEASE, estimated_tokens(asked))
 
     def write(self, owner: str, more: int) -> None:

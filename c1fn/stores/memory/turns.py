@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import replace
 
 from c1fn.errors import Busy, LeaseLost, Mismatch, NotFound
-from c1fn.stores import LEASE, Claim, Opened, Replay, Running
+from c1fn.stores import LEASE, Claim, Opened, Replay, Running, resuming
 from c1fn.stores.memory.state import Conversation, Memory, Run
-from c1fn.turn import Ask, State, Turn, title_of
-
-_ANSWERED = {State.DONE, State.STOPPED}
+from c1fn.turn import ANSWERED, Ask, Message, State, Turn, title_of
 
 
 class MemoryTurns:
@@ -31,11 +30,11 @@ class MemoryTurns:
         known = thread.find(ask.response_id)
         own = thread.run if thread.run and thread.run.ask.response_id == ask.response_id else None
         asked = own.ask.prompt if own else known.prompt if known else ask.prompt
-        if (asked.role, asked.content) != (ask.prompt.role, ask.prompt.content):
+        if _same(asked) != _same(ask.prompt):
             raise Mismatch
         if own and thread.alive(now):
             return Running(own.claim.number)
-        if known and known.state in _ANSWERED:
+        if known and known.state in ANSWERED:
             return Replay(known)
         if thread.run and not thread.alive(now):
             thread.end(thread.run, thread.run.turn(State.INTERRUPTED))
@@ -47,12 +46,18 @@ class MemoryTurns:
         return self._claim(ask, thread, history, again=known)
 
     def _claim(self, ask: Ask, thread: Conversation | None, history: int, again: Turn | None = None) -> Claim:
-        """:raises OverQuota: its owner may not begin a turn; then there is no new thread either."""
+        """:raises C1fnError: its owner may not begin a turn; then there is no new thread either."""
         now, turns = self._memory.clock(), thread.turns if thread else []
         number = again.number if again else len(turns) + 1
-        before = tuple(turns[max(0, number - 1 - history) : number - 1])
+        resume, newest = ask.prompt.resume, turns[number - 2] if number > 1 else None
+        if resume and again is None:
+            resuming.check(resume, newest, thread.source if thread else None, now)
+        end = number - 1 - (resume is not None)
+        before = tuple(turns[max(0, end - history) : end])
         replaces = thread.attempts[number - 1] if thread and again else None
         claim = Claim(ask, number, self._token(), now, before, replaces)
+        if resume:
+            claim = replace(claim, waiting=newest, earlier=again)
         self._memory.count(claim)
         thread = thread or self._memory.begin(ask.owner, ask.thread_id, title_of(ask.prompt))
         thread.run = Run(claim, now + LEASE)
@@ -122,3 +127,8 @@ class MemoryTurns:
         if not thread or not thread.run or thread.run.claim.attempt != claim.attempt:
             raise LeaseLost
         return thread, thread.run
+
+
+def _same(prompt: Message) -> object:
+    """What makes a prompt the same: not the id that the client gave the message."""
+    return prompt.role, prompt.content, prompt.resume

@@ -7,7 +7,7 @@ from turns. Nothing here does I/O; every value is frozen.
 
 import html
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -25,11 +25,28 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Resume:
+    """What a prompt says to the calls that the turn ``response_id`` ended with.
+
+    ``approved``: the ids of those that are to be run; None: all. ``results``: pairs of a call's id and what
+    the client's own tool returned. A call that neither names is refused.
+    """
+
+    response_id: str
+    approved: tuple[str, ...] | None = ()
+    results: tuple[tuple[str, str], ...] = ()
+
+    def approves(self, call: ToolCall) -> bool:
+        return self.approved is None or call.id in self.approved
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One chat message, with OpenAI's fields; ``id`` is the client's and never goes to the model.
 
     ``opaque`` is the opposite: what a model sent beside its words and wants back with them: a JSON text that
-    only the models' room reads. It never goes to a client.
+    only the models' room reads. It never goes to a client. ``resume`` makes it a prompt that resumes a
+    waiting turn: its words are for people alone, and the model gets the results of the calls.
 
     https://platform.openai.com/docs/api-reference/chat/create
     """
@@ -40,6 +57,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     opaque: str | None = None
+    resume: Resume | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +89,14 @@ class State(StrEnum):
 
     RUNNING = "running"
     DONE = "done"  # the model finished
+    WAITING = "waiting"  # it ended with calls that have no result yet: the next turn may bring them
     STOPPED = "stopped"  # a person asked it to stop; what was said is kept
     FAILED = "failed"  # the model or a tool failed; the partial answer is kept for people
     INTERRUPTED = "interrupted"  # the machine died or was shut down
+
+
+ANSWERED = frozenset((State.DONE, State.WAITING, State.STOPPED))
+"""The states of a turn that is never run again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +113,11 @@ class Ask:
     claims: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
 
+ANSWERABLE = 86_400.0
+"""Seconds after its beginning in which a waiting turn can be resumed: a person may answer the next morning,
+and arguments that are older tell of a world that has changed.
+"""
+
 Value = Literal["up", "down"]
 
 
@@ -105,7 +133,8 @@ class Feedback:
 class Turn:
     """One prompt and what came of it.
 
-    ``reply`` holds every message after the prompt, in order; a tool call never stands without its result.
+    ``reply`` holds every message after the prompt, in order. A tool call never stands without its result,
+    but for those of the last message of a WAITING turn.
     ``started`` is in seconds since the epoch. ``error`` is the code of the failure, if there was one, and
     ``detail`` its sentence where that is not the code's own.
     ``revised`` is the visible answer as the client last saved it (a form's state), if it did, and
@@ -133,6 +162,24 @@ class Turn:
     def visible(self) -> str:
         """The answer as people should see it now."""
         return self.answer if self.revised is None else self.revised
+
+    @property
+    def pending(self) -> tuple[ToolCall, ...]:
+        """The calls that a waiting turn ended with: those of its last calls that have no result."""
+        if self.state is not State.WAITING:
+            return ()
+        calls: dict[str, ToolCall] = {}
+        for message in self.reply:
+            if message.role == "assistant":
+                calls = {call.id: call for call in message.tool_calls}
+            else:
+                calls.pop(message.tool_call_id or "", None)
+        return tuple(calls.values())
+
+    @property
+    def resumable_until(self) -> float:
+        """When a waiting turn can no longer be resumed, in seconds since the epoch."""
+        return self.started + ANSWERABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,31 +216,6 @@ class Page:
 
     threads: tuple[Thread, ...]
     cursor: str | None
-
-
-def for_model(history: Iterable[Turn]) -> list[Message]:
-    """The messages of earlier turns that the model may see, oldest first.
-
-    Failed, interrupted and running turns are left out whole; a stopped one counts if it said something.
-    """
-    messages: list[Message] = []
-    for turn in history:
-        if turn.state is State.DONE or (turn.state is State.STOPPED and turn.answer):
-            messages += (turn.prompt, *turn.reply)
-    return messages
-
-
-CHARACTERS_PER_TOKEN = 3
-"""An estimate on the safe side: C1's escaped JSON takes about 3 characters a token, prose about 4."""
-
-
-def estimated_tokens(messages: Iterable[Message]) -> int:
-    """What these messages take, tool calls and opaque parts included: an estimate on the safe side."""
-    texts = sum(
-        len(m.content) + len(m.opaque or "") + sum(len(call.arguments) for call in m.tool_calls)
-        for m in messages
-    )
-    return -(-texts // CHARACTERS_PER_TOKEN)
 
 
 TITLE_LENGTH = 60

@@ -1,0 +1,39 @@
+"""How a turn begins that resumes a waiting one: with the results of the calls that wait.
+
+A call that was approved is made once, with the arguments that were stored when the person was asked. If this
+turn is run again after a failure, the call is not made again: its result was stored, or it is not known.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from c1fn.chat.tools import Tools
+from c1fn.stores import Claim
+from c1fn.turn import Message, Resume, ToolCall
+from c1fn.turn.transcript import NOT_APPROVED, brought_by, result
+
+Run = Callable[[Sequence[ToolCall]], Awaitable[list[Message]]]
+
+
+async def results(claim: Claim, tools: Tools, run: Run) -> list[Message]:
+    """The results of all pending calls, in their order; none if this turn resumes no other.
+
+    :param run: makes calls.
+    """
+    waiting, resume = claim.waiting, claim.ask.prompt.resume
+    if waiting is None or resume is None:
+        return []
+    if claim.earlier:
+        return brought_by(claim.earlier, waiting)
+    made = await run([call for call in waiting.pending if resume.approves(call)])
+    known = {message.tool_call_id: message for message in made} | _clients(resume, waiting.pending, tools)
+    return [known.get(call.id) or result(call, NOT_APPROVED) for call in waiting.pending]
+
+
+def _clients(resume: Resume, pending: Sequence[ToolCall], tools: Tools) -> dict[str | None, Message]:
+    """What the client's own tools returned. It has no say about ours."""
+    texts = dict(resume.results)
+    return {
+        call.id: Message("tool", texts[call.id], tool_call_id=call.id)
+        for call in pending
+        if call.id in texts and call.name not in tools
+    }

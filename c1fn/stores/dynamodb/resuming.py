@@ -1,0 +1,28 @@
+"""The turn that a prompt resumes, read behind the lock."""
+
+from collections.abc import Sequence
+
+from c1fn.stores import resuming
+from c1fn.stores.dynamodb.access import Access
+from c1fn.stores.dynamodb.claim import Try
+from c1fn.stores.dynamodb.rows import ThreadRow, TurnRow
+from c1fn.turn import Turn
+
+
+async def resumed(
+    access: Access, mine: Try, thread: ThreadRow, newest: Sequence[TurnRow], known: TurnRow | None
+) -> tuple[Turn | None, Turn | None]:
+    """The turn that is resumed, if one is, and what an earlier attempt to do so left.
+
+    :param newest: the newest turn before this one. ``known``: the earlier attempt.
+    :raises Refused: it does not wait for this.
+    """
+    resume = mine.ask.prompt.resume
+    if resume is None:
+        return None, None
+    turns = await access.turns.nouns(mine.key, [*newest, *([known] if known else [])])
+    if known:
+        return turns[0], turns[-1]
+    waiting, source = turns[0] if turns else None, thread.forked.source if thread.forked else None
+    resuming.check(resume, waiting, source, access.clock())
+    return waiting, None
