@@ -380,13 +380,15 @@ async def test_large_commit_through_a_lost_reply(one: Machine) -> None:
 
 
 async def test_the_last_lock_comes_twice(one: Machine) -> None:
-    """The lock of the newest turn, delivered once more, does not even make the thread busy."""
+    """The lock of the newest turn, delivered once more, is not taken: nobody sees the thread run."""
     ghosts: list[AWSPreparedRequest] = []
     one.sky.at("UpdateItem", ghosts.append)
     claim = claimed(await one.store.turns.open(ask("r1"), history=20))
     await one.store.turns.commit(claim, answered(claim, "hi"))
     await one.store.settle()
     one.sky._session.send(ghosts[0])
+    page = await one.store.threads.page("ann", cursor=None, limit=5)
+    assert [thread.running for thread in page.threads] == [False]
     assert claimed(await one.store.turns.open(ask("r2"), history=20)).number == 2
 
 
