@@ -2,8 +2,9 @@
 
 The thread's row holds the lock; a turn's row, written once with a condition, is authoritative. `rows` and
 `keys` define the rows, `table` the table; `locking`, `thread_rows`, `turn_rows`, `texts` and `usage_rows`
-read and write them; `opening`, `following`, `deletion` and `forking` define the order of the steps; `turns`
-and `threads` implement the ports. This module puts them together.
+read and write them; `turn_quota`, `write_quota` and `follower_limit` hold an owner to its limits; `opening`,
+`following`, `deletion` and `forking` define the order of the steps; `turns` and `threads` implement the
+ports. This module puts them together.
 docs/store.md explains why it is safe and what it costs.
 """
 
@@ -31,11 +32,11 @@ from c1fn.stores.dynamodb.texts import Texts
 from c1fn.stores.dynamodb.thread_rows import ThreadRows
 from c1fn.stores.dynamodb.thread_updates import ThreadUpdates
 from c1fn.stores.dynamodb.threads import DynamoThreads
+from c1fn.stores.dynamodb.turn_quota import TurnQuota
 from c1fn.stores.dynamodb.turn_rows import TurnRows
 from c1fn.stores.dynamodb.turns import Checkpoints, DynamoTurns
-from c1fn.stores.dynamodb.usage import Usage
 from c1fn.stores.dynamodb.usage_rows import UsageRows
-from c1fn.stores.dynamodb.writes import Writes
+from c1fn.stores.dynamodb.write_quota import WriteQuota
 from c1fn.stores.owners import Owners
 from c1fn.stores.shares import Shares
 
@@ -72,7 +73,7 @@ class DynamoStore:
     ) -> None:
         self._calls = Calls(client, table, sleep=sleep, jitter=jitter)
         used = UsageRows(self._calls)
-        self._usage = Usage(used, clock, quota) if quota.of_turns else None
+        self._turn_quota = TurnQuota(used, clock, quota) if quota.of_turns else None
         self._later = Later()
         retention = Retention(retention_days * DAY)
         texts = Texts(self._calls, clock)
@@ -83,9 +84,9 @@ class DynamoStore:
             turns=TurnRows(self._calls, texts, clock, retention),
             texts=texts,
             sweeping=Sweeping(self._calls, texts, clock),
-            usage=self._usage,
+            turn_quota=self._turn_quota,
             followers=FollowerLimit(used, clock, quota.followers) if quota.followers else None,
-            writes=Writes(used, clock, quota),
+            write_quota=WriteQuota(used, clock, quota),
             later=self._later,
             retention=retention,
             clock=clock,
@@ -118,7 +119,7 @@ class DynamoStore:
 
     def connect(self) -> None:
         """Begin to open as many connections as the first turn will use at once."""
-        self._calls.connect(OPENING + (self._usage is not None))
+        self._calls.connect(OPENING + (self._turn_quota is not None))
 
     async def ready(self) -> None:
         await self._calls("get_item", Key={"pk": S("?"), "sk": S("?")})  # no key of ours is like that

@@ -10,14 +10,14 @@ from c1fn.stores.dynamodb.retention import Retention
 from c1fn.stores.dynamodb.sweeping import Sweeping
 from c1fn.stores.dynamodb.texts import Texts
 from c1fn.stores.dynamodb.thread_rows import ThreadRows
+from c1fn.stores.dynamodb.turn_quota import TurnQuota
 from c1fn.stores.dynamodb.turn_rows import TurnRows
-from c1fn.stores.dynamodb.usage import Usage
-from c1fn.stores.dynamodb.writes import Writes
+from c1fn.stores.dynamodb.write_quota import WriteQuota
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """``usage``, ``followers``: None where nothing is counted. ``sleep`` waits seconds of ``clock``;
+    """``turn_quota``, ``followers``: None where nothing is counted. ``sleep`` waits seconds of ``clock``;
     ``jitter`` is 0 to 1; ``token`` is a fresh random text at each call.
     """
 
@@ -26,9 +26,9 @@ class Access:
     turns: TurnRows
     texts: Texts
     sweeping: Sweeping
-    usage: Usage | None
+    turn_quota: TurnQuota | None
     followers: FollowerLimit | None
-    writes: Writes
+    write_quota: WriteQuota
     later: Later
     retention: Retention
     clock: Callable[[], float]

@@ -64,7 +64,7 @@ class Forking:
             raise NotFound("There is no such conversation.")
         key = key.of(thread)
         taken = await self._taken(key, thread, until)
-        await self._access.writes.count(key.owner, taken.kilobytes)
+        await self._access.write_quota.count(key.owner, taken.kilobytes)
         source = Source(key.thread_id, taken.last.response_id if taken.last else None)
         hidden = await self._hidden.begin(new, there)
         return await self._copied(key, thread, taken, hidden, Forked(source, until))

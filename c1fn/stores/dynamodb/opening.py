@@ -60,10 +60,10 @@ class Opening:
         pending = [task for task in (mine.locking, mine.writing, mine.counting) if task]
         if pending:
             await asyncio.gather(*pending, return_exceptions=True)  # it was told of, or is not worth telling
-        usage, attempt = self._access.usage, mine.lock.attempt
+        quota, attempt = self._access.turn_quota, mine.lock.attempt
         try:
-            if usage and mine.counting and not isinstance(mine.counting.exception(), OverQuota):
-                await usage.undo(mine.ask.owner, attempt)
+            if quota and mine.counting and not isinstance(mine.counting.exception(), OverQuota):
+                await quota.undo(mine.ask.owner, attempt)
         finally:
             if mine.holds:
                 await self._cancel(mine)
@@ -108,10 +108,10 @@ class Opening:
 
     async def _behind_the_lock(self, mine: Try, thread: ThreadRow) -> Opened | None:
         """The lock is held. What happened to this responseId before decides whether the turn may run."""
-        usage = self._access.usage
-        if usage and mine.counting is None:
+        quota = self._access.turn_quota
+        if quota and mine.counting is None:
             reserve = thread.context + estimated_tokens([mine.ask.prompt])
-            mine.counting = asyncio.create_task(usage.begin(mine.ask.owner, mine.lock.attempt, reserve))
+            mine.counting = asyncio.create_task(quota.begin(mine.ask.owner, mine.lock.attempt, reserve))
         known, rows = await asyncio.gather(
             self._access.turns.find(mine.key, mine.ask.response_id),
             self._access.turns.newest(mine.key, mine.turns),
@@ -169,8 +169,8 @@ class Opening:
         if lock is None:
             return False
         mine.lock = lock
-        if self._access.usage:
-            await self._access.usage.renew(mine.ask.owner, lock.attempt, now + LEASE)
+        if self._access.turn_quota:
+            await self._access.turn_quota.renew(mine.ask.owner, lock.attempt, now + LEASE)
         return True
 
     async def _contest(self, mine: Try, thread: ThreadRow) -> Opened | None:

@@ -52,7 +52,7 @@ class DynamoShares:
         key = key.of(thread)
         if len(await self._of(owner)) >= SHARES:
             raise TooManyShares
-        await self._access.writes.count(owner, kilobytes(thread.title))
+        await self._access.write_quota.count(owner, kilobytes(thread.title))
         token, last = self._access.token() + self._access.token(), await self._newest_answered(key)
         share = Share(token, thread_id, thread.title, last, now, float(int(now + seconds)))
         shown = V | expiry(share.expires) | _shown(share)

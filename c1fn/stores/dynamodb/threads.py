@@ -41,7 +41,7 @@ class DynamoThreads:
 
     async def create(self, owner: str, thread_id: str, title: str) -> Thread:
         key = ThreadKey(owner, thread_id)
-        await self._access.writes.count(owner, kilobytes(title))
+        await self._access.write_quota.count(owner, kilobytes(title))
         row = await self._access.threads.create(key, title)
         if not self._is_there(row):
             await self._deletion.begin_again(key, row, title)
@@ -84,7 +84,7 @@ class DynamoThreads:
     async def rename(self, owner: str, thread_id: str, title: str) -> Thread:
         key = ThreadKey(owner, thread_id)
         found = await self._existing(key)
-        await self._access.writes.count(owner, kilobytes(title))
+        await self._access.write_quota.count(owner, kilobytes(title))
         renamed = await self._access.threads.rename(key, found, title, self._access.token())
         if renamed is None:
             raise NotFound("There is no such conversation.")
@@ -112,7 +112,7 @@ class DynamoThreads:
         sight = await self._following.look(owner, thread_id, response_id)
         if sight.row is None:
             raise NotFound("There is no such finished turn.")
-        await self._access.writes.count(owner, kilobytes(content))
+        await self._access.write_quota.count(owner, kilobytes(content))
         turns, saved = self._access.turns, self._access.token()
         if not await turns.revise(sight.key, sight.row, pack_text(content), saved):
             raise NotFound("There is no such finished turn.")
@@ -122,7 +122,7 @@ class DynamoThreads:
         sight = await self._following.look(owner, thread_id, response_id)
         if sight.row is None:
             raise NotFound("There is no such finished turn.")
-        await self._access.writes.count(owner, kilobytes((feedback and feedback.comment) or ""))
+        await self._access.write_quota.count(owner, kilobytes((feedback and feedback.comment) or ""))
         if not await self._access.turns.rate(sight.key, sight.row, feedback, self._access.token()):
             raise NotFound("There is no such finished turn.")
 

@@ -52,7 +52,7 @@ class DynamoTurns:
         self._checkpoints = checkpoints
 
     async def open(self, ask: Ask, *, history: int) -> Opened:
-        await self._access.later.settled(ask.owner, None if self._access.usage else ask.thread_id)
+        await self._access.later.settled(ask.owner, None if self._access.turn_quota else ask.thread_id)
         mine = self._opening.begin(ask, history)
         opened: Opened | None = None
         try:
@@ -85,8 +85,8 @@ class DynamoTurns:
         """Our lock with its new lease; None: it is no longer ours."""
         now = self._access.clock()
         lock = await self._access.locks.renew(ours.key, ours.attempt, now + LEASE)
-        if lock and self._access.usage:
-            await self._access.usage.renew(ours.ask.owner, ours.attempt, now + LEASE)
+        if lock and self._access.turn_quota:
+            await self._access.turn_quota.renew(ours.ask.owner, ours.attempt, now + LEASE)
         ours.lease.renewed = now
         return lock
 
@@ -122,13 +122,13 @@ class DynamoTurns:
         )
         stands = await self._put(ours, row)
         kept = stands.same_writing(row)
-        usage, later, tokens = self._access.usage, self._access.later, turn.usage.tokens
+        quota, later, tokens = self._access.turn_quota, self._access.later, turn.usage.tokens
         if kept:
             later.do(ours.key, self._release(ours, tokens, self._access.clock()))
         else:  # who deleted the thread may have done so before the prompt was written
             later.do(ours.key, self._access.texts.discard(ours.key, ours.prompt))
-        if usage:
-            later.do(ours.key, usage.end(ours.ask.owner, ours.attempt, tokens))
+        if quota:
+            later.do(ours.key, quota.end(ours.ask.owner, ours.attempt, tokens))
         if not kept:
             raise LeaseLost
 

@@ -1,6 +1,6 @@
 """Usage rows, one for each owner: written, and begun on each new day.
 
-``usage``, ``followers`` and ``writes`` count in it, each in a part of its own.
+`turn_quota`, `follower_limit` and `write_quota` count in it, each in a part of its own.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html
 """
 

@@ -21,7 +21,7 @@ from c1fn.stores.dynamodb.usage_rows import KEPT, TRIES, UsageRows
 _MINE = "attribute_exists(#running.#mine)"
 
 
-class Usage:
+class TurnQuota:
     """Counts an owner's turns and holds them to the quota."""
 
     def __init__(self, rows: UsageRows, clock: Callable[[], float], quota: Quota) -> None:

@@ -16,7 +16,7 @@ from c1fn.stores.dynamodb.usage_row import UsageRow, Write
 from c1fn.stores.dynamodb.usage_rows import KEPT, TRIES, UsageRows
 
 
-class Writes:
+class WriteQuota:
     """Holds what an owner writes on one day to the quota."""
 
     def __init__(self, rows: UsageRows, clock: Callable[[], float], quota: Quota) -> None:
