@@ -200,11 +200,15 @@ async def test_a_machine_that_died_while_it_restored_leaves_nothing(
     assert sorted(found.kind for found in await left(other.store))[:2] == ["thread", "tombstone"]
 
 
-@pytest.mark.parametrize("operation", ["PutItem", "UpdateItem", "BatchWriteItem"])
-async def test_a_restore_whose_replies_are_lost(one: Machine, time: Clockwork, operation: str) -> None:
+@pytest.mark.parametrize(
+    ("operation", "before"), [("PutItem", 0), ("PutItem", 1), ("PutItem", 7), ("UpdateItem", 0)]
+)
+async def test_a_restore_whose_replies_are_lost(
+    one: Machine, time: Clockwork, operation: str, before: int
+) -> None:
     """A write that was made and is sent again is made once."""
     turns = [a_turn(number, time.now, revised=f"{number} {LONG}") for number in range(1, 4)]
-    one.sky.at(operation, one.sky.lost)
+    one.sky.at(operation, *[passed] * before, one.sky.lost)
     assert await one.store.owners.restore("ann", PLANS, told(turns)) == "restored"
     assert await one.store.threads.load("ann", "t") == tuple(turns)
 

@@ -14,13 +14,12 @@ from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.forked import Forked
-from c1fn.stores.dynamodb.hidden import Hidden, HiddenThreads, row_of
-from c1fn.stores.dynamodb.items import Item, put
+from c1fn.stores.dynamodb.hidden import AT_ONCE, Hidden, HiddenThreads, row_of
+from c1fn.stores.dynamodb.items import Item
 from c1fn.stores.dynamodb.keys import ThreadKey, row_key, turn_sk
 from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import SLICE
 from c1fn.stores.dynamodb.rows import ThreadRow, TurnRow
-from c1fn.stores.dynamodb.texts import BATCH
 from c1fn.turn import Source, Thread, Until
 
 OF_ITS_OWN = ("feedback", "rated")
@@ -141,8 +140,8 @@ class Forking:
         self, key: ThreadKey, thread: ThreadRow, taken: Taken, hidden: Hidden, forked: Forked
     ) -> ThreadRow:
         try:
-            for start in range(0, len(taken.items), BATCH):
-                await self._copy(key, taken, slice(start, start + BATCH), hidden)
+            for start in range(0, len(taken.items), AT_ONCE):
+                await self._copy(key, taken, slice(start, start + AT_ONCE), hidden)
             if taken.dead:
                 await self._write(taken.dead, hidden)
             return await self._hidden.show(hidden, self._shown(hidden, thread, taken.last, forked))
@@ -158,14 +157,12 @@ class Forking:
                     await self._hidden.hold(hidden)
                     if not await self._access.texts.copy(key, text, hidden.key):
                         await self._check(key, row)
-        await self._hidden.hold(hidden)
-        await self._access.texts.batch([_put(hidden.key, item) for item in taken.items[some]])
+        await self._hidden.write(hidden, [_copy(hidden.key, item) for item in taken.items[some]])
 
     async def _write(self, dead: TurnRow, hidden: Hidden) -> None:
         row = replace(dead, expires=self._access.retention.until(self._access.clock()))
         await self._access.texts.write(hidden.key, row.body, row.expires)
-        item = row_key(hidden.key, turn_sk(row.number)) | row.value
-        await self._access.texts.batch([put(item)])
+        await self._hidden.write(hidden, [row_key(hidden.key, turn_sk(row.number)) | row.value])
 
     async def _check(self, key: ThreadKey, row: TurnRow) -> None:
         """A part of this turn is not there: it is damaged, or not what it was.
@@ -194,6 +191,6 @@ def _size(row: TurnRow) -> int:
     return sum(text.count * SLICE + len(text.data) for text in texts)
 
 
-def _put(key: ThreadKey, item: Item) -> Item:
+def _copy(key: ThreadKey, item: Item) -> Item:
     copied = {name: value for name, value in item.items() if name not in OF_ITS_OWN}
-    return put(copied | row_key(key, item["sk"]["S"]))
+    return copied | row_key(key, item["sk"]["S"])

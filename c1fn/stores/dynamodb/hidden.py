@@ -6,6 +6,8 @@ condition that nobody changed it: at that moment the thread is there. A process 
 deletion that was not completed, which the owner's next list goes on with, once the lease is over.
 """
 
+import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -26,6 +28,10 @@ _OURS = (
     "#draft = :token AND #generation = :generation AND attribute_exists(#sweep)"
     " AND attribute_exists(#importing)"
 )
+
+
+AT_ONCE = 25
+"""Turns that are written at once: a process that is suspended may write so many after its lease is over."""
 
 
 @dataclass(slots=True)
@@ -74,6 +80,23 @@ class HiddenThreads:
         if now >= hidden.until - LEASE / 2:
             await self._update(hidden, "SET #importing = :until", {":until": N(now + LEASE)})
             hidden.until = now + LEASE
+
+    async def write(self, hidden: Hidden, rows: Sequence[Item]) -> None:
+        """Write the rows of turns, each on condition that its number is free. A batch would be fewer calls,
+        but has no conditions: one that comes late would undo what was done in the thread since.
+
+        :raises Busy: somebody deleted the thread, or began a new one of its id.
+        """
+        for start in range(0, len(rows), AT_ONCE):
+            await self.hold(hidden)
+            writes = (self._write(row) for row in rows[start : start + AT_ONCE])
+            for failure in await asyncio.gather(*writes, return_exceptions=True):
+                if failure:
+                    raise failure
+
+    async def _write(self, row: Item) -> None:
+        with suppress(ConditionFailed):  # it is there already, or is not to be: then the thread is not shown
+            await self._calls("put_item", Item=row, ConditionExpression="attribute_not_exists(pk)")
 
     async def show(self, hidden: Hidden, shown: Item) -> ThreadRow:
         """The thread is there, with all of its turns.

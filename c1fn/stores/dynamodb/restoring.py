@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from c1fn.errors import Busy
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.forked import Forked
-from c1fn.stores.dynamodb.hidden import Hidden, HiddenThreads, row_of
-from c1fn.stores.dynamodb.items import Item, S, put
+from c1fn.stores.dynamodb.hidden import AT_ONCE, Hidden, HiddenThreads, row_of
+from c1fn.stores.dynamodb.items import Item, S
 from c1fn.stores.dynamodb.keys import ThreadKey, row_key, turn_sk
 from c1fn.stores.dynamodb.pack import Packed, pack_text, pack_turn, prompt_hash
 from c1fn.stores.dynamodb.rows import TurnRow, feedback_value
-from c1fn.stores.dynamodb.texts import BATCH
 from c1fn.stores.owners import Restored
 from c1fn.turn import State, Thread, Turn, Until
 
@@ -51,7 +50,7 @@ class Restoring:
 
     async def _turns(self, hidden: Hidden, turns: AsyncIterable[Turn]) -> Written | None:
         """Write the turns that the retention would not hide; the newest of them."""
-        last, batch = None, list[Item]()
+        last, rows = None, list[Item]()
         async for turn in turns:
             if turn.started <= self._access.retention.oldest(self._access.clock()):
                 continue
@@ -61,13 +60,12 @@ class Restoring:
             for text in (row.body, row.revised):
                 if text:
                     await self._access.texts.write(hidden.key, text, row.expires)
-            batch.append(put(row_key(hidden.key, turn_sk(row.number)) | _value(row)))
+            rows.append(row_key(hidden.key, turn_sk(row.number)) | _value(row))
             last = Written(row, turn.usage.tokens)
-            if len(batch) == BATCH:
-                await self._access.texts.batch(batch)
-                batch = []
-        await self._hidden.hold(hidden)
-        await self._access.texts.batch(batch)
+            if len(rows) == AT_ONCE:
+                await self._hidden.write(hidden, rows)
+                rows = []
+        await self._hidden.write(hidden, rows)
         return last
 
     def _shown(self, thread: Thread, last: Written | None) -> Item:
