@@ -23,7 +23,8 @@ from tests.stores.servers import SERVER  # noqa: E402
 
 def figures(result: Result) -> str:
     return (
-        f"{result.claims} turns, {result.requests} requests, {result.faults.total()} faults, "
+        f"{result.claims} turns, {result.forks} forks, {result.views} links opened, "
+        f"{result.requests} requests, {result.faults.total()} faults, "
         f"{result.kills} kills, {len(result.wrong)} wrong"
     )
 

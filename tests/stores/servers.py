@@ -108,8 +108,10 @@ class Server:
             with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 return self._warm()
             time.sleep(LOOK)
-        log = (self._folder / "log").read_text()[-2000:]
-        raise RuntimeError(f"{type(self).__name__} did not start: {log}")
+        raise RuntimeError(f"{type(self).__name__} did not start: {self._last_words()}")
+
+    def _last_words(self) -> str:
+        return (self._folder / "log").read_text()[-2000:]
 
     def _warm(self) -> None:
         """Make a first table, with patience: on a busy machine it takes longer than the store would wait."""
@@ -132,6 +134,8 @@ class Server:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._process.poll() is not None:
+            raise RuntimeError(f"{type(self).__name__} ended by itself: {self._last_words()}")
         self._stop()
 
     def _stop(self) -> None:
@@ -205,6 +209,7 @@ class Dynalite(Server):
                 command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
                 subprocess.run(command, cwd=DYNALITE_HOME, check=True)
                 (DYNALITE_HOME / "ready").touch()
+            shutil.copy2(Path(__file__).parent / "dynalite" / "serve.js", DYNALITE_HOME)
         return ["node", DYNALITE_HOME / "serve.js"]
 
 

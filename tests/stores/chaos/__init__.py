@@ -1,6 +1,6 @@
 """Storms: many machines on a few threads, under injected faults and kills; then the journals are checked.
 
-Each machine is a process (``machine``); some are killed with SIGKILL at a random moment, and another takes
+Each machine is a process (``worker``); some are killed with SIGKILL at a random moment, and another takes
 their place. Time runs ``SPEED`` times as fast as outside, so that leases run out, and jumps ahead: by minutes
 or hours at any moment, and by more than the retention between two parts of the storm. At the end all that the
 machines were told (``journal``) must agree with itself and with what is stored (``rules``); then every owner
@@ -25,9 +25,9 @@ from typing import Any, Self
 from c1fn.stores import DAY, LEASE
 from c1fn.stores.dynamodb import DynamoStore, connect
 from tests.stores.chaos.journal import Journal, Told, read
-from tests.stores.chaos.machine import Job, Machine, run, store_of
 from tests.stores.chaos.rules import check
-from tests.stores.chaos.weather import RETENTION, Weather
+from tests.stores.chaos.weather import RETENTION, Place, Weather
+from tests.stores.chaos.worker import Job, Worker, run, store_of
 from tests.stores.machines import everything
 
 SPEED = 40.0  # on a busy machine less: a lease should be longer than a turn's calls take
@@ -43,7 +43,7 @@ JUMP = 0.3  # of those are jumps, until there are no more
 Working = tuple[BaseProcess, Job]
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.stores.chaos.machine"])
+PROCESSES.set_forkserver_preload(["tests.stores.chaos.worker"])
 
 
 @dataclass(slots=True)
@@ -51,6 +51,8 @@ class Result:
     """One seed's figures; ``wrong`` is empty when every rule held."""
 
     claims: int = 0
+    forks: int = 0
+    views: int = 0
     requests: int = 0
     kills: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -59,6 +61,8 @@ class Result:
 
     def __iadd__(self, other: "Result") -> Self:
         self.claims += other.claims
+        self.forks += other.forks
+        self.views += other.views
         self.requests += other.requests
         self.kills += other.kills
         self.faults += other.faults
@@ -98,6 +102,8 @@ class Storm:
         wrong += check(calls, self._jumps)
         return Result(
             claims=sum(call.outcome == "claim" for call in calls),
+            forks=len({c.place for c in calls if (c.operation, c.outcome) == ("fork", "done")}),
+            views=sum((c.operation, c.outcome) == ("view", "done") for c in calls),
             requests=sum(told.requests for told in self._told),
             kills=self._killed,
             faults=sum((told.faults for told in self._told), Counter()),
@@ -137,6 +143,10 @@ class Storm:
         self._killed += 1
         return [self._start(replace(job, life=job.life + 1, first=max(job.first, told.turns)))]
 
+    def _forks(self) -> set[Place]:
+        """All that somebody tried to make."""
+        return {call.place for told in self._told for call in told.calls if call.operation == "fork"}
+
     async def _erased(self, store: DynamoStore, client: Any) -> list[str]:
         """What is left of the owners. At first tombstones may be: a process might still write there."""
         owners, wrong = sorted({owner for owner, _ in self._weather.places}), list[str]()
@@ -157,12 +167,16 @@ class Storm:
         self._weather.jumped.value += 3 * LEASE
         client, journal = connect(self._weather.endpoint), Journal(self._folder / "end")
         store = store_of(self._weather, client, self._dice)
-        machine, wrong = Machine(self._weather, "end", journal, store, self._dice), list[str]()
+        machine, wrong = Worker(self._weather, "end", journal, store, self._dice), list[str]()
         for number in range(LAST):
             if not await machine.turn(f"end-{number}", "answers"):
                 wrong.append("the machines are over, and a thread is still busy")
-        for place in self._weather.places:
+        for place in sorted({*self._weather.places, *self._forks()}):
             await machine.load(place)
+        for owner in sorted({owner for owner, _ in self._weather.places}):
+            await machine.page(owner)
+            for share in await machine.links(owner):
+                await machine.view(owner, share)
         wrong += await self._erased(store, client)
         await store.aclose()
         journal.close()

@@ -39,6 +39,7 @@ class Seen:
     answer: str
     revised: str | None = None
     error: str | None = None
+    rated: str | None = None
 
     @classmethod
     def of(cls, turn: Turn) -> "Seen":
@@ -50,6 +51,7 @@ class Seen:
             brief(turn.answer),
             None if turn.revised is None else brief(turn.revised),
             turn.error,
+            None if turn.feedback is None else f"{turn.feedback.value} {turn.feedback.comment}",
         )
 
     @property
@@ -63,8 +65,12 @@ class Call:
     """One call of a machine's. ``outcome`` is "unknown" where no answer came, or none that tells.
 
     ``attempt``, ``generation``, ``number`` and ``started`` are of the claim that an open gave, or that a
-    commit was for; ``text`` is what was committed or saved; ``seen`` are the turns that an open or a load
-    showed.
+    commit was for; ``text`` is what was committed or saved; ``seen`` are the turns that an open, a load or a
+    shared link showed.
+
+    Of a fork, ``source`` is the thread it was made from, ``until`` and ``taken`` where it was to end, and
+    ``response`` the last turn that it was told to have. Of a shared link, ``token`` is its token and
+    ``number`` the last turn that it shows; ``expires`` is its end. ``listed`` is what a list showed.
     """
 
     machine: str
@@ -82,6 +88,12 @@ class Call:
     text: str = ""
     state: str = ""
     seen: tuple[Seen, ...] = ()
+    source: str = ""
+    until: str | None = None
+    taken: bool = True
+    token: str = ""
+    expires: float = math.inf
+    listed: tuple[str, ...] = ()
 
     @property
     def place(self) -> tuple[str, str]:
@@ -135,6 +147,7 @@ def read(path: Path) -> Told:
             told.faults, told.requests, told.turns = Counter(line["faults"]), line["requests"], line["turns"]
     for fields in calls.values():
         fields["seen"] = tuple(Seen(**one) for one in fields.get("seen", ()))
+        fields["listed"] = tuple(fields.get("listed", ()))
         told.calls.append(Call(**fields))
     return told
 

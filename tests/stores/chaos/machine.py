@@ -1,39 +1,35 @@
-"""One machine of a storm: a process with a client and a store of its own.
+"""One machine of a storm: it asks for turns, and writes in its journal what it does, before and after.
 
-It asks for turns, some of them under a responseId that others use at the same time, and then answers, fails,
-stops, dies, or sleeps beyond its lease and comes back as a zombie. In between it saves forms, loads, lists,
-renames, stops and deletes. What it does is written in its journal, before and after.
+It asks under a responseId of its own, or under one that others use at the same time, and then answers, fails,
+stops, dies, or sleeps beyond its lease and comes back as a zombie. `worker` is what it does in between.
 """
 
 import asyncio
-import os
 import random
-import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from multiprocessing import parent_process
-from multiprocessing.connection import wait
-from pathlib import Path
 from typing import Any
 
-from c1fn.errors import Busy, LeaseLost, NotFound, StoreUnavailable
-from c1fn.stores import LEASE, Claim, Quota, Replay
-from c1fn.stores.dynamodb import DynamoStore, connect
+from c1fn.errors import Busy, C1fnError, LeaseLost, NotFound, StoreUnavailable, ThreadExists, TooLarge
+from c1fn.stores import LEASE, Claim, Replay
+from c1fn.stores.dynamodb import DynamoStore
 from c1fn.stores.dynamodb.claim import DynamoClaim
 from c1fn.turn import Ask, Message, State, Turn
 from tests.stores.chaos.journal import Journal, brief
-from tests.stores.chaos.weather import HISTORY, RETENTION, Place, Weather, noise, prompt_of
-from tests.stores.faults import Faults
+from tests.stores.chaos.weather import HISTORY, Place, Weather, noise, prompt_of
 
-SHARED = 0.2  # of the turns have a responseId that others use at about the same time
-AT_ONCE = 40.0  # seconds for which a shared responseId is new
-PATIENCE = 400  # tries of one machine to finish its turns; beyond it the threads count as stuck
 LARGE = 0.01  # of the answers and of the saved forms do not fit in a row
-ALWAYS = 0.5  # of the machines write checkpoints
-QUOTA = Quota(at_once=1_000, turns=10**6, tokens=10**9)  # counted, never reached: test_crowd reaches it
 
 FATES = {"answers": 60, "fails": 8, "stops": 4, "dies": 6, "zombie": 10, "renews": 12}
-WORKS = {"turn": 80, "revise": 7, "load": 5, "page": 3, "delete": 2, "rename": 1, "create": 1, "stop": 1}
+
+OUTCOMES: dict[type[C1fnError], str] = {
+    LeaseLost: "lost",
+    NotFound: "deleted",
+    Busy: "busy",
+    ThreadExists: "exists",
+    TooLarge: "large",
+    StoreUnavailable: "unknown",
+}
+"""How a call ended that was not done: "deleted": nothing is there; "unknown": it may have done anything."""
 
 
 class Machine:
@@ -48,39 +44,20 @@ class Machine:
         self._zombies: list[asyncio.Task[None]] = []
         self._answered: list[tuple[Place, str]] = []
 
-    async def work(self, done: int, turns: int, note: Callable[[int], None]) -> None:
-        """:param done: its turns that came to something in an earlier life."""
-        for _ in range(PATIENCE):
-            note(done)
-            if done == turns:
-                break
-            (work,) = self._dice.choices(list(WORKS), list(WORKS.values()))
-            if work == "turn":
-                done += await self.turn(self._response(f"{self._name}-{done}"))
-            else:
-                await getattr(self, f"_{work}")()
-        else:
-            self._end(self._begin("stuck", ("", "")), outcome="stuck")
-        await asyncio.gather(*self._zombies)
-        await self._store.settle()
-        note(done)
-
-    def _response(self, own: str) -> str:
-        if self._dice.random() >= SHARED:
-            return own
-        return f"shared-{int(self._weather.clock() // AT_ONCE) - self._dice.randint(0, 3)}"
-
     # ---- a turn
 
-    async def turn(self, response: str, fate: str | None = None) -> bool:
-        """One request. True when it came to something; else it is asked again, as clients do."""
-        place = self._weather.place(response)
+    async def turn(self, response: str, fate: str | None = None, place: Place | None = None) -> bool:
+        """One request. True when it came to something; else it is asked again, as clients do.
+
+        :param place: another thread than the one that the responseId is first asked for on.
+        """
+        place = place or self._weather.place(response)
         ask = Ask(*place, response, Message("user", prompt_of(response)))
         number = self._begin("open", place, response=response)
         try:
             opened = await self._store.turns.open(ask, history=HISTORY)
         except (Busy, StoreUnavailable) as no:
-            self._end(number, outcome="busy" if isinstance(no, Busy) else "unknown")
+            self._end(number, outcome=OUTCOMES[type(no)])
             await self._weather.sleep(self._dice.random() * 4)
             return False
         except NotFound:
@@ -95,9 +72,7 @@ class Machine:
         return True
 
     async def _answer(self, claim: Claim, fate: str) -> None:
-        text = f"{claim.attempt} said {self._dice.random()}"
-        if self._dice.random() < LARGE:
-            text += noise(self._dice, 400_000)
+        text = self._large(f"{claim.attempt} said {self._dice.random()}")
         if fate == "dies":
             return
         if fate == "zombie":
@@ -129,58 +104,35 @@ class Machine:
         if outcome == "done" and state is State.DONE:
             self._answered.append((place, response))
 
-    # ---- all else
+    def _large(self, text: str) -> str:
+        return text + noise(self._dice, 400_000) if self._dice.random() < LARGE else text
 
-    async def _revise(self) -> None:
-        if self._answered:
-            place, response = self._dice.choice(self._answered[-6:])
-            text = f"form {self._name} {self._dice.random()}"
-            if self._dice.random() < LARGE:
-                text += noise(self._dice, 400_000)
-            work = self._store.threads.revise(*place, response, text)
-            await self._call("revise", place, work, response=response, text=brief(text))
-
-    async def _load(self) -> None:
-        await self.load(self._dice.choice(self._weather.places))
+    # ---- reading
 
     async def load(self, place: Place) -> None:
-        await self._call("load", place, self._store.threads.load(*place))
-
-    async def _page(self) -> None:
-        owner, _ = place = self._dice.choice(self._weather.places)
-        await self._call("page", place, self._store.threads.page(owner, cursor=None, limit=5))
-
-    async def _delete(self) -> None:
-        place = self._dice.choice(self._weather.places)
-        await self._call("delete", place, self._store.threads.delete(*place))
-
-    async def _rename(self) -> None:
-        place = self._dice.choice(self._weather.places)
-        await self._call("rename", place, self._store.threads.rename(*place, f"by {self._name}"))
-
-    async def _create(self) -> None:
-        place = self._dice.choice(self._weather.places)
-        await self._call("create", place, self._store.threads.create(*place, f"of {self._name}"))
-
-    async def _stop(self) -> None:
-        place = self._dice.choice(self._weather.places)
-        await self._call("stop", place, self._store.turns.stop(*place, None))
+        await self._call("load", place, self._store.threads.load(*place), lambda turns: {"seen": turns})
 
     # ---- the journal
 
-    async def _call(self, operation: str, place: Place, work: Awaitable[Any], **about: Any) -> str:
-        """How it ended: done, lost (the lease), deleted (nothing is there), or unknown."""
-        number, seen, outcome = self._begin(operation, place, **about), (), "done"
+    async def _call(
+        self,
+        operation: str,
+        place: Place,
+        work: Awaitable[Any],
+        tell: Callable[[Any], dict[str, Any]] = lambda _: {},
+        **about: Any,
+    ) -> str:
+        """How it ended.
+
+        :param tell: what the journal is to say of the answer; ``seen``: of the turns that it showed.
+        """
+        number = self._begin(operation, place, **about)
         try:
-            answer = await work
-            seen = answer if operation == "load" else ()
-        except LeaseLost:
-            outcome = "lost"
-        except NotFound:
-            outcome = "deleted"
-        except StoreUnavailable:
-            outcome = "unknown"
-        self._end(number, seen, outcome=outcome)
+            told = tell(await work) | {"outcome": "done"}
+        except tuple(OUTCOMES) as no:
+            told = {"outcome": OUTCOMES[type(no)]}
+        self._end(number, told.pop("seen", ()), **told)
+        outcome: str = told["outcome"]
         return outcome
 
     def _begin(self, operation: str, place: Place, **about: Any) -> int:
@@ -201,60 +153,3 @@ def _claimed(claim: Claim) -> dict[str, Any]:
         "number": claim.number,
         "started": claim.started,
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A machine's process: before this life it was killed so many times, and had its first turns."""
-
-    name: str
-    turns: int
-    folder: Path
-    life: int = 0
-    first: int = 0
-
-    @property
-    def path(self) -> Path:
-        return self.folder / f"{self.name}-{self.life}"
-
-
-def run(weather: Weather, job: Job) -> None:
-    """The process. It ends with the one that began it, however that ends."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    asyncio.run(_run(weather, job, random.Random(f"{weather.seed} {job.name} {job.life}")))
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent
-    wait([parent.sentinel])
-    os._exit(1)
-
-
-async def _run(weather: Weather, job: Job, dice: random.Random) -> None:
-    client, journal = connect(weather.endpoint), Journal(job.path)
-    faults = Faults(dice.getrandbits(32), weather.rate)
-    faults.over(client)
-    store = store_of(weather, client, dice)
-
-    def note(done: int) -> None:
-        journal.note(faults=faults.faults, requests=faults.calls, turns=done)
-
-    await Machine(weather, job.name, journal, store, dice).work(job.first, job.turns, note)
-    faults.clear()
-    await store.aclose()
-    faults.close()
-    journal.close()
-
-
-def store_of(weather: Weather, client: Any, dice: random.Random) -> DynamoStore:
-    return DynamoStore(
-        client,
-        weather.table,
-        quota=QUOTA,
-        retention_days=RETENTION,
-        checkpoints="always" if dice.random() < ALWAYS else "followed",
-        clock=weather.clock,
-        sleep=weather.sleep,
-        jitter=dice.random,
-    )

@@ -11,6 +11,9 @@ HISTORY = 8
 RETENTION = 30  # days
 LONG = 5  # one of so many prompts does not fit beside a lock
 
+OF_FORKS = "~"
+"""It stands in the id of a fork, once for each thread before it."""
+
 Place = tuple[str, str]
 """An owner and a thread."""
 
@@ -36,8 +39,21 @@ class Weather:
         await asyncio.sleep(seconds / self.speed)
 
     def place(self, response: str) -> Place:
-        """A responseId is always asked for on the same thread."""
+        """The thread that a responseId is first asked for on: ``new@thread`` is for a fork."""
+        _, new, thread = response.partition("@")
+        if new:
+            return self.place_of(thread)
         return self.places[zlib.crc32(response.encode()) % len(self.places)]
+
+    def fork_id(self, place: Place, what: str) -> str:
+        """The id of a fork tells its place, from the root on, and what was asked for: so who makes the same
+        fork makes it under the same id.
+        """
+        root = str(self.places.index(place)) if place in self.places else place[1]
+        return f"{root}{OF_FORKS}{zlib.crc32(what.encode()):x}"
+
+    def place_of(self, fork: str) -> Place:
+        return self.places[int(fork.partition(OF_FORKS)[0])][0], fork
 
 
 def prompt_of(response: str) -> str:

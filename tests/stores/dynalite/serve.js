@@ -2,6 +2,8 @@
 // * ReturnValuesOnConditionCheckFailure=ALL_OLD: a failed condition's error carries the row that stands there.
 //   It is validated as a parameter of the three writes, and put into the error where the condition is checked.
 // * UpdateTimeToLive is answered; no row is ever deleted for its time, as also DynamoDB may take days.
+// * A client that is killed within a request ends that request. dynalite would end itself: it throws what its
+//   requests fail with.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_PutItem.html
 const dynalite = require("dynalite");
 const db = require("dynalite/db");
@@ -18,6 +20,12 @@ db.checkConditional = (data, row) => {
   if (error && row && data.ReturnValuesOnConditionCheckFailure === "ALL_OLD") error.body.Item = row;
   return error;
 };
+
+process.on("uncaughtException", (error) => {
+  if (error.code === "ECONNRESET") return;
+  console.error(error);
+  process.exit(1);
+});
 
 const server = dynalite({ createTableMs: 0, deleteTableMs: 0 });
 const [answer] = server.listeners("request");

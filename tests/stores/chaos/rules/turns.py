@@ -1,98 +1,12 @@
-"""What must hold for all that the machines of a storm were told: every way in which it does not.
+"""Rules of turns: none is lost, doubled, mixed up or back again, and no two run at once."""
 
-The rules compare calls by their times: what was over before another began happened before it, and of two
-that overlap either may have come first. Each thread is looked at by itself. What ends its turns is a delete,
-or a jump of the clock beyond the retention.
-"""
-
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterator
 
 from c1fn.stores import LEASE
-from tests.stores.chaos.journal import Call, Seen, brief
-from tests.stores.chaos.weather import HISTORY, prompt_of
-
-
-@dataclass(frozen=True)
-class Life:
-    """All calls on one thread. ``jumps``: when the clock went beyond the retention."""
-
-    calls: list[Call]
-    jumps: list[float] = field(default_factory=list)
-
-    def of(self, operation: str) -> list[Call]:
-        return [call for call in self.calls if call.operation == operation]
-
-    @cached_property
-    def claims(self) -> dict[str, Call]:
-        return {call.attempt: call for call in self.of("open") if call.outcome == "claim"}
-
-    @cached_property
-    def commits(self) -> dict[str, Call]:
-        return {call.attempt: call for call in self.of("commit")}
-
-    @cached_property
-    def answers(self) -> list[Call]:
-        """Commits that were acknowledged and that no later attempt may replace."""
-        return [c for c in self.of("commit") if c.outcome == "done" and c.state in ("done", "stopped")]
-
-    @cached_property
-    def forms(self) -> list[Call]:
-        return [call for call in self.of("revise") if call.outcome != "deleted"]
-
-    @cached_property
-    def deletes(self) -> list[tuple[float, float, bool]]:
-        """From when to when each may have taken effect, and whether it was acknowledged. One that was not
-        may come late, until the next one that finds the thread gone, or makes it so.
-        """
-        tried = sorted(self.of("delete"), key=lambda call: call.began)
-        told = [call for call in tried if call.outcome in ("done", "deleted")]
-        spans = []
-        for call in tried:
-            after = (later.ended for later in told if later.began > call.began)
-            late = min(after, default=math.inf) if call.outcome == "unknown" else call.ended
-            if call.outcome != "deleted":
-                spans.append((call.began, late, call.outcome == "done"))
-        return spans
-
-    def overlaps_delete(self, call: Call) -> bool:
-        return any(began <= call.ended and call.began <= late for began, late, _ in self.deletes)
-
-    def may_be_gone(self, claim: Call, look: Call) -> bool:
-        deleted = any(began <= look.ended and late >= claim.began for began, late, _ in self.deletes)
-        return deleted or any(claim.began <= jump <= look.ended for jump in self.jumps)
-
-    def must_be_gone(self, claim: Call, look: Call) -> bool:
-        deleted = any(
-            sure and claim.ended < began and late < look.began for began, late, sure in self.deletes
-        )
-        return deleted or any(claim.ended < jump < look.began for jump in self.jumps)
-
-    def looks(self) -> Iterator[tuple[Call, range | None]]:
-        """What readers were shown, and which numbers of turns, if it was not the whole thread."""
-        for call in self.calls:
-            if call.operation == "load" and call.outcome in ("done", "deleted"):
-                yield call, None
-            elif call.outcome == "claim":
-                yield call, range(max(1, call.number - HISTORY), call.number)
-            elif call.outcome == "replay":
-                yield call, range(0)
-
-
-def check(calls: Iterable[Call], jumps: list[float]) -> list[str]:
-    """Everything that is wrong; empty when every rule held."""
-    by_place, wrong = defaultdict[tuple[str, str], list[Call]](list), []
-    for call in calls:
-        by_place[call.place].append(call)
-        if call.operation == "stuck":
-            wrong.append(f"{call.machine} could not finish its turns")
-    for (_, thread), some in by_place.items():
-        life = Life(some, jumps)
-        wrong += [f"{thread}: {what}" for rule in RULES for what in rule(life)]
-    return wrong
+from tests.stores.chaos.journal import Call, brief
+from tests.stores.chaos.rules.life import Life, attempt_of
+from tests.stores.chaos.weather import prompt_of
 
 
 def lost(life: Life) -> Iterator[str]:
@@ -102,7 +16,7 @@ def lost(life: Life) -> Iterator[str]:
         for answer in life.answers:
             claim = life.claims[answer.attempt]
             expected = numbers is None or claim.number in numbers
-            if answer.ended < look.began and expected and not life.may_be_gone(claim, look):
+            if answer.ended < look.began and expected and not life.may_be_gone(claim.began, look.ended):
                 turn = shown.get(answer.response)
                 found = turn and (turn.number, turn.state, turn.answer)
                 if found != (claim.number, answer.state, answer.text):
@@ -114,7 +28,9 @@ def lost_prompts(life: Life) -> Iterator[str]:
     for look, numbers in life.looks():
         shown = {turn.response for turn in look.seen}
         for claim in life.claims.values():
-            mine = numbers is None and claim.ended < look.began and not life.may_be_gone(claim, look)
+            mine = (
+                numbers is None and claim.ended < look.began and not life.may_be_gone(claim.began, look.ended)
+            )
             if mine and claim.response not in shown:
                 yield f"the prompt of {claim.response} was claimed, and {look.machine} did not see it"
 
@@ -123,7 +39,7 @@ def returned(life: Life) -> Iterator[str]:
     """Nothing of before a delete, or from beyond the retention, is shown or acknowledged after it."""
     for look, _ in life.looks():
         for turn in look.seen:
-            claim = life.claims.get(_attempt(turn))
+            claim = life.all_claims.get(attempt_of(turn))
             if claim and life.must_be_gone(claim, look):
                 yield f"{turn.response} is gone, and {look.machine} saw it"
     for commit in life.of("commit"):
@@ -162,14 +78,13 @@ def doubled(life: Life) -> Iterator[str]:
 
 def foreign(life: Life) -> Iterator[str]:
     """What is shown was asked and said, by an attempt that was not told that it came too late."""
-    asked = {call.response for call in life.of("open")}
     said = defaultdict[str, list[Call]](list)
-    for commit in life.of("commit"):
+    for commit in life.all_commits.values():
         said[commit.response].append(commit)
     for look, _ in life.looks():
         for turn in look.seen:
             where = f"{turn.response}, {turn.state}, as {look.machine} saw it:"
-            if turn.response not in asked:
+            if turn.response not in life.all_asked:
                 yield f"{where} nobody asked for it"
             if turn.error == "damaged_turn":
                 yield f"{where} damaged"
@@ -181,25 +96,8 @@ def foreign(life: Life) -> Iterator[str]:
             texts = {commit.text for commit in said[turn.response] if commit.outcome != "lost"}
             if turn.state in ("done", "stopped", "failed") and turn.answer not in texts:
                 yield f"{where} an answer of nobody's: {turn.answer!r}"
-            if turn.state in ("running", "interrupted") and _attempt(turn) not in {"", *life.claims}:
+            if turn.state in ("running", "interrupted") and attempt_of(turn) not in {"", *life.all_claims}:
                 yield f"{where} an answer of nobody's: {turn.answer!r}"
-
-
-def forms(life: Life) -> Iterator[str]:
-    """A saved form is shown to everyone who looks after it, unless another was saved meanwhile or later."""
-    for look, _ in life.looks():
-        for turn in look.seen:
-            commit = life.commits.get(_attempt(turn))
-            if not turn.final or commit is None:
-                continue
-            saved = [form for form in life.forms if form.response == turn.response]
-            sure = [one for one in saved if one.outcome == "done" and commit.began < one.began]
-            before = [one.began for one in sure if one.ended < look.began]
-            shown = [one for one in saved if one.text == turn.revised and one.began <= look.ended]
-            if turn.revised is not None and not shown:
-                yield f"{turn.response} has a form that nobody saved: {turn.revised!r}"
-            elif before and not any(one.ended >= max(before) for one in shown):
-                yield f"the form of {turn.response} was saved, and {look.machine} saw {turn.revised!r}"
 
 
 def leases(life: Life) -> Iterator[str]:
@@ -229,7 +127,7 @@ def late_retries(life: Life) -> Iterator[str]:
                     call
                     for call in life.calls
                     if call is not claim
-                    and call.operation in ("open", "create")
+                    and call.operation in ("open", "create", "fork")
                     and call.outcome != "deleted"
                     and began <= call.ended
                     and call.began <= claim.ended
@@ -239,9 +137,4 @@ def late_retries(life: Life) -> Iterator[str]:
                     yield f"{claim.response} was retried late, and brought its thread back"
 
 
-RULES = (lost, lost_prompts, returned, doubled, foreign, forms, leases, late_retries)
-
-
-def _attempt(turn: Seen) -> str:
-    """Who said it: each answer, and each part of one, begins with its attempt."""
-    return turn.answer.partition(" ")[0] if turn.answer else ""
+RULES = (lost, lost_prompts, returned, doubled, foreign, leases, late_retries)
