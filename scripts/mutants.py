@@ -30,6 +30,8 @@ FILES = [
     "follower_limit",
     "owners",
     "aging",
+    "forks",
+    "shares",
     "chaos",
     "crowd",
 ]

@@ -103,8 +103,20 @@ async def test_every_row_of_a_link_expires(one: Machine, endpoint: tuple[str, st
     assert len(rows) == 4
     assert all("expires_at" in row for row in rows)
     assert {frozenset(row) for row in rows if kept not in str(row)} == {
-        frozenset({"pk", "sk", "v", "gone", "expires_at"})
+        frozenset({"pk", "sk", "v", "gone", "expires_at"}),
+        frozenset({"pk", "sk", "v", "gone", "expires_at", "owner"}),
     }
+
+
+async def test_what_is_left_of_a_revoked_link_is_erased_with_its_owner(
+    one: Machine, endpoint: tuple[str, str]
+) -> None:
+    """Both of its rows are named and erased: also the one that is not under its owner's key."""
+    await one.store.shares.revoke("ann", await shared(one))
+    left = [row async for row in one.store.owners.remains("ann") if "share" in row.key]
+    assert [row.kind for row in left] == ["tombstone"] * 2
+    assert [row async for row in one.store.owners.erase("ann") if "share" in row.key] == []
+    assert [row for row in everything(one.client, endpoint[1]) if "share" in row["sk"]["S"]] == []
 
 
 async def test_so_many_views(one: Machine, endpoint: tuple[str, str], time: Clockwork) -> None:

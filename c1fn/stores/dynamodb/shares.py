@@ -6,8 +6,9 @@
 | share | ``Q#<owner>`` | ``share#<token>`` | the same for the owner's list                            |
 
 The list's row is written first and ended last, so that every link that works can be found and revoked. Both
-leave tombstones, so that a late delivery of a write does not bring a link back. The link's row alone decides
-whether it works; it is counted and read by one conditional write, which costs the same whatever the token is.
+leave tombstones, which hold the token and the owner, so that a late delivery of a write does not bring a link
+back. The link's row alone decides whether it works; it is counted and read by one conditional write, which
+costs the same whatever the token is.
 """
 
 import asyncio
@@ -102,7 +103,7 @@ class DynamoShares:
         answer = await self._calls("get_item", Key=share_key(owner, token), ConsistentRead=True)
         if not self._is_valid(answer.get("Item", {})):
             raise NotFound("There is no such link.")
-        for key in (link_key(token), share_key(owner, token)):
+        for key in (link_key(token) | {"owner": S(owner)}, share_key(owner, token)):
             tombstone = key | V | {"gone": YES} | expiry(self._access.clock() + TOMBSTONES)
             await self._calls("put_item", Item=tombstone)
 
