@@ -59,6 +59,9 @@ def test_usage_adds_up() -> None:
         ("word " * 40, "word word word word word word word word word word word word…"),
         ("x" * 100, "x" * 59 + "…"),
         (f"<content>&#{'9' * 5000}; a &#x{'F' * 5000}</content>", "\ufffd a \ufffd"),
+        ("]]>openui:content\nchip <b>", "chip <b>"),
+        (']]>openui:content?v=1\nchip\n]]>openui:context\n["User clicked: chip"]', "chip"),
+        ('\n]]>openui:context\n["User clicked: "]', "New conversation"),
         ("<content>&#99999999999999999999&#65;&#x42;&#xD800;</content>", "\ufffdAB\ufffd"),
     ],
 )

@@ -44,7 +44,7 @@ class _Newest(BaseModel):
 async def run(request: Request, caller: CurrentCaller, chat: CurrentChat) -> Response:
     """Run the agent on the newest user message, streamed as AG-UI's events."""
     asked = read(RunBody, await body_of(request, answer=True))
-    prompt = _prompt(asked.messages, request.app.state.max_body)
+    prompt = prompt_of(asked.messages, request.app.state.max_body)
     ask = Ask(caller.owner, asked.threadId, asked.runId, prompt, caller.claims)
     queue = await chat.begin(ask, seconds=time_left(request), origin=origin_of(request))
     wire = Wire(
@@ -56,8 +56,12 @@ async def run(request: Request, caller: CurrentCaller, chat: CurrentChat) -> Res
     return await streamed(request, chat, queue, wire)
 
 
-def _prompt(messages: list[dict[str, Any]], most: int) -> Message:
-    """:raises BadRequest: no user message, or the newest one is no prompt."""
+def prompt_of(messages: list[dict[str, Any]], most: int) -> Message:
+    """The newest user message.
+
+    :param most: its maximum size in bytes.
+    :raises BadRequest: no user message, or the newest one is no prompt.
+    """
     newest = next((at for at, m in reversed([*enumerate(messages)]) if m.get("role") == "user"), None)
     if newest is None:
         raise BadField("must hold a user message, which is the prompt", field="messages")

@@ -20,7 +20,7 @@ from c1fn.api.headers import EveryAnswer
 from c1fn.errors import C1fnError, ForeignPage
 from c1fn.identity import same_origin
 
-METHODS = ("GET", "POST", "PUT", "DELETE")
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 SIGNATURE = ("x-amz-content-sha256", "x-amz-date", "x-amz-security-token")
 SENT = ("authorization", "content-type", "x-api-key", *SIGNATURE)

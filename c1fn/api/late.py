@@ -1,7 +1,8 @@
 """Endpoints that are imported at the first request of one of their paths, or of the OpenAPI document.
 
 An endpoint takes about a millisecond of a cold start. The endpoints of `conversation` and `shares` are not
-needed to answer a prompt, and those of `agui` only by its clients: most processes never serve one.
+needed to answer a prompt, and those of `agui` and `openui` only by their clients: most processes never serve
+one.
 """
 
 import re
@@ -11,7 +12,7 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
-PATHS = re.compile(r"/(fork|feedback|shares)$|/api/(shares/[^/]+|agui)$")
+PATHS = re.compile(r"/(fork|feedback|shares)$|/api/(shares/[^/]+|agui|openui/threads/.+)$")
 """How the paths of these endpoints end."""
 
 
@@ -30,9 +31,9 @@ class Late(BaseRoute):
     def load(self) -> None:
         """Append the routes, once."""
         if not self._loaded:
-            from c1fn.api import agui, conversation, shares
+            from c1fn.api import agui, conversation, openui, shares
 
-            for router in (agui.routes, conversation.routes, shares.routes):
+            for router in (agui.routes, openui.routes, conversation.routes, shares.routes):
                 self._app.router.routes.extend(router.routes)  # as in app.py
             self._loaded = True
 

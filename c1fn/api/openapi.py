@@ -17,6 +17,7 @@ from pydantic.json_schema import models_json_schema
 from c1fn.api.agui import RunBody
 from c1fn.api.bodies import AnswerBody, ChatBody, Id, StopBody, ThreadBody, TitleBody
 from c1fn.api.conversation import COMMENT, FeedbackBody, ForkBody
+from c1fn.api.openui import FirstBody, RenamedBody
 from c1fn.errors import (
     BadField,
     BadRequest,
@@ -74,6 +75,21 @@ class Threads(BaseModel):
     cursor: str | None = Field(None, description="Asks for the next page; null on the last one.")
 
 
+class OpenUIThread(BaseModel):
+    """One thread in OpenUI's list."""
+
+    id: str
+    title: str
+    createdAt: datetime
+
+
+class OpenUIThreads(BaseModel):
+    """A page of threads, newest first."""
+
+    threads: list[OpenUIThread]
+    nextCursor: str = Field("", description="Asks for the next page; missing on the last one.")
+
+
 class Feedback(BaseModel):
     """What a person thinks of an answer."""
 
@@ -129,8 +145,33 @@ class Problem(BaseModel):
     field: str = Field("", description="The place in the request, as a path, where there is one.")
 
 
-SHAPES = (Health, Source, Feedback, Thread, Threads, Message, Share, Shares, Shared, Stopping, Problem)
-BODIES = (ChatBody, RunBody, ThreadBody, TitleBody, AnswerBody, StopBody, ForkBody, FeedbackBody)
+SHAPES = (
+    Health,
+    Source,
+    OpenUIThread,
+    OpenUIThreads,
+    Feedback,
+    Thread,
+    Threads,
+    Message,
+    Share,
+    Shares,
+    Shared,
+    Stopping,
+    Problem,
+)
+BODIES = (
+    ChatBody,
+    RunBody,
+    ThreadBody,
+    TitleBody,
+    AnswerBody,
+    StopBody,
+    ForkBody,
+    FeedbackBody,
+    FirstBody,
+    RenamedBody,
+)
 
 Errors = tuple[type[C1fnError], ...]
 Endpoint = tuple[type[BaseModel] | None, int, dict[str, Any] | None, Errors]
@@ -155,6 +196,9 @@ _THREAD = _json(Thread)
 
 FOLLOWED = "/api/threads/{threadId}/turns/{responseId}"
 """The one endpoint with two good answers: what is left of an answer, or nothing."""
+
+OPENUI = "/api/openui/threads"
+"""Where OpenUI's storage is."""
 
 RUN = "/api/agui"
 """AG-UI's endpoint: its answer is framed."""
@@ -210,6 +254,26 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
     ("get", "/api/shares"): (None, 200, _json(Shares), ANYWHERE),
     ("delete", "/api/shares/{token}"): (None, 204, None, (*ANYWHERE, *ON_A_THREAD)),
     ("get", OPENED): (None, 200, _json(Shared), (*ON_A_THREAD, Internal, *_below(StoreError), ShareUsedUp)),
+    ("get", f"{OPENUI}/get"): (None, 200, _json(OpenUIThreads), (*ANYWHERE, BadField)),
+    ("post", f"{OPENUI}/create"): (
+        FirstBody,
+        201,
+        _json(OpenUIThread),
+        (*ANYWHERE, *IN_A_BODY, *IN_A_PROMPT, *COUNTED),
+    ),
+    ("get", f"{OPENUI}/get/{{threadId}}"): (
+        None,
+        200,
+        {"type": "array", "items": _json(Message)},
+        (*ANYWHERE, *ON_A_THREAD),
+    ),
+    ("patch", f"{OPENUI}/update/{{threadId}}"): (
+        RenamedBody,
+        200,
+        _json(OpenUIThread),
+        (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY, *COUNTED),
+    ),
+    ("delete", f"{OPENUI}/delete/{{threadId}}"): (None, 204, None, (*ANYWHERE, *ON_A_THREAD)),
     ("post", "/api/threads/{threadId}/stop"): (
         StopBody,
         200,
@@ -220,7 +284,7 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
 """By method and path: the request body, the status of success, its answer (None: a stream, or nothing), and
 the possible errors."""
 
-OPTIONAL = (StopBody, ThreadBody, ForkBody)
+OPTIONAL = (StopBody, ThreadBody, ForkBody, FirstBody)
 """Bodies that are optional."""
 
 

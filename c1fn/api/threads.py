@@ -19,7 +19,7 @@ from c1fn.api.browsers import lists_cards
 from c1fn.api.dependencies import CurrentCaller, CurrentStore
 from c1fn.api.wires.c1 import whole
 from c1fn.errors import by_code
-from c1fn.turn import UNTITLED, Feedback, Source, State, Thread, Turn, title_of
+from c1fn.turn import UNTITLED, Feedback, Source, State, Thread, Turn, is_of_openui, title_of, typed
 
 MOST = 9_999_999_999
 """Maximum of a turn's number."""
@@ -113,7 +113,9 @@ def visible(turns: Iterable[Turn], *, cards: bool = False) -> list[dict[str, Any
     for turn in turns:
         prompt_id = turn.prompt.id or f"{turn.response_id}-prompt"
         running = {"running": turn.response_id} if turn.state is State.RUNNING else {}
-        messages.append({"id": prompt_id, "role": "user", "content": turn.prompt.content, **running})
+        prompt = turn.prompt.content
+        words = typed(prompt) if is_of_openui(prompt) else prompt
+        messages.append({"id": prompt_id, "role": "user", "content": words, **running})
         failed = turn.state in (State.FAILED, State.INTERRUPTED)
         answer = turn.revised  # an answer that its reader saved was saved as it was seen, card and all
         if answer is None:

@@ -246,6 +246,33 @@ def unescaped(text: str) -> str:
 
 _WRAPPED = re.compile(r"\s*<content\b[^>]*>(.*?)</content>", re.DOTALL)
 
+_MARK = "]]>openui:"
+
+
+def is_of_c1(prompt: str) -> bool:
+    """Whether C1's client wrote this prompt."""
+    return _WRAPPED.match(prompt) is not None
+
+
+def is_of_openui(prompt: str) -> bool:
+    """Whether OpenUI's client wrote this prompt, for a button or a form."""
+    return _MARK in prompt
+
+
+def typed(prompt: str) -> str:
+    """What a person typed, of a prompt as a client wrote it.
+
+    C1's client wraps it as ``<content>…</content><context>…</context>`` and escapes it as HTML. OpenUI's puts
+    a line with a mark before it, and before what a form holds. Other clients send plain text.
+    """
+    if wrapped := _WRAPPED.match(prompt):
+        return unescaped(wrapped[1])
+    if not is_of_openui(prompt):
+        return prompt
+    text = prompt.partition(f"{_MARK}context")[0]
+    first, _, rest = text.partition("\n")
+    return (rest if first.startswith(f"{_MARK}content") else text).removesuffix("\n")
+
 
 def can_be_seen(text: str) -> bool:
     """Whether there is anything in it that a person sees."""
@@ -253,13 +280,8 @@ def can_be_seen(text: str) -> bool:
 
 
 def title_of(prompt: Message) -> str:
-    """A thread's title from its first prompt: decoded, in one line, cut at a word.
-
-    The official client wraps what was typed as ``<content>…</content><context>…</context>`` and escapes it
-    as HTML; other clients send plain text, which is taken as it is.
-    """
-    wrapped = _WRAPPED.match(prompt.content)
-    words = (unescaped(wrapped[1]) if wrapped else prompt.content).split()
+    """A thread's title from its first prompt: decoded, in one line, cut at a word."""
+    words = typed(prompt.content).split()
     line = _CONTROL.sub("", " ".join(words))
     if len(line) <= TITLE_LENGTH:
         return line if can_be_seen(line) else UNTITLED

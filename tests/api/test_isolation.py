@@ -207,10 +207,16 @@ def calls(thread: str, responses: list[str]) -> Iterator[Call]:
     yield "POST", f"{path}/fork", b""
     yield "POST", f"{path}/fork", {"through": responses[0]}
     yield "POST", f"{path}/fork", {"before": responses[0]}
+    openui = "/api/openui/threads"
+    yield "GET", f"{openui}/get/{quoted(thread)}", b""
+    yield "PATCH", f"{openui}/update/{quoted(thread)}", {"id": thread, "title": "of bob"}
+    yield "DELETE", f"{openui}/delete/{quoted(thread)}", b""
     yield "PUT", path, {"title": "of bob"}
     yield "DELETE", path, b""
     # From here on Bob has a thread of that name, and still sees nothing of hers.
     yield "POST", "/api/threads", {"threadId": thread, "title": "of bob"}
+    yield "POST", f"{openui}/create", b""
+    yield "GET", f"{openui}/get/{quoted(thread)}", b""
     yield "GET", f"{path}/messages", b""
     for response in responses[:2]:
         yield "GET", f"{path}/turns/{quoted(response)}", b""
@@ -222,9 +228,10 @@ def calls(thread: str, responses: list[str]) -> Iterator[Call]:
     yield "DELETE", path, b""
 
 
-def listing(thread: str) -> Call:
-    """The page after this thread."""
-    return "GET", f"/api/threads?cursor={quoted(cursor.encode(NOW, thread))}", b""
+def listings(thread: str) -> Iterator[Call]:
+    """The page after this thread, by either client's endpoint."""
+    for path in "/api/threads", "/api/openui/threads/get":
+        yield "GET", f"{path}?cursor={quoted(cursor.encode(NOW, thread))}", b""
 
 
 def told(answer: Exchange, thread: str) -> tuple[Any, ...]:
@@ -266,14 +273,15 @@ async def test_an_id_of_anothers_is_an_id_that_nobody_has(
                     await compare(thread, hers, none)
 
         for thread in THREADS:  # while nothing changes Bob's own list
-            await compare(thread, listing(thread), listing(nobodys(thread)))
+            for hers, none in zip(listings(thread), listings(nobodys(thread)), strict=True):
+                await compare(thread, hers, none)
         await asyncio.gather(*map(compare_all, [*THREADS, RUNNING]))
         assert await stage.all_of_anns() == before
         stage.gate.set()
         assert (await stage.answer.whole()).body == b"Hello"
         assert (await stage.ann("GET", f"/api/threads/{RUNNING}/turns/r")).body == b"Hello"
     assert pairs >= 250  # so 1,000 in the modes together, on each store
-    assert pairs == len(list(calls("t", RESPONSES))) * (len(THREADS) + 1) + len(THREADS)
+    assert pairs == len(list(calls("t", RESPONSES))) * (len(THREADS) + 1) + 2 * len(THREADS)
 
 
 async def test_every_endpoint_that_takes_an_id_is_asked() -> None:
@@ -282,7 +290,7 @@ async def test_every_endpoint_that_takes_an_id_is_asked() -> None:
         for path, methods in build_app(lambda: None, max_body=1).openapi()["paths"].items()  # type: ignore[arg-type, return-value]  # never started
         for method in methods
     }
-    asked = {(method, path.partition("?")[0]) for method, path, _ in [*calls("t", ["t"]), listing("t")]}
+    asked = {(method, path.partition("?")[0]) for method, path, _ in [*calls("t", ["t"]), *listings("t")]}
     assert served - asked == {("GET", "/healthz"), ("GET", "/readyz")}
 
 

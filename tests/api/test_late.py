@@ -49,9 +49,10 @@ async def test_the_first_request_may_be_any_of_theirs(stage: Stage, method: str)
 def test_every_path_of_theirs_is_known() -> None:
     """The pattern finds all of them, and no other endpoint's."""
     app = build_app(lambda: None, max_body=1)  # type: ignore[arg-type, return-value]  # never started
-    from c1fn.api import agui, conversation, shares
+    from c1fn.api import agui, conversation, openui, shares
 
-    routes = [*agui.routes.routes, *conversation.routes.routes, *shares.routes.routes]
-    late = {route.path for route in routes}  # type: ignore[attr-defined]
+    rooms = (agui, openui, conversation, shares)
+    routes = [route for room in rooms for route in room.routes.routes]
+    late = {route.path for route in routes}
     assert late
     assert {path for path in app.openapi()["paths"] if PATHS.search(path)} == late
