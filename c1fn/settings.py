@@ -29,7 +29,7 @@ API_KEY = "THESYS_API_KEY"
 FURTHER = f"{PREFIX}SETTINGS"
 """Further settings as one JSON object: what a template has no parameter of its own for."""
 
-SECRETS = frozenset({API_KEY, f"{PREFIX}KEYS"})
+SECRETS = frozenset({API_KEY, f"{PREFIX}KEYS", f"{PREFIX}MCP_HEADERS"})
 BASE_PATH = r"^(/[A-Za-z0-9._~-]+)+$"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 ORIGINS = r"^(\*|https?://[^\s/:,*]+(:\d{1,5})?(\s*,\s*https?://[^\s/:,*]+(:\d{1,5})?)*)$"
@@ -82,6 +82,21 @@ def _secure_address(text: str) -> str:
 
 Address = Annotated[str, AfterValidator(_address)]
 SecureAddress = Annotated[str, AfterValidator(_secure_address)]
+
+
+class McpServer(BaseModel):
+    """A server of the Model Context Protocol, and what may be used of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    url: Address
+    tools: frozenset[str] | None = None
+    approve: frozenset[str] | Literal["all"] = frozenset()
+    tells_owner: bool = False
+
+
+McpName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,18}[A-Za-z0-9])?$")]
+"""A server's name begins the names of its tools: short, and without the underscore that ends it there."""
 
 
 class Settings(BaseModel):
@@ -159,6 +174,12 @@ class Settings(BaseModel):
     tools: str = Field(
         "c1fn.toolbox:TOOLS", description="Lists of the model's tools, comma-separated: module:list."
     )
+    mcp: Json[dict[McpName, McpServer]] | None = Field(
+        None, description="MCP servers whose tools the model may call, by name, as JSON."
+    )
+    mcp_headers: SecretStr | None = Field(
+        None, description="Headers for these servers, such as their keys: a JSON object by the server's name."
+    )
     max_rounds: int = Field(8, ge=1, le=64, description="Rounds of tool calls in one turn, at most.")
 
     owner_turns_at_once: int = Field(
@@ -220,13 +241,17 @@ class Settings(BaseModel):
             return cls.model_validate(given)
         except ValidationError as error:
             raise SettingsError(
-                "; ".join(_told(str(e["loc"][0]), e["msg"]) for e in error.errors())
+                "; ".join(_told(*map(str, e["loc"]), message=e["msg"]) for e in error.errors())
             ) from None
 
 
 def variable(field: str) -> str:
     """The environment variable of a field."""
     return API_KEY if field == "api_key" else PREFIX + field.upper()
+
+
+_VALUES = (str, int, float, dict)
+"""Of further settings; an object is for a setting that is JSON itself."""
 
 
 def _spread(environ: Mapping[str, str]) -> Mapping[str, str]:
@@ -240,7 +265,7 @@ def _spread(environ: Mapping[str, str]) -> Mapping[str, str]:
         further = json.loads(text)
     except ValueError:
         further = None
-    if not isinstance(further, dict) or not all(isinstance(v, str | int | float) for v in further.values()):
+    if not isinstance(further, dict) or not all(isinstance(v, _VALUES) for v in further.values()):
         raise SettingsError(f'{FURTHER}: must be a JSON object of settings: {{"{PREFIX}MAX_TOKENS": 8000}}.')
     for name in further:
         if name in SECRETS or not name.startswith(PREFIX) or name == FURTHER:
@@ -248,10 +273,12 @@ def _spread(environ: Mapping[str, str]) -> Mapping[str, str]:
         if environ.get(name):
             raise SettingsError(f"{name}: is set by itself and in {FURTHER}. Set it once.")
     others = {name: value for name, value in environ.items() if name != FURTHER}
-    return others | {n: str(v).lower() if isinstance(v, bool) else str(v) for n, v in further.items()}
+    return others | {n: v if isinstance(v, str) else json.dumps(v) for n, v in further.items()}
 
 
-def _told(field: str, message: str) -> str:
+def _told(field: str, *within: str, message: str) -> str:
+    """:param within: the place in a setting that is JSON."""
     if field not in Settings.model_fields:
         return f"{variable(field)}: unknown setting (docs/settings.md lists them all)."
-    return f"{variable(field)}: {message.removeprefix('Value error, ')}."
+    place = f"{'.'.join(within)}: " if within else ""
+    return f"{variable(field)}: {place}{message.removeprefix('Value error, ')}."

@@ -12,9 +12,12 @@ import boto3
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import SecretStr
 
 from c1fn import compose
-from c1fn.compose import models
+from c1fn.chat.mcp import Servers
+from c1fn.compose import authentication, models
+from c1fn.compose.mcp import servers
 from c1fn.compose.tools import tools
 from c1fn.errors import SettingsError, Unauthorized
 from c1fn.identity.callers import Caller
@@ -25,6 +28,7 @@ from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import Origin
 from c1fn.turn import Message
 from tests.asgi import client_of
+from tests.mcp_server import scripted, tool
 from tests.upstream import Upstream
 
 ON_LAMBDA = {"AWS_LAMBDA_FUNCTION_NAME": "chat"}
@@ -136,8 +140,14 @@ def test_what_the_store_cannot_be_set_up_with_is_told(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("settings", "unused"),
     [
-        ("{}", ["openai", "botocore", "uvicorn", "mangum", "dotenv", "jwt", "cryptography"]),
-        ("{'THESYS_API_KEY': 'k'}", ["botocore", "uvicorn", "mangum", "dotenv", "jwt", "cryptography"]),
+        (
+            "{}",
+            ["openai", "botocore", "uvicorn", "mangum", "dotenv", "jwt", "cryptography", "mcp", "jsonschema"],
+        ),
+        (
+            "{'THESYS_API_KEY': 'k'}",
+            ["botocore", "uvicorn", "mangum", "dotenv", "jwt", "cryptography", "mcp", "jsonschema"],
+        ),
     ],
 )
 def test_what_the_settings_do_not_use_is_not_imported(settings: str, unused: list[str]) -> None:
@@ -330,10 +340,10 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     return name
 
 
-def test_the_tools_are_those_of_all_lists_that_are_named(mine: str) -> None:
+async def test_the_tools_are_those_of_all_lists_that_are_named(mine: str) -> None:
     found = tools(f"c1fn.toolbox:TOOLS, {mine}.tools:ONE,{mine}.tools:TWO,")
-    assert [spec.name for spec in found.specs] == ["current_time", "one", "two"]
-    assert tools("").specs == ()
+    assert [spec.name for spec in await found.specs()] == ["current_time", "one", "two"]
+    assert await tools("").specs() == ()
 
 
 @pytest.mark.parametrize(
@@ -353,3 +363,61 @@ def test_the_tools_are_those_of_all_lists_that_are_named(mine: str) -> None:
 def test_tools_that_cannot_be_are_one_sentence(mine: str, place: str, told: str) -> None:
     with pytest.raises(SettingsError, match=re.escape(told.replace("{mine}", mine))):
         tools(place.replace("{mine}", mine))
+
+
+def mcp(url: str, **more: Any) -> dict[str, str]:
+    return {"C1FN_MCP": json.dumps({"docs": {"url": url, **more}})}
+
+
+async def test_the_tools_of_mcp_servers_are_those_that_the_settings_name() -> None:
+    async with scripted() as server:
+        server.tools = [tool("say"), tool("other")]
+        headers = json.dumps({"docs": {"Authorization": "Bearer planted"}})
+        found = servers(Settings.read({**mcp(server.url, tools=["say"]), "C1FN_MCP_HEADERS": headers}))
+        assert found
+        assert list(await found.tools()) == ["docs__say"]
+        await found.aclose()
+        assert {sent["authorization"] for sent in server.headers} == {"Bearer planted"}
+
+
+async def test_the_headers_of_mcp_servers_may_be_in_the_secret_and_are_read_again() -> None:
+    before = json.dumps({"docs": {"X-Key": "old"}})
+    settings = Settings.read({**mcp("http://127.0.0.1:1"), "C1FN_SECRET": "arn:x"})
+    settings = authentication._holding(settings, {"C1FN_MCP_HEADERS": before, "THESYS_API_KEY": "k"})
+    newest = iter(['{"docs": {"X-Key": "new"}}', "{"])
+
+    async def renew() -> Settings:
+        return settings.model_copy(update={"mcp_headers": SecretStr(next(newest))})
+
+    found = servers(settings, renew)
+    assert isinstance(found, Servers)
+    access = found._servers[0]._access
+    assert access.headers == {"X-Key": "old"}
+    assert "old" not in repr(access)
+    assert access.renew
+    assert (await access.renew(), await access.renew()) == ({"X-Key": "new"}, {})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        "planted",
+        "[]",
+        '{"docs": "planted"}',
+        '{"docs": {"X-Key": 7}}',
+        '{"docs": {"X-Key": "planted\\n"}}',
+        '{"docs": {"X Key": "planted"}}',
+        '{"other": {"X-Key": "planted"}}',
+    ],
+)
+def test_headers_that_cannot_be_sent_are_one_sentence_without_them(headers: str) -> None:
+    settings = Settings.read({**mcp("https://a.example"), "C1FN_MCP_HEADERS": headers})
+    with pytest.raises(SettingsError, match="C1FN_MCP_HEADERS") as caught:
+        servers(settings)
+    assert "planted" not in str(caught.value)
+
+
+def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mcp", None)
+    with pytest.raises(SettingsError, match=r"the package mcp is not installed\. Install c1fn\[mcp\]"):
+        servers(Settings.read(mcp("https://a.example")))

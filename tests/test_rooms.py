@@ -43,8 +43,11 @@ LIBRARIES: dict[str, set[str]] = {
     "dotenv": {"local.environment"},
     "fastapi": {"api", "local", "compose"},  # compose returns the application, local serves it
     "starlette": {"api", "local"},
-    "pydantic": {"api", "chat.tools", "settings", "startup.deferred_models", "compose"},
-    "pydantic_core": {"chat.tools", "local.terminal"},
+    "pydantic": {"api", "chat.tools", "chat.mcp", "settings", "startup.deferred_models", "compose"},
+    "pydantic_core": {"chat.tools", "chat.mcp", "local.terminal"},
+    "mcp": {"chat.mcp"},
+    "mcp_types": {"chat.mcp"},
+    "jsonschema": {"chat.mcp"},  # what mcp brings
     "openai": {"models.c1"},
     "httpx2": {
         "models.c1",
@@ -52,6 +55,7 @@ LIBRARIES: dict[str, set[str]] = {
         "models.retries",
         "models.net",
         "identity.oidc",
+        "chat.mcp",
         "local.terminal",
     },
     "httpcore2": {"models.net"},
@@ -166,11 +170,18 @@ def test_an_adapter_is_named_by_compose_and_the_command_line_alone(name: str, pa
             assert [found for found in imports(path) if found in adapters(port)] == []
 
 
+@EACH_MODULE
+def test_the_client_of_mcp_servers_is_named_by_compose_alone(name: str, path: Path) -> None:
+    """It is an extra: what imports it needs packages that are not in the function."""
+    if not name.startswith(("chat.mcp", "compose.mcp")):
+        assert [found for found in imports(path) if found.startswith("chat.mcp")] == []
+
+
 def test_compose_imports_its_adapters_late() -> None:
     """What a process does not use costs it no cold start."""
     trees = [ast.parse(path.read_text("utf-8")) for path in (ROOT / "c1fn/compose").glob("*.py")]
     at_the_top = [node.module for tree in trees for node in tree.body if isinstance(node, ast.ImportFrom)]
-    late = ("c1fn.stores.", "c1fn.models.", "c1fn.api")
+    late = ("c1fn.stores.", "c1fn.models.", "c1fn.api", "c1fn.chat.mcp")
     assert [name for name in at_the_top if name and name.startswith(late)] == []
 
 

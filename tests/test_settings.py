@@ -58,6 +58,12 @@ def test_variables_of_others_are_let_be() -> None:
             "C1FN_JWT_ISSUER: must begin with https://, or with http:// and this machine's own name.",
         ),
         ({"C1FN_STORE": "redis"}, "C1FN_STORE: Input should be 'memory' or 'dynamodb'."),
+        ({"C1FN_MCP": '{"a": {"url": "a.example"}}'}, f"C1FN_MCP: a.url: {NO_ADDRESS}."),
+        ({"C1FN_MCP": '{"a": {}}'}, "C1FN_MCP: a.url: Field required."),
+        (
+            {"C1FN_MCP": '{"a": {"url": "https://a.example", "headers": {"x": "planted"}}}'},
+            "C1FN_MCP: a.headers: Extra inputs are not permitted.",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named(environ: dict[str, str], told: str) -> None:
@@ -74,6 +80,9 @@ def test_further_settings_are_read_from_one_variable() -> None:
     assert (settings.max_tokens, settings.checkpoints) == (8000, "always")
     assert (settings.temperature, settings.table) == (0.5, "abc")
     assert Settings.read({"C1FN_SETTINGS": ""}) == Settings.read({})
+    servers = Settings.read({"C1FN_SETTINGS": '{"C1FN_MCP": {"docs": {"url": "https://a.example"}}}'}).mcp
+    assert servers
+    assert servers["docs"].url == "https://a.example"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from c1fn.toolbox import TOOLS, current_time
 from c1fn.turn import ToolCall
 
 
-def test_every_tool_can_be_told_to_a_model() -> None:
-    for spec in Tools(TOOLS).specs:
+async def test_every_tool_can_be_told_to_a_model() -> None:
+    for spec in await Tools(TOOLS).specs():
         assert spec.description
         assert spec.parameters["type"] == "object"
         assert json.dumps(spec.parameters)

@@ -54,6 +54,7 @@ class Chat:
         self._unsaved = Unsaved(store.turns)
         self.model = model
         self._rounds = Rounds(model, tools, limits)
+        self._servers = tools.servers
         self._limits = limits
         self.log = log
         self._clock = clock
@@ -155,14 +156,18 @@ class Chat:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def aclose(self, grace: float = GRACE) -> None:
-        """Drain, and close the store, the model and the tracer."""
+        """Drain, and close the tools' servers, the store, the model and the tracer."""
         await self.drain(grace)
+        await self._servers.aclose()
         await self.model.aclose()
         await self.store.aclose()
         await self._tracer.aclose()
 
     async def settle(self) -> None:
-        """Finish background work: the store's, and the sending of spans. Call it after the last byte."""
+        """Finish background work: the store's, the tools' servers', and the sending of spans. Call it after
+        the last byte.
+        """
+        await self._servers.settle()
         await self.store.settle()
         await self._tracer.flush()
 

@@ -47,6 +47,12 @@ class Rounds:
 
         :raises ModelError: the model fails, or its answer is empty or too long.
         """
+        try:
+            await self._answer(draft, queue)
+        finally:
+            self._tools.servers.end(draft.claim.ask)
+
+    async def _answer(self, draft: Draft, queue: EventQueue) -> None:
         draft.messages += await resuming.results(
             draft.claim, self._tools, lambda calls: self._run(calls, draft, queue)
         )
@@ -87,9 +93,10 @@ class Rounds:
     async def _round(self, messages: list[Message], draft: Draft, queue: EventQueue) -> tuple[ToolCall, ...]:
         calls: tuple[ToolCall, ...] = ()
         usage, asked, heard = Usage(), True, False
+        tools = await self._tools.specs()
         try:
             with draft.watch.asking():
-                async with aclosing(self._model.stream(messages, self._tools.specs)) as events:
+                async with aclosing(self._model.stream(messages, tools)) as events:
                     async for event in events:
                         heard = True
                         match event:

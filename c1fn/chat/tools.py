@@ -16,7 +16,7 @@ import functools
 import inspect
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -24,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 
 from c1fn.chat.approval import asks, when_asked
+from c1fn.chat.servers import NoServers, Servers, Threads, Tool, ToolFailed
 from c1fn.chat.tool_context import Say, ToolContext, asks_for_context, context_of, hide
 from c1fn.models import ToolSpec
 from c1fn.turn import Ask, Message, ToolCall
@@ -52,21 +53,35 @@ def _unheard(_: object) -> None:
 
 
 class Tools:
-    """The tools of one deployment, by name."""
+    """The tools of one deployment, by name: functions of its own, and those of other servers."""
 
     def __init__(
-        self, functions: Iterable[Function] = (), *, seconds: float = SECONDS, threads: int = THREADS
+        self,
+        functions: Iterable[Function] = (),
+        *,
+        servers: Servers | None = None,
+        seconds: float = SECONDS,
+        threads: int = THREADS,
     ) -> None:
-        self._tools = {function.__name__: _Tool(function) for function in functions}
+        self._own: Mapping[str, Tool] = {function.__name__: _Tool(function) for function in functions}
+        self._tools: Mapping[str, Tool] = self._own
+        self.servers = servers or NoServers()
         self._seconds = seconds
         self._threads = _Threads(threads)
 
-    @property
-    def specs(self) -> tuple[ToolSpec, ...]:
-        return tuple(tool.spec for tool in self._tools.values())
+    async def specs(self) -> tuple[ToolSpec, ...]:
+        """What the model may call now."""
+        return tuple(tool.spec for tool in (await self._now()).values())
 
-    def __contains__(self, name: object) -> bool:
-        return name in self._tools
+    async def _now(self) -> Mapping[str, Tool]:
+        """All tools, the functions first. A server's tool never takes a function's name."""
+        remote = await self.servers.tools()
+        self._tools = {**self._own, **remote, **self._own} if remote else self._own
+        return self._tools
+
+    def __contains__(self, name: str) -> bool:
+        """Whether this is a tool of ours, whether or not its server has told its tools already."""
+        return name in self._own or name in self.servers
 
     def asks(self, call: ToolCall) -> bool:
         """Whether a person must approve this call. One that cannot be made needs no approval: it is run, and
@@ -82,16 +97,17 @@ class Tools:
 
         :param ask: whom the tools serve. ``say`` takes their progress.
         """
-        told = await asyncio.gather(*(self._text(call, context_of(ask, call.name, say)) for call in calls))
+        tools = await self._now()
+        told = await asyncio.gather(
+            *(self._text(tools, call, context_of(ask, call.name, say)) for call in calls)
+        )
         texts = _within_a_round(told)
         return [Message("tool", text, tool_call_id=call.id) for call, text in zip(calls, texts, strict=True)]
 
-    async def _text(self, call: ToolCall, context: ToolContext) -> str:
-        tool = self._tools.get(call.name)
+    async def _text(self, tools: Mapping[str, Tool], call: ToolCall, context: ToolContext) -> str:
+        tool = tools.get(call.name)
         if tool is None:
-            return _problem(
-                f"There is no tool named {call.name!r}. There are: {', '.join(self._tools) or 'none'}."
-            )
+            return _problem(f"There is no tool named {call.name!r}. There are: {', '.join(tools) or 'none'}.")
         try:
             bound = tool.bind(call.arguments, context)
         except ValidationError as error:
@@ -101,13 +117,13 @@ class Tools:
         finally:
             context.end()
 
-    async def _called(self, tool: "_Tool", bound: Callable[[], Any]) -> str:
+    async def _called(self, tool: Tool, bound: Callable[[], Any]) -> str:
         limit = asyncio.timeout(self._seconds)
         try:
             async with limit:
                 return await tool.call(bound, self._threads)
-        except _NoThread:
-            return _problem("Too many tools are running already. Try again later, or do without.")
+        except ToolFailed as error:
+            return _problem(str(error))
         except PydanticSerializationError:
             return _problem("The tool returned something that cannot be written as JSON.")
         except asyncio.CancelledError:
@@ -154,7 +170,7 @@ class _Tool:
         """
         return self._when is not None and asks(self._when, self._bound(arguments))
 
-    async def call(self, bound: Callable[[], Any], threads: "_Threads") -> str:
+    async def call(self, bound: Callable[[], Any], threads: Threads) -> str:
         value = await (bound() if self._is_async else threads.run(bound))
         if isinstance(value, str):
             return value
@@ -173,10 +189,10 @@ class _Threads:
         """The function's return value. The thread cannot be stopped: if this call is cancelled, it keeps
         running.
 
-        :raises _NoThread: the maximum number of threads is running.
+        :raises ToolFailed: the maximum number of threads is running.
         """
         if not self._free.acquire(blocking=False):
-            raise _NoThread
+            raise ToolFailed("Too many tools are running already. Try again later, or do without.")
         result = asyncio.get_running_loop().create_future()
         work = functools.partial(contextvars.copy_context().run, self._work, function, result)
         try:
@@ -195,10 +211,6 @@ class _Threads:
             self._free.release()
         with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits
             result.get_loop().call_soon_threadsafe(tell)
-
-
-class _NoThread(Exception):
-    """All threads for tools are in use."""
 
 
 def _set_result(result: "asyncio.Future[Any]", value: Any) -> None:

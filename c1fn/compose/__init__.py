@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
 from c1fn.compose.authentication import LAZY, Renew, identify, names, renewal, settle
+from c1fn.compose.mcp import servers
 from c1fn.compose.models import model
 from c1fn.compose.tools import tools
 from c1fn.errors import SettingsError
@@ -113,7 +114,10 @@ def chat(
     speaker = model(settings, renew)
     if awaited:
         _connect(speaker)
-    return Chat(threads, speaker, tools(settings.tools), limits, log, tracer=tracing.connect(os.environ))
+    found = tools(settings.tools, servers(settings, renew))
+    if awaited:
+        found.servers.connect()
+    return Chat(threads, speaker, found, limits, log, tracer=tracing.connect(os.environ))
 
 
 def _connect(part: object) -> None:

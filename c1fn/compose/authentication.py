@@ -20,6 +20,10 @@ _log = logging.getLogger(__name__)
 
 OFFLINE = "offline"
 KEYS = variable("keys")
+MCP_HEADERS = variable("mcp_headers")
+HELD = {"api_key": API_KEY, "keys": KEYS, "mcp_headers": MCP_HEADERS}
+"""The settings that a secret can hold."""
+
 KEY_LENGTH = 16
 """Characters of a caller's key, at least: what cannot be guessed."""
 
@@ -65,11 +69,11 @@ def _holding(settings: Settings, held: Mapping[str, str]) -> Settings:
 
     :raises SettingsError: that is not what it should hold; the message quotes nothing of it.
     """
-    if unknown := held.keys() - {API_KEY, KEYS}:
-        raise SettingsError(f"C1FN_SECRET: it holds {len(unknown)} fields besides {API_KEY} and {KEYS}.")
-    found = {
-        field: SecretStr(held[name]) for field, name in (("api_key", API_KEY), ("keys", KEYS)) if name in held
-    }
+    if unknown := held.keys() - set(HELD.values()):
+        raise SettingsError(
+            f"C1FN_SECRET: it holds {len(unknown)} fields besides {API_KEY}, {KEYS} and {MCP_HEADERS}."
+        )
+    found = {field: SecretStr(held[name]) for field, name in HELD.items() if name in held}
     return settings.model_copy(update=found)
 
 

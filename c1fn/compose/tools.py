@@ -3,14 +3,16 @@
 import importlib
 import re
 
+from c1fn.chat.servers import Servers
 from c1fn.chat.tools import Function, Tools
 from c1fn.errors import SettingsError
 
 _NAMED = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<list>[A-Za-z_]\w*)")
 
 
-def tools(listed: str) -> Tools:
+def tools(listed: str, servers: Servers | None = None) -> Tools:
     """:param listed: places of lists, comma-separated.
+    :param servers: further tools.
 
     :raises SettingsError: a place does not exist or has no functions, or two functions have one name.
     """
@@ -21,7 +23,7 @@ def tools(listed: str) -> Tools:
         raise SettingsError(
             f"C1FN_TOOLS names two tools {', '.join(twice)}; the model tells tools apart by name. Rename one."
         )
-    return Tools(functions)
+    return Tools(functions, servers=servers)
 
 
 def _functions(place: str) -> list[Function]:

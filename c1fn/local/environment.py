@@ -24,7 +24,10 @@ FILES = (".env", ".env.local")
 
 ADDRESSES = (f"{PREFIX}BASE_URL", f"{PREFIX}DYNAMODB_ENDPOINT")
 SECRET = f"{PREFIX}SECRET"
-TOOLS = f"{PREFIX}TOOLS"
+TOOLS = {
+    f"{PREFIX}TOOLS": "names code to run. It was not run.",
+    f"{PREFIX}MCP": "names servers that get what the model writes to them. Nothing was sent.",
+}
 PROMPT_FILE = f"{PREFIX}SYSTEM_PROMPT_FILE"
 
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -115,8 +118,9 @@ def _check_prompt(told: Mapping[str, str], sources: Mapping[str, str], folder: P
 
 
 def _check_tools(told: Mapping[str, str], sources: Mapping[str, str]) -> None:
-    if told.get(TOOLS) and sources[TOOLS]:
-        raise SettingsError(
-            f"{TOOLS} in {sources[TOOLS]} names code to run. It was not run. Set it in the environment, or "
-            f"start with {TRUSTED} if you know what that file says."
-        )
+    for variable, what in TOOLS.items():
+        if told.get(variable) and sources[variable]:
+            raise SettingsError(
+                f"{variable} in {sources[variable]} {what} Set it in the environment, or start with "
+                f"{TRUSTED} if you know what that file says."
+            )

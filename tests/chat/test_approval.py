@@ -40,7 +40,7 @@ def test_a_predicate_is_asked_with_the_checked_arguments(when: When, *, asks: bo
     assert not tools.asks(ToolCall("c", "other", "{}"))
 
 
-def test_a_function_that_is_marked_stays_itself() -> None:
+async def test_a_function_that_is_marked_stays_itself() -> None:
     @needs_approval
     async def pay(amount: int) -> int:
         """Pay."""
@@ -49,4 +49,4 @@ def test_a_function_that_is_marked_stays_itself() -> None:
     tools = Tools([pay])
     assert tools.asks(ToolCall("c", "pay", '{"amount": 1}'))
     assert "pay" in tools
-    assert tools.specs[0].description == "Pay."
+    assert (await tools.specs())[0].description == "Pay."

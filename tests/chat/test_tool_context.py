@@ -47,8 +47,8 @@ async def test_a_tool_learns_whom_it_serves() -> None:
 
 
 @pytest.mark.parametrize("function", [orders, orders_in_a_thread])
-def test_the_context_is_no_part_of_what_the_model_sees(function: Function) -> None:
-    (spec,) = Tools([function]).specs
+async def test_the_context_is_no_part_of_what_the_model_sees(function: Function) -> None:
+    (spec,) = await Tools([function]).specs()
     assert (spec.name, spec.description) == (function.__name__, "List the caller's orders.")
     assert list(spec.parameters["properties"]) == ["state"]
 
@@ -122,7 +122,7 @@ async def test_a_tool_can_be_called_outside_of_a_turn() -> None:
     assert json.loads(message.content)[1] == ""
 
 
-def test_a_parameter_of_another_type_stays_with_the_model() -> None:
+async def test_a_parameter_of_another_type_stays_with_the_model() -> None:
     def plain(context: str) -> str:
         """Its parameter is only named so."""
         return context
@@ -131,7 +131,7 @@ def test_a_parameter_of_another_type_stays_with_the_model() -> None:
         """Its annotation names nothing."""
         return str(context)
 
-    (spec,) = Tools([plain]).specs
+    (spec,) = await Tools([plain]).specs()
     assert list(spec.parameters["properties"]) == ["context"]
     with pytest.raises(Exception, match="Nowhere"):
         Tools([unknown])

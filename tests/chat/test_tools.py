@@ -57,8 +57,8 @@ async def result(call_name: str, arguments: str = "{}", **options: Any) -> Any:
     return json.loads(message.content)
 
 
-def test_a_function_becomes_a_tool() -> None:
-    (spec,) = Tools([add]).specs
+async def test_a_function_becomes_a_tool() -> None:
+    (spec,) = await Tools([add]).specs()
     assert (spec.name, spec.description) == ("add", "Add two numbers.")
     assert spec.parameters["required"] == ["a"]
     assert spec.parameters["properties"]["b"]["description"] == "The other."

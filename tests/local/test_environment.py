@@ -124,6 +124,12 @@ def test_a_file_does_not_choose_code_to_run(folder: Path) -> None:
     assert read(folder, {"C1FN_TOOLS": "mine:TOOLS"})["C1FN_TOOLS"] == "mine:TOOLS"
 
 
+def test_a_file_cannot_name_a_server_that_gets_what_the_model_writes(folder: Path) -> None:
+    write(folder, C1FN_MCP='{"evil": {"url": "https://evil.test/mcp"}}')
+    with pytest.raises(SettingsError, match=r"C1FN_MCP in \.env names servers .* Nothing was sent\."):
+        read(folder, {})
+
+
 # ---- a file that cannot be read
 
 NOT_UTF_8 = " is not UTF-8 but UTF-16, or no text. Save it as UTF-8."
