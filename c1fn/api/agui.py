@@ -4,7 +4,7 @@ The client sends the whole conversation with each run. The server's thread is th
 client sends, the newest user message is the prompt, and what came before it is not looked at. Messages of the
 run itself tell how much of the answer the client has.
 
-Imported at the first request of its path (``late``).
+Imported at the first request of its path (``lazy_routes``).
 
 https://docs.ag-ui.com/sdk/js/core/types#runagentinput
 """

@@ -9,10 +9,10 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from c1fn import __version__
-from c1fn.api import chat, threads
+from c1fn.api import chat
 from c1fn.api.browsers import PlainText
 from c1fn.api.cors import guarded
-from c1fn.api.late import Late
+from c1fn.api.lazy_routes import LazyRoutes
 from c1fn.api.methods import Heads
 from c1fn.api.pages import Site
 from c1fn.api.raw_path import RawPath
@@ -29,7 +29,7 @@ class Api(FastAPI):
     """
 
     origins: Sequence[str] = ()
-    late: Late
+    lazy_routes: LazyRoutes
 
     def build_middleware_stack(self) -> ASGIApp:
         return guarded(super().build_middleware_stack(), self.origins, refusal)
@@ -38,7 +38,7 @@ class Api(FastAPI):
         if self.openapi_schema is None:
             from c1fn.api import openapi
 
-            self.late.load()
+            self.lazy_routes.load()
             self.openapi_schema = openapi.complete(super().openapi())
         return self.openapi_schema
 
@@ -89,9 +89,9 @@ def build_app(
     app.state.identify, app.state.max_body, app.state.max_answer = identify, max_body, max_answer
     app.state.plain_text, app.state.share_days = plain_text, share_days
     app.state.tool_arguments = tool_arguments
-    for router in (chat.routes, threads.routes, (site or Site()).routes()):
+    for router in (chat.routes, (site or Site()).routes()):
         # Not include_router: it builds each route once more, at the first request, and not in `deferred`.
         app.router.routes.extend(router.routes)
-    app.late = Late(app)
-    app.router.routes.append(app.late)
+    app.lazy_routes = LazyRoutes(app)
+    app.router.routes.append(app.lazy_routes)
     return app

@@ -10,9 +10,9 @@ from c1fn import __version__
 from c1fn.api.bodies import StopBody, body_of, read, read_ask
 from c1fn.api.browsers import streams_cards
 from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, origin_of, time_left
+from c1fn.api.raw_path import ResponseId, ThreadId
 from c1fn.api.refusals import refusal
 from c1fn.api.streaming import SILENCE, StreamedAnswer
-from c1fn.api.threads import ResponseId, ThreadId
 from c1fn.api.wires import Wire
 from c1fn.api.wires.c1 import HEADERS
 from c1fn.api.wires.c1 import Wire as C1Wire

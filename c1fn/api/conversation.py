@@ -1,7 +1,6 @@
 """What can be done with a conversation besides asking: it is forked, and its answers are rated.
 
-These endpoints are imported at the first request of one of their paths (``late``): most processes never serve
-one. docs/conversation.md has their rules.
+Imported at the first request of one of its paths (``lazy_routes``). docs/conversation.md has the rules.
 """
 
 from typing import Literal
@@ -14,7 +13,8 @@ from starlette.background import BackgroundTask
 
 from c1fn.api.bodies import Id, body_of, read
 from c1fn.api.dependencies import CurrentCaller, CurrentChat, origin_of
-from c1fn.api.threads import ResponseId, ThreadId, shown
+from c1fn.api.raw_path import ResponseId, ThreadId
+from c1fn.api.threads import shown
 from c1fn.errors import BadField
 from c1fn.telemetry.log import pseudonym
 from c1fn.telemetry.rating import RatingLine

@@ -1,8 +1,19 @@
-"""Lets routes match the path as it was sent, so that an encoded slash stays inside its segment."""
+"""Lets routes match the path as it was sent, so that an encoded slash stays inside its segment; and the
+parameters for ids in a path, which are decoded after the match.
+"""
 
-from urllib.parse import quote
+from typing import Annotated
+from urllib.parse import quote, unquote
 
+from fastapi import Path
+from pydantic import BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from c1fn.api.bodies import Id
+
+_Decoded = BeforeValidator(unquote)
+ThreadId = Annotated[Id, _Decoded, Path(alias="threadId", description="Percent-encoded.")]
+ResponseId = Annotated[Id, _Decoded, Path(alias="responseId", description="Percent-encoded.")]
 
 
 class RawPath:

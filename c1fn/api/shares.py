@@ -16,7 +16,8 @@ from pydantic import BeforeValidator
 from c1fn.api.bodies import Id
 from c1fn.api.browsers import lists_cards
 from c1fn.api.dependencies import CurrentCaller, CurrentStore
-from c1fn.api.threads import MOST, ThreadId, iso, visible
+from c1fn.api.raw_path import ThreadId
+from c1fn.api.threads import MOST, iso, visible
 from c1fn.errors import NotFound
 from c1fn.stores import DAY
 from c1fn.stores.shares import Share

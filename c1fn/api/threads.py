@@ -7,16 +7,15 @@ matched as they were sent and ids are decoded after the match: see raw_path.py.
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from urllib.parse import unquote
 from uuid import uuid4
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BeforeValidator
 
-from c1fn.api.bodies import AnswerBody, Id, ThreadBody, TitleBody, body_of, read, read_prompt
+from c1fn.api.bodies import AnswerBody, ThreadBody, TitleBody, body_of, read, read_prompt
 from c1fn.api.browsers import lists_cards
 from c1fn.api.dependencies import CurrentCaller, CurrentStore
+from c1fn.api.raw_path import ResponseId, ThreadId
 from c1fn.api.wires.c1 import whole
 from c1fn.errors import by_code
 from c1fn.turn import UNTITLED, Feedback, Source, State, Thread, Turn, is_of_openui, title_of, typed
@@ -26,11 +25,6 @@ MOST = 9_999_999_999
 
 PAGE = 50
 """Threads per page: more than a side bar shows at once."""
-
-_Decoded = BeforeValidator(unquote)
-ThreadId = Annotated[Id, _Decoded, Path(alias="threadId", description="Percent-encoded.")]
-ResponseId = Annotated[Id, _Decoded, Path(alias="responseId", description="Percent-encoded.")]
-
 
 routes = APIRouter(prefix="/api/threads", tags=["threads"])
 
