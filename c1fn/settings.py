@@ -30,11 +30,11 @@ FURTHER = f"{PREFIX}SETTINGS"
 """Further settings as one JSON object: what a template has no parameter of its own for."""
 
 SECRETS = frozenset({API_KEY, f"{PREFIX}KEYS", f"{PREFIX}MCP_HEADERS"})
-BASE_PATH = r"^(/[A-Za-z0-9._~-]+)+$"
+BASE_PATH = r"^(/[A-Za-z0-9._~-]+)+\Z"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
-ORIGINS = r"^(\*|https?://[^\s/:,*]+(:\d{1,5})?(\s*,\s*https?://[^\s/:,*]+(:\d{1,5})?)*)$"
-HOSTS = r"^(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?(\s*,\s*(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?)*$"
-DOORS = r"^(function-url|rest-api|http-api)(\s*,\s*(function-url|rest-api|http-api))*$"
+ORIGINS = r"^(\*|https?://[^\s/:,*]+(:\d{1,5})?(\s*,\s*https?://[^\s/:,*]+(:\d{1,5})?)*)\Z"
+HOSTS = r"^(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?(\s*,\s*(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?)*\Z"
+DOORS = r"^(function-url|rest-api|http-api)(\s*,\s*(function-url|rest-api|http-api))*\Z"
 
 
 def _sendable(key: SecretStr) -> SecretStr:
@@ -95,14 +95,19 @@ class McpServer(BaseModel):
     tells_owner: bool = False
 
 
-McpName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,18}[A-Za-z0-9])?$")]
+McpName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([A-Za-z0-9-]{0,18}[A-Za-z0-9])?\Z")]
 """A server's name begins the names of its tools: short, and without the underscore that ends it there."""
 
 
 class Settings(BaseModel):
     """How this process is set up. Sizes are in bytes and times in seconds, unless a field says otherwise."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        regex_engine="python-re",  # the other one compiles each pattern anew at each start: 0.4 % of it
+    )
 
     api_key: Annotated[SecretStr, AfterValidator(_sendable)] | None = Field(
         None, description="The model's key. Without it: the offline model."

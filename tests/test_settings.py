@@ -54,6 +54,10 @@ def test_variables_of_others_are_let_be() -> None:
             f"C1FN_ALLOWED_ORIGINS: String should match pattern '{ORIGINS}'.",
         ),
         (
+            {"C1FN_ALLOWED_ORIGINS": "https://a.example\n"},
+            f"C1FN_ALLOWED_ORIGINS: String should match pattern '{ORIGINS}'.",
+        ),
+        (
             {"C1FN_JWT_ISSUER": "http://issuer.example"},
             "C1FN_JWT_ISSUER: must begin with https://, or with http:// and this machine's own name.",
         ),
