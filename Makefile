@@ -10,7 +10,7 @@ VENV_SH := sh scripts/venv.sh
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE attack help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
+.PHONY: FORCE agui attack help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
   bench-venvs bench-compare store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree frameworks \
   release deploy-check sam-local
 
@@ -122,8 +122,12 @@ model-servers: $(VENV)/ready npm ## whole conversations through LiteLLM's proxy 
 e2e-clients: $(VENV)/ready tests/e2e/node_modules/ready ## the same endpoint with four versions of the official client
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/clients.test.mjs
 
+agui: $(VENV)/ready tests/e2e/node_modules/ready ## AG-UI's own client and CopilotKit's, from npm, with the same threads
+	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/agui.test.mjs \
+	  tests/e2e/copilotkit.test.mjs
+
 tests/e2e/node_modules/ready: tests/e2e/package-lock.json | npm
-	npm ci --prefix tests/e2e --no-audit --no-fund
+	npm ci --prefix tests/e2e --ignore-scripts --no-audit --no-fund
 	@touch $@
 
 fix: $(VENV)/ready ## format, and mend what can be mended by machine

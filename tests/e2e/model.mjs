@@ -1,5 +1,5 @@
 // An OpenAI-compatible model on loopback that says what a test tells it to, step by step.
-// A step is a text (one delta), a promise (a gate the test holds) or BREAK (the connection ends).
+// A step is a text (one delta), a promise (a gate the test holds), a call of a tool or BREAK (the connection ends).
 import { createServer } from "node:http";
 
 export const BREAK = Symbol("break");
@@ -10,6 +10,9 @@ export function gate() {
   const promise = new Promise((resolve) => (open = resolve));
   return Object.assign(promise, { open });
 }
+
+/** The model calls a tool. */
+export const call = (name, args = {}, id = "c1") => ({ id, type: "function", function: { name, arguments: JSON.stringify(args) } });
 
 /** An answer in C1's form: a card with these children. */
 export function card(...children) {
@@ -59,7 +62,8 @@ export class Model {
   async #answer(request, response) {
     let body = "";
     for await (const piece of request) body += piece;
-    const asked = { messages: JSON.parse(body).messages, left: false };
+    const { messages, tools = [] } = JSON.parse(body);
+    const asked = { messages, tools: tools.map((tool) => tool.function.name), left: false };
     this.requests.push(asked);
     response.on("close", () => (asked.left = !response.writableFinished));
     const said = asked.messages.at(-1).content.replace(/<context>.*/s, "").replace(/<[^>]*>/g, "");
@@ -69,12 +73,14 @@ export class Model {
       return response.end(JSON.stringify({ error: { message, type: "error", param: null, code: null } }));
     }
     response.writeHead(200, { "content-type": "text/event-stream" });
+    const calls = steps.filter((step) => step.function);
     for (const step of steps) {
       if (step === BREAK) return response.socket.end(); // after all that was written
       if (typeof step === "string") response.write(chunk({ content: step }));
+      else if (step.function) response.write(chunk({ tool_calls: [{ index: calls.indexOf(step), ...step }] }));
       else await step;
     }
-    response.end(`${chunk({}, "stop")}data: [DONE]\n\n`);
+    response.end(`${chunk({}, calls.length ? "tool_calls" : "stop")}data: [DONE]\n\n`);
   }
 }
 
