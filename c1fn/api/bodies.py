@@ -6,6 +6,7 @@ change the meaning.
 """
 
 import re
+from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Request
@@ -21,6 +22,9 @@ ID_LENGTH = 128
 
 TITLE_LENGTH = 200
 """Maximum characters of a title that a user gives; titles made from a prompt are shorter."""
+
+BUTTON = "c1fn:"
+"""What a prompt contains if a button of a question was pressed (wires/question.py)."""
 
 DIGITS = 20
 """Maximum digits of a Content-Length; HTTP libraries accept no more, and Python rejects a few thousand."""
@@ -155,8 +159,17 @@ def read_ask(body: bytes, caller: Caller) -> Ask:
     :raises BadRequest: what is wrong, with the field's path.
     """
     chat = read(ChatBody, body)
-    message = read_prompt(chat.prompt)
+    message = _pressed(read_prompt(chat.prompt))
     return Ask(caller.owner, chat.threadId, chat.responseId, message, caller.claims)
+
+
+def _pressed(message: Message) -> Message:
+    """The prompt, with what it resumes if it is a press of a question's button."""
+    if BUTTON not in message.content:
+        return message
+    from c1fn.api.wires.question import resume_of  # most processes never ask
+
+    return replace(message, resume=resume_of(message.content))
 
 
 def read_prompt(prompt: Prompt) -> Message:

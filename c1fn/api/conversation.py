@@ -1,4 +1,5 @@
-"""What can be done with a conversation besides asking: it is forked, and its answers are rated.
+"""What can be done with a conversation besides asking: it is forked, its answers are rated, and calls that
+wait for a person are approved.
 
 Imported at the first request of one of its paths (``lazy_routes``). docs/conversation.md has the rules.
 """
@@ -12,16 +13,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
 
 from c1fn.api.bodies import Id, body_of, read
-from c1fn.api.dependencies import CurrentCaller, CurrentChat, origin_of
+from c1fn.api.browsers import streams_cards
+from c1fn.api.chat import streamed
+from c1fn.api.dependencies import CurrentCaller, CurrentChat, origin_of, time_left
 from c1fn.api.raw_path import ResponseId, ThreadId
 from c1fn.api.threads import shown
+from c1fn.api.wires.c1 import Wire as C1Wire
 from c1fn.errors import BadField
 from c1fn.telemetry.log import pseudonym
 from c1fn.telemetry.rating import RatingLine
-from c1fn.turn import Feedback, Until
+from c1fn.turn import Ask, Feedback, Message, Resume, Until
 
 COMMENT = 2_000
 """Maximum characters of a comment: about a page. It stands in the turn's row."""
+
+CALLS = 128
+"""Maximum calls that one request approves: a model's answer has no more."""
 
 routes = APIRouter(prefix="/api/threads", tags=["threads"])
 
@@ -36,6 +43,15 @@ class ForkBody(BaseModel):
     threadId: Id | None = None
     through: Id | None = None
     before: Id | None = None
+
+
+class ApprovalBody(BaseModel):
+    """What becomes of a waiting turn's calls: those that are `approved` are made, the others are refused. The
+    new answer gets this responseId.
+    """
+
+    responseId: Id
+    approved: list[Id] = Field(max_length=CALLS)
 
 
 class FeedbackBody(BaseModel):
@@ -83,6 +99,21 @@ async def rate_answer(
         )
     )
     return Response(status_code=204)
+
+
+@routes.post("/{threadId}/turns/{responseId}/approvals", tags=["chat"], response_class=Response)
+async def approve(
+    request: Request, caller: CurrentCaller, chat: CurrentChat, thread_id: ThreadId, response_id: ResponseId
+) -> Response:
+    """Say what becomes of the calls that the turn `responseId` waits with. The model's answer is streamed as
+    by `/api/chat`.
+    """
+    wanted = read(ApprovalBody, await body_of(request))
+    words = "Approve" if wanted.approved else "Refuse"
+    prompt = Message("user", words, resume=Resume(response_id, tuple(wanted.approved)))
+    ask = Ask(caller.owner, thread_id, wanted.responseId, prompt, caller.claims)
+    queue = await chat.begin(ask, seconds=time_left(request), origin=origin_of(request))
+    return await streamed(request, chat, queue, C1Wire(cards=streams_cards(request)))
 
 
 def _until(body: ForkBody) -> Until:

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 PATHS = {
     "threads": "/api/threads(/[^/]+(/messages(/[^/]+)?)?)?",
-    "conversation": "/api/threads/[^/]+/(fork|messages/[^/]+/feedback)",
+    "conversation": "/api/threads/[^/]+/(fork|messages/[^/]+/feedback|turns/[^/]+/approvals)",
     "shares": "/api/shares(/[^/]+)?|/api/threads/[^/]+/shares",
     "agui": "/api/agui",
     "openui": "/api/openui/threads/(create|(get|update|delete)(/[^/]+)?)",

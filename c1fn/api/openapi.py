@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 
 from c1fn.api.agui import RunBody
 from c1fn.api.bodies import AnswerBody, ChatBody, Id, StopBody, ThreadBody, TitleBody
-from c1fn.api.conversation import COMMENT, FeedbackBody, ForkBody
+from c1fn.api.conversation import COMMENT, ApprovalBody, FeedbackBody, ForkBody
 from c1fn.api.openui import FirstBody, RenamedBody
 from c1fn.errors import (
     BadField,
@@ -97,6 +97,21 @@ class Feedback(BaseModel):
     comment: str = Field("", max_length=COMMENT)
 
 
+class Call(BaseModel):
+    """A tool's call; its arguments are JSON as the model wrote it."""
+
+    callId: str
+    name: str
+    arguments: str
+
+
+class Waiting(BaseModel):
+    """The calls that a person may approve, and until when."""
+
+    calls: list[Call]
+    expiresAt: datetime
+
+
 class Message(BaseModel):
     """A prompt or an answer, as a client sees it."""
 
@@ -105,6 +120,7 @@ class Message(BaseModel):
     content: str
     feedback: Feedback | None = Field(None, description="Of an answer that was rated.")
     running: Id = Field("", description="Of a prompt that is being answered: the responseId to follow.")
+    waiting: Waiting | None = Field(None, description="Of an answer that ended with calls to approve.")
 
 
 class Share(BaseModel):
@@ -153,6 +169,8 @@ SHAPES = (
     Feedback,
     Thread,
     Threads,
+    Call,
+    Waiting,
     Message,
     Share,
     Shares,
@@ -167,6 +185,7 @@ BODIES = (
     TitleBody,
     AnswerBody,
     StopBody,
+    ApprovalBody,
     ForkBody,
     FeedbackBody,
     FirstBody,
@@ -232,6 +251,12 @@ ENDPOINTS: dict[tuple[str, str], Endpoint] = {
         204,
         None,
         (*ANYWHERE, *ON_A_THREAD, *IN_A_BODY, *COUNTED),
+    ),
+    ("post", "/api/threads/{threadId}/turns/{responseId}/approvals"): (
+        ApprovalBody,
+        200,
+        None,
+        tuple(kinds()),
     ),
     ("post", "/api/threads/{threadId}/fork"): (
         ForkBody,

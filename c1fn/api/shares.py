@@ -4,7 +4,7 @@ The last of these is the one endpoint besides `/healthz` that asks nobody who th
 is what allows it. Imported at the first request, as `conversation` is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import unquote
@@ -21,7 +21,7 @@ from c1fn.api.threads import MOST, iso, visible
 from c1fn.errors import NotFound
 from c1fn.stores import DAY
 from c1fn.stores.shares import Share
-from c1fn.turn import Turn
+from c1fn.turn import State, Turn
 
 TURNS = 100
 """Turns of one request, at most: as of `/messages`."""
@@ -70,16 +70,19 @@ async def open_share(
     headers = dict(PRIVATE)
     if turns and turns[0].number > 1:
         headers["link"] = f'<?limit={limit}&before={turns[0].number}>; rel="prev"'
-    messages = visible(_nameless(turns), cards=lists_cards(request))
+    messages = visible([*_nameless(turns)], cards=lists_cards(request))
     times = {"createdAt": iso(share.created), "expiresAt": iso(share.expires)}
     return JSONResponse({"title": share.title, **times, "messages": messages}, headers=headers)
 
 
-def _nameless(turns: Iterable[Turn]) -> Iterable[Turn]:
-    """Turns without what only their owner knows: ids, what was filled into a form later, feedback."""
+def _nameless(turns: Iterable[Turn]) -> Iterator[Turn]:
+    """Turns without what only their owner knows: ids, what was filled into a form later, feedback, calls."""
     for turn in turns:
         prompt = replace(turn.prompt, id=None)
-        yield replace(turn, response_id=str(turn.number), prompt=prompt, revised=None, feedback=None)
+        state = State.DONE if turn.state is State.WAITING else turn.state
+        yield replace(
+            turn, response_id=str(turn.number), state=state, prompt=prompt, revised=None, feedback=None
+        )
 
 
 def _days(request: Request) -> int:

@@ -4,7 +4,8 @@ A thread's id may hold any printable character. In a path it is percent-encoded 
 matched as they were sent and ids are decoded after the match: see raw_path.py.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
@@ -67,7 +68,8 @@ async def load_messages(  # noqa: PLR0917 - FastAPI passes them by name
     headers = {}
     if limit and turns and turns[0].number > 1:
         headers["link"] = f'<?limit={limit}&before={turns[0].number}>; rel="prev"'
-    return JSONResponse(visible(turns, cards=lists_cards(request)), headers=headers)
+    now = time.time() if before is None else None
+    return JSONResponse(visible(turns, cards=lists_cards(request), now=now), headers=headers)
 
 
 @routes.put("/{threadId}")
@@ -96,13 +98,16 @@ async def save_answer(
     return Response(status_code=204)
 
 
-def visible(turns: Iterable[Turn], *, cards: bool = False) -> list[dict[str, Any]]:
+def visible(turns: Sequence[Turn], *, cards: bool = False, now: float | None = None) -> list[dict[str, Any]]:
     """The messages of a thread that users see: prompts and answers; a failure as the card that was shown.
 
-    A prompt whose answer is being written has its responseId as ``running``: that answer can be followed.
+    A prompt whose answer is being written has its responseId as ``running``: that answer can be followed. An
+    answer that ended with a question has its calls as ``waiting`` while they can be approved.
 
     :param cards: show a plain text answer as a card.
+    :param now: the time, if the last turn is the thread's newest.
     """
+    newest = turns[-1] if turns and now is not None and now < turns[-1].resumable_until else None
     messages: list[dict[str, Any]] = []
     for turn in turns:
         prompt_id = turn.prompt.id or f"{turn.response_id}-prompt"
@@ -113,11 +118,27 @@ def visible(turns: Iterable[Turn], *, cards: bool = False) -> list[dict[str, Any
         failed = turn.state in (State.FAILED, State.INTERRUPTED)
         answer = turn.revised  # an answer that its reader saved was saved as it was seen, card and all
         if answer is None:
-            answer = whole(turn.answer, by_code(turn.error, turn.detail) if failed else None, cards=cards)
+            error = by_code(turn.error, turn.detail) if failed else None
+            answer = whole(turn.answer, error, cards=cards, told=_question(turn, is_open=turn is newest))
         if answer:
-            rated = {"feedback": _feedback(turn.feedback)} if turn.feedback else {}
-            messages.append({"id": turn.response_id, "role": "assistant", "content": answer, **rated})
+            more = {"feedback": _feedback(turn.feedback)} if turn.feedback else {}
+            more |= _waiting(turn) if turn is newest and turn.pending else {}
+            messages.append({"id": turn.response_id, "role": "assistant", "content": answer, **more})
     return messages
+
+
+def _question(turn: Turn, *, is_open: bool) -> Sequence[object]:
+    """The components of what the turn asks, if it asks."""
+    if not turn.pending:
+        return ()
+    from c1fn.api.wires.question import asked, question  # most processes never ask
+
+    return question(turn) if is_open else asked(turn)
+
+
+def _waiting(turn: Turn) -> dict[str, Any]:
+    calls = [{"callId": c.id, "name": c.name, "arguments": c.arguments} for c in turn.pending]
+    return {"waiting": {"calls": calls, "expiresAt": iso(turn.resumable_until)}}
 
 
 def _feedback(feedback: Feedback) -> dict[str, str]:

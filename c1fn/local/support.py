@@ -55,13 +55,26 @@ def _turn(turn: Turn) -> dict[str, Any]:
         "outputTokens": turn.usage.output_tokens,
         "promptBytes": _size(turn.prompt.content),
         "answerBytes": _size(turn.answer),
-    } | ({"feedback": turn.feedback.value} if turn.feedback else {})
+    } | {name: told for name, told in _more(turn).items() if told is not None}
+
+
+def _more(turn: Turn) -> dict[str, Any]:
+    """What few turns have."""
+    resume = turn.prompt.resume
+    return {
+        "feedback": turn.feedback.value if turn.feedback else None,
+        "waitsFor": [call.name for call in turn.pending] or None,
+        "answers": resume.response_id if resume else None,
+        "approved": (["all"] if resume.approved is None else list(resume.approved)) if resume else None,
+    }
 
 
 def _words(turn: Turn) -> dict[str, str]:
     comment = turn.feedback.comment if turn.feedback else None
     said = {"prompt": turn.prompt.content, "answer": turn.visible}
-    return said if comment is None else said | {"comment": comment}
+    said |= {} if comment is None else {"comment": comment}
+    calls = ", ".join(f"{call.name} {call.arguments}" for call in turn.pending)
+    return said | ({"asks for": calls} if calls else {})
 
 
 def lines(thread: dict[str, Any]) -> list[str]:
@@ -74,8 +87,12 @@ def lines(thread: dict[str, Any]) -> list[str]:
             f" · {turn['rounds']} rounds · {turn['inputTokens']} + {turn['outputTokens']} tokens"
             f" · {turn['promptBytes']} + {turn['answerBytes']} bytes"
             + (f" · feedback {turn['feedback']}" if "feedback" in turn else "")
+            + (f" · waits for {', '.join(turn['waitsFor'])}" if "waitsFor" in turn else "")
+            + (f" · answers {turn['answers']}" if "answers" in turn else "")
+            + (f", approved: {', '.join(turn['approved']) or 'none'}" if "approved" in turn else "")
         )
-        told += [f"  {name}: {turn[name]}" for name in ("prompt", "answer", "comment") if name in turn]
+        words = ("prompt", "answer", "asks for", "comment")
+        told += [f"  {name}: {turn[name]}" for name in words if name in turn]
     return [safe(line) for line in told]
 
 

@@ -78,9 +78,11 @@ def each_store(request: pytest.FixtureRequest) -> Iterator[Store]:
 async def meet(each_store: Store) -> AsyncGenerator[Meet, None]:
     async with AsyncExitStack() as stack:
 
-        async def make(*rounds: list[Step], identify: Identify | None = None) -> Owners:
+        async def make(
+            *rounds: list[Step], identify: Identify | None = None, tools: Sequence[Function] = ()
+        ) -> Owners:
             model, lines = ScriptedModel(*rounds), list[Line]()
-            chat = Chat(each_store, model, Tools(), LIMITS, lines.append)
+            chat = Chat(each_store, model, Tools(tools), LIMITS, lines.append)
             keys = by_key({"ann": ANN["x-api-key"], "bob": BOB["x-api-key"]})
             app = build_app(lambda: chat, max_body=10_000, identify=identify or keys)
             return Owners(await stack.enter_async_context(client_of(app)), model, lines)

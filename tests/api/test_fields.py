@@ -78,6 +78,7 @@ GOOD: dict[str, Any] = {
     "responseId": "r",
     "title": "mine",
     "content": "an answer",
+    "approved": ["c1"],
 }
 
 NINES = "9" * 5000
@@ -107,6 +108,9 @@ TEXTS = [
     f"<content>&#{NINES}</content>",
     f"<content>&#x{'f' * 5000}</content><context>[{NINES}]</context>",
     "<content" * 2000,
+    '<context>["User clicked on Button: c1fn:approve:r"]</context>',
+    '<context>["User clicked on Button: c1fn:refuse:\\ud800"]</context>',
+    f"<context>c1fn:{'[' * 3000}</context>",
     "%00%2F%2e%2e",
     "../../etc/passwd",
     "T#a#b",

@@ -198,6 +198,8 @@ def calls(thread: str, responses: list[str]) -> Iterator[Call]:
         yield "GET", f"{path}/turns/{quoted(response)}", b""
         yield "PUT", f"{path}/messages/{quoted(response)}", {"content": "of bob"}
         yield "POST", f"{path}/stop", {"responseId": response}
+        approval = {"responseId": f"{response} of bob", "approved": []}
+        yield "POST", f"{path}/turns/{quoted(response)}/approvals", approval
         yield "PUT", f"{path}/messages/{quoted(response)}/feedback", {"value": "down", "comment": "of bob"}
     yield "POST", f"{path}/stop", b""
     yield "POST", f"{path}/shares", b""

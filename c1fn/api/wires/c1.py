@@ -20,7 +20,7 @@ from typing import assert_never
 
 from c1fn.errors import C1fnError
 from c1fn.events import Called, Delta, Event, Failed, Finished, Returned, Working
-from c1fn.turn import State
+from c1fn.turn import Turn
 
 KEEP_ALIVE = b"<!-- -->"
 
@@ -89,9 +89,9 @@ class Wire:
             case Returned(_):
                 return ""
             case Failed(error, _):
-                return self._end(error)
-            case Finished():
-                return self._end(None)
+                return self._failed(error)
+            case Finished(waiting=turn):
+                return self.end(*(_question(turn) if turn else ()))
         assert_never(event)
 
     def _progress(self, text: str) -> str:
@@ -117,20 +117,27 @@ class Wire:
         before, tag, after = text.partition(_CONTENT)
         if tag:  # what C1's models say after some text takes its place
             self._form = Form.C1
-            return _in_string(before) + _ends(None) + tag + after
+            return _in_string(before) + _ends() + tag + after
         at = text.rfind("<")
         if at >= 0 and _CONTENT.startswith(text[at:]):
             text, self._held = text[:at], text[at:]
         return _in_string(text)
 
-    def _end(self, error: C1fnError | None) -> str:
+    def end(self, *told: object) -> str:
+        """The end of an answer, with components that are told below its text."""
         form, held = self._form, self._held
         self._held = ""
         if form is Form.TEXT:
-            return _in_string(held) + _ends(error)
-        if held and error is None:  # all that was said, and no tag after all
-            return _BEGINS + _in_string(held) + _ends(None)
-        return held + (error_card(error) if error else "")
+            return _in_string(held) + _ends(*told)
+        if held:  # all that was said, and no tag after all
+            return _BEGINS + _in_string(held) + _ends(*told)
+        return content(_card(*told)) if told else ""
+
+    def _failed(self, error: C1fnError) -> str:
+        if self._form is Form.TEXT:
+            return self.end(_callout(error))
+        held, self._held = self._held, ""
+        return held + error_card(error)
 
 
 def form_of(start: str) -> Form:
@@ -140,11 +147,16 @@ def form_of(start: str) -> Form:
     return Form.UNDECIDED if any(tag.startswith(start) for tag in _TAGS) else Form.TEXT
 
 
-def whole(answer: str, error: C1fnError | None, *, cards: bool) -> str:
-    """A stored answer in one piece, as it was streamed to a client of this kind."""
+def whole(answer: str, error: C1fnError | None, *, cards: bool, told: Iterable[object] = ()) -> str:
+    """A stored answer in one piece, as it was streamed to a client of this kind.
+
+    :param told: components below its text.
+    """
     wire = Wire(cards=cards)
-    said: list[Event] = [Delta(answer), Failed(error) if error else Finished(State.DONE)]
-    return wire.encode(said if answer else said[1:]).decode()
+    said: list[Event] = [Delta(answer)] if answer else []
+    if error:
+        return wire.encode([*said, Failed(error)]).decode()
+    return wire.encode(said).decode() + wire.end(*told).encode("utf-8", "replace").decode()
 
 
 def think_item(title: str, content: str) -> str:
@@ -189,7 +201,12 @@ def _in_string(text: str) -> str:
     return escape(_json(text)[1:-1])
 
 
-def _ends(error: C1fnError | None) -> str:
-    """The end of the text and the card; an error is told below the text."""
-    told = "," + escape(_json(_callout(error))) if error else ""
-    return _TEXT_ENDS + told + _CARD_ENDS
+def _ends(*told: object) -> str:
+    """The end of the text and the card, with components below the text."""
+    return _TEXT_ENDS + "".join(f",{escape(_json(component))}" for component in told) + _CARD_ENDS
+
+
+def _question(turn: Turn) -> list[object]:
+    from c1fn.api.wires.question import question  # most processes never ask
+
+    return question(turn)

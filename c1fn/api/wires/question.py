@@ -1,0 +1,87 @@
+"""The question that a waiting turn asks, in C1's components, and the prompt that its buttons send.
+
+The official client sends a button's name in the prompt's context (docs/clients.md). The name has the turn's
+responseId, which the model never sees: so no text of a model can make a button that approves its call.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+
+from c1fn.turn import Resume, ToolCall, Turn, unescaped
+
+SHOWN = 20_000
+"""Characters of one argument that are shown: more than anybody reads, and a page can show them."""
+
+APPROVE, REFUSE = "c1fn:approve:", "c1fn:refuse:"
+"""How the names of the buttons begin, before the turn's responseId."""
+
+_PRESSED = re.compile(rf"User clicked on Button: ({APPROVE}|{REFUSE})(.+)", re.DOTALL)
+
+_CONTEXT = re.compile(r"<context>(.*?)</context>\s*$", re.DOTALL)
+
+
+def question(turn: Turn) -> list[object]:
+    """What is asked while the turn can be resumed."""
+    several = " all" if len(turn.pending) > 1 else ""
+    buttons = [
+        _button(f"Approve{several}", APPROVE + turn.response_id, "primary"),
+        _button(f"Refuse{several}", REFUSE + turn.response_id, "secondary"),
+    ]
+    header = _component("Header", title="May this be done?", subtitle="Nothing is done until you choose.")
+    return [header, *_calls(turn.pending), _component("ButtonGroup", children=buttons)]
+
+
+def asked(turn: Turn) -> list[object]:
+    """What was asked, once it can be answered no more. The message after it tells what was chosen."""
+    return [_component("Header", title="This was asked"), *_calls(turn.pending)]
+
+
+def resume_of(prompt: str) -> Resume | None:
+    """What a button of a question says, if one was pressed; the prompt is as the client sent it."""
+    if "c1fn:" not in prompt or not (found := _CONTEXT.search(prompt)):
+        return None
+    try:
+        context = json.loads(unescaped(found[1]))
+    except (ValueError, RecursionError):
+        return None
+    sentence = context[0] if isinstance(context, list) and context else None
+    pressed = _PRESSED.fullmatch(sentence) if isinstance(sentence, str) else None
+    return Resume(pressed[2], None if pressed[1] == APPROVE else ()) if pressed else None
+
+
+def _calls(calls: Sequence[ToolCall]) -> Iterator[object]:
+    for call in calls:
+        yield _component("InlineHeader", heading=_visible(call.name))
+        if rows := list(_rows(call.arguments)):
+            head = [{"children": name, "type": "string"} for name in ("Argument", "Value")]
+            yield _component(
+                "Table", tableHeader={"rows": head}, tableBody={"rows": [{"children": row} for row in rows]}
+            )
+
+
+def _rows(arguments: str) -> Iterator[list[str]]:
+    """Each argument with its value, of two of one name the last: that is the one the tool gets."""
+    try:
+        given = json.loads(arguments or "{}")
+    except (ValueError, RecursionError):
+        given = arguments
+    for name, value in (given if isinstance(given, dict) else {"": given}).items():
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield [_visible(name), _visible(text)]
+
+
+def _visible(text: str) -> str:
+    """Text with its invisible characters as their numbers: some of them change how the others are read."""
+    more = f" … and {len(text) - SHOWN} more characters" if len(text) > SHOWN else ""
+    shown = (char if char.isprintable() or char == "\n" else f"\\u{ord(char):04x}" for char in text[:SHOWN])
+    return "".join(shown) + more
+
+
+def _button(words: str, name: str, variant: str) -> object:
+    action = {"type": "continue_conversation", "props": {}}
+    return _component("Button", children=words, name=name, variant=variant, action=action)
+
+
+def _component(kind: str, /, **props: object) -> object:
+    return {"component": kind, "props": props}
