@@ -36,6 +36,7 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=9, help="of each of the eight machines, in each part")
     parser.add_argument("--kills", type=int, default=3, help="of machines, in each part, at most")
     parser.add_argument("--rate", type=float, default=0.2, help="calls with a fault, as a share")
+    parser.add_argument("--journals", type=Path, help="keep them here, of seeds in which something was wrong")
     args = parser.parse_args()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         os.environ[name] = "testing"
@@ -46,7 +47,8 @@ def main() -> int:
         client = connect(server.url)
         table.create(client, "chaos")
         for seed in range(args.first, args.first + args.seeds):
-            result = chaos(server.url, "chaos", seed, turns=args.turns, rate=args.rate, kills=args.kills)
+            about = {"turns": args.turns, "rate": args.rate, "kills": args.kills, "journals": args.journals}
+            result = chaos(server.url, "chaos", seed, **about)
             total += result
             print(f"seed {seed}: {figures(result)}", flush=True)
             for line in result.wrong:

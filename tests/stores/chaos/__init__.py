@@ -10,6 +10,7 @@ is erased, and nothing of them may be left.
 import asyncio
 import multiprocessing
 import random
+import shutil
 import signal
 import tempfile
 import time
@@ -183,8 +184,23 @@ class Storm:
         return wrong
 
 
-def chaos(endpoint: str, table: str, seed: int, *, turns: int, rate: float = 0.2, kills: int = 3) -> Result:
-    """Let one storm happen, and check the journals."""
+def chaos(
+    endpoint: str,
+    table: str,
+    seed: int,
+    *,
+    turns: int,
+    rate: float = 0.2,
+    kills: int = 3,
+    journals: Path | None = None,
+) -> Result:
+    """Let one storm happen, and check the journals.
+
+    :param journals: where they are kept if something is wrong.
+    """
     with tempfile.TemporaryDirectory() as folder:
         storm = Storm(endpoint, table, seed, turns=turns, rate=rate, kills=kills, folder=Path(folder))
-        return storm.run()
+        result = storm.run()
+        if result.wrong and journals:
+            shutil.copytree(folder, journals / f"{seed}", dirs_exist_ok=True)
+        return result

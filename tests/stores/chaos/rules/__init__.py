@@ -19,9 +19,9 @@ RULES = (*turns.RULES, *forks.RULES, *kept.RULES, *links.RULES)
 def check(calls: Iterable[Call], jumps: list[float]) -> list[str]:
     """Everything that is wrong; empty when every rule held."""
     lives, wrong = _lives(calls, jumps), []
-    for (_, thread), life in lives.items():
+    for (owner, thread), life in lives.items():
         wrong += [f"{call.machine} could not finish its turns" for call in life.of("stuck")]
-        wrong += [f"{thread}: {what}" for rule in RULES for what in rule(life)]
+        wrong += [f"{owner} {thread}: {what}" for rule in RULES for what in rule(life)]
     for owner in {owner for owner, _ in lives}:
         mine = {thread: life for (other, thread), life in lives.items() if other == owner}
         wrong += [f"{owner}: {what}" for rule in lists.RULES for what in rule(mine)]

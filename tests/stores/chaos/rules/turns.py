@@ -61,8 +61,9 @@ def doubled(life: Life) -> Iterator[str]:
         whole = look.outcome == "replay" or found == expected
         if not whole and not life.overlaps_delete(look):
             yield f"{look.machine} saw the turns {found} in a {look.operation} of {look.number}"
-        if len({turn.response for turn in look.seen}) < len(found):
-            yield f"{look.machine} saw a responseId twice"
+        responses = [turn.response for turn in look.seen]
+        if len(set(responses)) < len(responses):
+            yield f"{look.machine} saw a responseId twice, in {responses}"
     answered = defaultdict[tuple[int, str], list[Call]](list)
     for answer in life.answers:
         answered[life.claims[answer.attempt].generation, answer.response].append(answer)
