@@ -38,18 +38,24 @@ class Clockwork:
                 alarm.set_result(None)
         self._tidy()
 
+    def to_next(self) -> None:
+        """Time passes until somebody wakes."""
+        self._tidy()
+        self.advance(max(0.0, self._sleepers[0][0] - self.now))
+
     async def asleep(self) -> None:
         """Wait until somebody sleeps."""
         await self._asleep.wait()
 
     async def one_more(self, work: Coroutine[Any, Any, _T]) -> "asyncio.Task[_T]":
         """Begin the work, and wait until it sleeps beside those who do already, or is over."""
-        before, task = self._count(), asyncio.create_task(work)
-        while self._count() <= before and not task.done():  # noqa: ASYNC110 - only the alarms tell
+        before, task = self.sleeping(), asyncio.create_task(work)
+        while self.sleeping() <= before and not task.done():  # noqa: ASYNC110 - only the alarms tell
             await asyncio.sleep(0)
         return task
 
-    def _count(self) -> int:
+    def sleeping(self) -> int:
+        """How many sleep."""
         return sum(1 for _, _, alarm in self._sleepers if not alarm.done())
 
     async def run(self, work: Awaitable[_T]) -> _T:
@@ -61,7 +67,7 @@ class Clockwork:
             nap.cancel()
             self._tidy()
             if not task.done() and self._sleepers:
-                self.advance(max(0.0, self._sleepers[0][0] - self.now))
+                self.to_next()
                 await asyncio.wait({task}, timeout=0)
         return task.result()
 

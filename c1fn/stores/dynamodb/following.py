@@ -18,9 +18,10 @@ from c1fn.stores.dynamodb.pack import Packed, pack_turn, unpack_turn
 from c1fn.stores.dynamodb.rows import ThreadRow, TurnRow
 from c1fn.turn import Message, State, Turn
 
-FOLLOWING = 0.4
-"""Seconds between two looks of a follower. The turn writes once a second what it says, so a follower is 1.4
-seconds behind at most, and as long as one write and the three reads of a look take."""
+FOLLOWING = 0.3
+"""Seconds between two looks of a follower. A turn writes each second what it says, so a follower is at most
+1.3 seconds behind, and the time of four calls: the turn's look and its write, and two reads of a look here.
+So it is 1.5 seconds where a call takes 50 ms; DynamoDB takes less than 10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +81,16 @@ class Following:
         self, sight: Sight, owner: str, thread_id: str, response_id: str
     ) -> AsyncGenerator[str | Turn, None]:
         sent = ""
+        said = await self._said(sight)
         while sight.lock and sight.alive:
             if not sight.lock.followed:
                 await self._access.locks.ask_to_follow(sight.key, sight.lock.attempt)
-            said = await self._access.texts.checkpoints(sight.key, sight.lock.attempt)
             if len(said) > len(sent):
                 piece, sent = said[len(sent) :], said
                 yield piece
             await self._access.sleep(FOLLOWING)
-            seen, sight = sight, await self.look(owner, thread_id, response_id)
+            seen = sight
+            sight, said = await asyncio.gather(self.look(owner, thread_id, response_id), self._said(seen))
             if sight.gone or sight.key != seen.key:
                 raise NotFound("This conversation was deleted.")
             same = sight.lock and seen.lock and sight.lock.attempt == seen.lock.attempt
@@ -103,6 +105,12 @@ class Following:
         if turn.answer.startswith(sent) and turn.answer != sent:
             yield turn.answer[len(sent) :]
         yield turn
+
+    async def _said(self, sight: Sight) -> str:
+        """What a running turn has written of its answer."""
+        if sight.lock is None or not sight.alive:
+            return ""
+        return await self._access.texts.checkpoints(sight.key, sight.lock.attempt)
 
     async def ended(self, key: ThreadKey, lock: Lock, number: int) -> Turn:
         """A turn whose end nobody wrote, as an interrupted one. A long prompt that was not written before its
