@@ -10,7 +10,7 @@ VENV_SH := sh scripts/venv.sh
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE agui attack help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
+.PHONY: FORCE agui attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
   bench-venvs bench-compare store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree frameworks \
   release deploy-check sam-local
 
@@ -139,7 +139,7 @@ fix: $(VENV)/ready ## format, and mend what can be mended by machine
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes \
   --custom-compile-command "make pins"
 
-PINNED := requirements $(addprefix requirements-,dev ministack bench peers check deploy frameworks)
+PINNED := requirements $(addprefix requirements-,dev mcp mcp-servers ministack bench peers check deploy frameworks)
 
 pins: $(VENV)/ready ## pin requirements*.in with hashes, for every supported Python; RENEW=--upgrade takes the newest
 	for name in $(PINNED); do $(COMPILE) $(RENEW) $$name.in -o $$name.txt || exit 1; done
@@ -171,6 +171,16 @@ FRAMEWORKS := .cache/frameworks
 frameworks: $(VENV)/ready ## apps of six ASGI frameworks under the runtime, streamed; in an environment of their own
 	@$(VENV_SH) $(FRAMEWORKS) "$(PYTHON)" requirements-frameworks.txt
 	FRAMEWORKS_PYTHON="$(abspath $(FRAMEWORKS)/bin/python)" $(BIN)/pytest tests/frameworks
+
+MCP_SERVERS := .cache/mcp-servers
+
+mcp-servers: $(VENV)/ready tests/mcp_servers/node_modules/ready ## turns with tools of MCP servers that others wrote, from npm and PyPI
+	@$(VENV_SH) $(MCP_SERVERS) "$(PYTHON)" requirements-mcp-servers.txt
+	MCP_SERVERS="$(abspath $(MCP_SERVERS))" $(BIN)/pytest tests/mcp_servers
+
+tests/mcp_servers/node_modules/ready: tests/mcp_servers/package-lock.json | npm
+	npm ci --prefix tests/mcp_servers --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 sam-local: $(DEPLOY)/ready ## every sample event through `sam local invoke`; needs a container engine
 	$(SAM) build --parameter-overrides Architecture=$(ARCH)

@@ -49,9 +49,10 @@ def test_it_holds_the_handler_and_all_that_the_packages_read(installed: Path) ->
     assert {path for path in held if ".dist-info/" not in path} == ours | {
         "handler.py",
         "c1fn/local/package/requirements.txt",
+        "c1fn/local/package/requirements-mcp.txt",
     }
-    pins = installed / "c1fn/local/package/requirements.txt"
-    assert pins.read_bytes() == (ROOT / "requirements.txt").read_bytes()
+    for name in ("requirements.txt", "requirements-mcp.txt"):
+        assert (installed / "c1fn/local/package" / name).read_bytes() == (ROOT / name).read_bytes()
 
 
 @pytest.mark.parametrize(

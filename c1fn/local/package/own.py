@@ -39,6 +39,7 @@ class Own:
     dependencies: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     modules: tuple[Path, ...] = ()
+    extras: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, pyproject: Path) -> "Own":
@@ -53,15 +54,15 @@ class Own:
         if unknown := own.keys() - {"dependencies", "extras", "modules", "services"}:
             raise NotBuilt(f"pyproject.toml: [tool.c1fn.package] has no {', '.join(sorted(unknown))}.")
         dependencies = _list(own, "dependencies")
-        known = _extras()
-        for extra in _list(own, "extras"):
+        known, extras = _extras(), _list(own, "extras")
+        for extra in extras:
             if extra not in known:
                 raise NotBuilt(
                     f"pyproject.toml: there is no extra {extra!r} of c1fn, only {', '.join(known)}."
                 )
             dependencies += known[extra]
         modules = (_module(pyproject.parent, name) for name in _list(own, "modules"))
-        return cls(tuple(dependencies), tuple(_list(own, "services")), tuple(modules))
+        return cls(tuple(dependencies), tuple(_list(own, "services")), tuple(modules), tuple(extras))
 
     def copy_modules(self, tree: Path) -> dict[str, int]:
         """Add the modules to the root of the tree; returns their sizes.
@@ -136,7 +137,10 @@ def add(own: Own, pip: Sequence[str], pins: Path, tree: Path) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         constraints, laid_out = folder / "constraints.txt", folder / "laid_out"
-        constraints.write_text("\n".join(_versions(pins)), "utf-8")
+        # Extras that bring many packages have pins of their own beside those of the function.
+        all_pins = [pins, *(pins.with_name(f"requirements-{extra}.txt") for extra in own.extras)]
+        versions = dict.fromkeys(line for each in all_pins if each.exists() for line in _versions(each))
+        constraints.write_text("\n".join(versions), "utf-8")
         command = [*pip, "--target", str(laid_out), "--constraint", str(constraints), *own.dependencies]
         if subprocess.run(command, check=False).returncode:
             raise NotBuilt(

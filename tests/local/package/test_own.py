@@ -61,6 +61,16 @@ def test_what_is_asked_for_comes_with_what_it_needs_in_the_pinned_version(
     assert all(count > 100 for count in added.values())
 
 
+def test_an_extra_that_has_pins_brings_what_it_needs_in_those_versions(
+    pip: list[str], tmp_path: Path
+) -> None:
+    pins, tree = tmp_path / "requirements.txt", tmp_path / "tree"
+    pins.write_text("")
+    (tmp_path / "requirements-more.txt").write_text("shared==1.0 --hash=sha256:00\n")
+    tree.mkdir()
+    assert "shared 1.0" in own.add(own.Own(("own",), extras=("more",)), pip, pins, tree)
+
+
 def test_what_is_in_the_package_already_stays_as_it_is(pip: list[str], pins: Path, tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     (tree / "shared-1.0.dist-info").mkdir(parents=True)
@@ -78,7 +88,7 @@ def test_an_extra_of_c1fn_is_what_it_stands_for(tmp_path: Path) -> None:
     found = own.Own.read(pyproject(tmp_path, 'extras = ["otel"]\ndependencies = ["own"]\nservices = ["s3"]'))
     otel = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["otel"]
     assert len(otel) == 2
-    assert found == own.Own(("own", *otel), ("s3",))
+    assert found == own.Own(("own", *otel), ("s3",), extras=("otel",))
 
 
 @pytest.mark.parametrize(
