@@ -10,7 +10,8 @@ VENV_SH := sh scripts/venv.sh
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE agui attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation bench bench-short bench-function \
+.PHONY: FORCE agui agui-fuzz attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
+  bench bench-short bench-function \
   bench-venvs bench-compare store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree frameworks \
   release deploy-check sam-local
 
@@ -125,6 +126,11 @@ e2e-clients: $(VENV)/ready tests/e2e/node_modules/ready ## the same endpoint wit
 agui: $(VENV)/ready tests/e2e/node_modules/ready ## AG-UI's own client and CopilotKit's, from npm, with the same threads
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/agui.test.mjs \
 	  tests/e2e/copilotkit.test.mjs
+
+agui-fuzz: $(VENV)/ready tests/e2e/node_modules/ready ## 12,000 generated runs, judged by AG-UI's schemas, by npm's client and by the store
+	@mkdir -p .cache
+	$(BIN)/python -m scripts.fuzz agui --streams .cache/agui-streams.jsonl
+	node tests/e2e/judge.mjs .cache/agui-streams.jsonl
 
 tests/e2e/node_modules/ready: tests/e2e/package-lock.json | npm
 	npm ci --prefix tests/e2e --ignore-scripts --no-audit --no-fund
