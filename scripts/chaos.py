@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from c1fn.stores.dynamodb import connect, table  # noqa: E402 - the path comes first
-from tests.stores.chaos import Result, chaos  # noqa: E402
+from tests.stores.chaos import SPEED, Plan, Result, chaos  # noqa: E402
 from tests.stores.servers import SERVER  # noqa: E402
 
 
@@ -36,6 +36,9 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=9, help="of each of the eight machines, in each part")
     parser.add_argument("--kills", type=int, default=3, help="of machines, in each part, at most")
     parser.add_argument("--rate", type=float, default=0.2, help="calls with a fault, as a share")
+    parser.add_argument(
+        "--speed", type=float, default=SPEED, help="seconds of the storm in one of the system's"
+    )
     parser.add_argument("--journals", type=Path, help="keep them here, of seeds in which something was wrong")
     args = parser.parse_args()
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -47,8 +50,8 @@ def main() -> int:
         client = connect(server.url)
         table.create(client, "chaos")
         for seed in range(args.first, args.first + args.seeds):
-            about = {"turns": args.turns, "rate": args.rate, "kills": args.kills, "journals": args.journals}
-            result = chaos(server.url, "chaos", seed, **about)
+            plan = Plan(seed, args.turns, args.rate, args.kills, args.speed)
+            result = chaos(server.url, "chaos", plan, args.journals)
             total += result
             print(f"seed {seed}: {figures(result)}", flush=True)
             for line in result.wrong:

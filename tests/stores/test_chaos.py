@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from c1fn.stores.dynamodb import connect, table
-from tests.stores.chaos import chaos
+from tests.stores.chaos import Plan, chaos
 
 
 @pytest.mark.timeout(300)  # it starts twenty processes: on a busy machine that alone takes half a minute
@@ -14,7 +14,7 @@ def test_chaos(dynamodb: str) -> None:
     name = f"c1fn-{uuid.uuid4()}"
     client = connect(dynamodb)
     table.create(client, name)
-    result = chaos(dynamodb, name, 1, turns=2, rate=0.3, kills=1)
+    result = chaos(dynamodb, name, Plan(seed=1, turns=2, rate=0.3, kills=1))
     client.delete_table(TableName=name)
     client.close()
     assert result.wrong == []

@@ -72,20 +72,30 @@ class Result:
         return self
 
 
-class Storm:
-    """One seed: ``turns`` of each machine in each part, and at most ``kills`` of machines in each."""
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one storm is to be: ``turns`` of each machine in each part, at most ``kills`` of machines in each,
+    and a fault at ``rate`` of all calls.
+    """
 
-    def __init__(
-        self, endpoint: str, table: str, seed: int, *, turns: int, rate: float, kills: int, folder: Path
-    ) -> None:
+    seed: int
+    turns: int
+    rate: float = 0.2
+    kills: int = 3
+    speed: float = SPEED
+
+
+class Storm:
+    """One seed, on one table."""
+
+    def __init__(self, endpoint: str, table: str, plan: Plan, folder: Path) -> None:
         # One owner's name begins another's, and one is escaped in keys.
         places = (("ann", "t"), ("ann", "u"), ("ann#", "t"))
-        self._weather = Weather(
-            endpoint, table, seed, rate, places, time.monotonic(), SPEED, RawValue(c_double, 0.0)
-        )
-        self._dice = random.Random(seed)
-        self._turns = turns
-        self._kills = kills
+        began, jumped = time.monotonic(), RawValue(c_double, 0.0)
+        self._weather = Weather(endpoint, table, plan.seed, plan.rate, places, began, plan.speed, jumped)
+        self._dice = random.Random(plan.seed)
+        self._turns = plan.turns
+        self._kills = plan.kills
         self._folder = folder
         self._jumps: list[float] = []
         self._killed = 0
@@ -184,23 +194,13 @@ class Storm:
         return wrong
 
 
-def chaos(
-    endpoint: str,
-    table: str,
-    seed: int,
-    *,
-    turns: int,
-    rate: float = 0.2,
-    kills: int = 3,
-    journals: Path | None = None,
-) -> Result:
+def chaos(endpoint: str, table: str, plan: Plan, journals: Path | None = None) -> Result:
     """Let one storm happen, and check the journals.
 
     :param journals: where they are kept if something is wrong.
     """
     with tempfile.TemporaryDirectory() as folder:
-        storm = Storm(endpoint, table, seed, turns=turns, rate=rate, kills=kills, folder=Path(folder))
-        result = storm.run()
+        result = Storm(endpoint, table, plan, Path(folder)).run()
         if result.wrong and journals:
-            shutil.copytree(folder, journals / f"{seed}", dirs_exist_ok=True)
+            shutil.copytree(folder, journals / f"{plan.seed}", dirs_exist_ok=True)
         return result
