@@ -1,4 +1,4 @@
-"""The rules of a storm for forks, feedback and links: journals that break each, and journals that keep it."""
+"""The rules of a storm for forks, feedback, links and answers: journals that break each, and that keep it."""
 
 from dataclasses import replace
 from typing import Any
@@ -49,6 +49,18 @@ def revoke(began: float, outcome: str = "done") -> Call:
 def links(began: float, *tokens: str) -> Call:
     return replace(call("links", began, began + 1, listed=tokens), thread="")
 
+
+def waits(one: Call) -> Call:
+    return replace(one, state="waiting")
+
+
+def resume(began: float, attempt: str, response: str = "y", **about: Any) -> Call:
+    of_answer: dict[str, Any] = {"number": 2, "resumes": "r1", "text": "a said", "response": response}
+    return claim(began, began + 1, attempt, **of_answer | {"seen": (turn("a", state="waiting"),)} | about)
+
+
+ASKED = [GOOD[0], waits(GOOD[1])]
+REFUSED = call("open", 10, 11, "refused", resumes="r1", response="y")
 
 FORKED = [*BOTH, fork(10, 11)]
 THIRD = [
@@ -122,6 +134,14 @@ RATED = call("rate", 8.5, 9, text="up 1")
             "a feedback that nobody saved",
             id="feedback is copied",
         ),
+        pytest.param([*ASKED, resume(5, "b"), resume(40, "c", "z")], "answered 2 times", id="answered twice"),
+        pytest.param([*ASKED, resume(5, "b", text="x said")], "not what r1 asked", id="another question"),
+        pytest.param([*BOTH[:1], *ASKED[1:], REFUSED], "could not answer r1", id="an answer is refused"),
+        pytest.param(
+            [*ASKED, fork(5, 6, until="r1", response="r1"), in_fork(resume(7, "b"))],
+            "not what r1 asked here",
+            id="answered in a fork",
+        ),
         pytest.param([*BOTH, share(), view(12, outcome="deleted")], "could not open", id="a link"),
         pytest.param([*BOTH, share(), view(12, TWO[0])], "saw the turns [1]", id="half a link"),
         pytest.param(
@@ -170,6 +190,8 @@ def test_wrong(calls: Calls, what: str) -> None:
             [],
             id="feedback",
         ),
+        pytest.param([*ASKED, resume(5, "b"), resume(40, "c")], [], id="answered again as it was"),
+        pytest.param([*ASKED, resume(5, "b"), REFUSED], [], id="answered already"),
         pytest.param([*BOTH, share(), *THIRD, view(16, *TWO), links(17, "k")], [], id="a link"),
         pytest.param([*BOTH, share(), revoke(12), view(14, outcome="deleted"), links(15)], [], id="revoked"),
         pytest.param([*BOTH, share(), view(100, outcome="deleted"), links(101)], [], id="its time is over"),

@@ -17,6 +17,9 @@ from typing import Any
 
 from c1fn.turn import Turn
 
+FINAL = ("done", "stopped", "waiting")
+"""States of a turn that is never written again."""
+
 LONGEST = 400
 """Characters of a text that stand in a journal; of a longer one its beginning and its hash."""
 
@@ -57,7 +60,7 @@ class Seen:
     @property
     def final(self) -> bool:
         """Whether this turn is never written again."""
-        return self.state in ("done", "stopped")
+        return self.state in FINAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,8 @@ class Call:
     """One call of a machine's. ``outcome`` is "unknown" where no answer came, or none that tells.
 
     ``attempt``, ``generation``, ``number`` and ``started`` are of the claim that an open gave, or that a
-    commit was for; ``text`` is what was committed or saved; ``seen`` are the turns that an open, a load or a
-    shared link showed.
+    commit was for; ``text`` is what was committed or saved, or what the turn said that a claim resumes;
+    ``seen`` are the turns that an open, a load or a shared link showed.
 
     Of a fork, ``source`` is the thread it was made from, ``until`` and ``taken`` where it was to end, and
     ``response`` the last turn that it was told to have. Of a shared link, ``token`` is its token and
@@ -91,6 +94,7 @@ class Call:
     source: str = ""
     until: str | None = None
     taken: bool = True
+    resumes: str = ""
     token: str = ""
     expires: float = math.inf
     listed: tuple[str, ...] = ()

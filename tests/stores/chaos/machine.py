@@ -1,7 +1,8 @@
 """One machine of a storm: it asks for turns, and writes in its journal what it does, before and after.
 
 It asks under a responseId of its own, or under one that others use at the same time, and then answers, fails,
-stops, dies, or sleeps beyond its lease and comes back as a zombie. `worker` is what it does in between.
+stops, asks whether a call may be made, dies, or sleeps beyond its lease and comes back as a zombie. `worker`
+is what it does in between.
 """
 
 import asyncio
@@ -9,22 +10,37 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from c1fn.errors import Busy, C1fnError, LeaseLost, NotFound, StoreUnavailable, ThreadExists, TooLarge
+from c1fn.errors import (
+    Busy,
+    C1fnError,
+    LeaseLost,
+    NotFound,
+    NotWaiting,
+    StoreUnavailable,
+    ThreadExists,
+    TooLarge,
+)
 from c1fn.stores import LEASE, Claim, Replay
 from c1fn.stores.dynamodb import DynamoStore
 from c1fn.stores.dynamodb.claim import DynamoClaim
-from c1fn.turn import Ask, Message, State, Turn
+from c1fn.turn import Ask, Message, Resume, State, ToolCall, Turn
 from tests.stores.chaos.journal import Journal, brief
-from tests.stores.chaos.weather import HISTORY, Place, Weather, noise, prompt_of
+from tests.stores.chaos.weather import HISTORY, Place, Weather, noise, prompt_of, resumed_by
 
 LARGE = 0.01  # of the answers and of the saved forms do not fit in a row
 
-FATES = {"answers": 60, "fails": 8, "stops": 4, "dies": 6, "zombie": 10, "renews": 12}
+FATES = {"answers": 60, "fails": 8, "stops": 4, "waits": 8, "dies": 6, "zombie": 10, "renews": 12}
+
+STATES = {"fails": State.FAILED, "stops": State.STOPPED, "waits": State.WAITING}
+
+ASKS = ToolCall("call", "refund", "{}")
+"""What a turn ends with that waits for an answer."""
 
 OUTCOMES: dict[type[C1fnError], str] = {
     LeaseLost: "lost",
     NotFound: "deleted",
     Busy: "busy",
+    NotWaiting: "refused",
     ThreadExists: "exists",
     TooLarge: "large",
     StoreUnavailable: "unknown",
@@ -43,6 +59,7 @@ class Machine:
         self._dice = dice
         self._zombies: list[asyncio.Task[None]] = []
         self._answered: list[tuple[Place, str]] = []
+        self._waiting: list[tuple[Place, str]] = []
 
     # ---- a turn
 
@@ -52,16 +69,18 @@ class Machine:
         :param place: another thread than the one that the responseId is first asked for on.
         """
         place = place or self._weather.place(response)
-        ask = Ask(*place, response, Message("user", prompt_of(response)))
-        number = self._begin("open", place, response=response)
+        resumes = resumed_by(response)
+        resume = Resume(resumes, None) if resumes else None
+        ask = Ask(*place, response, Message("user", prompt_of(response), resume=resume))
+        number = self._begin("open", place, response=response, resumes=resumes)
         try:
             opened = await self._store.turns.open(ask, history=HISTORY)
         except (Busy, StoreUnavailable) as no:
             self._end(number, outcome=OUTCOMES[type(no)])
             await self._weather.sleep(self._dice.random() * 4)
             return False
-        except NotFound:
-            self._end(number, outcome="deleted")
+        except (NotFound, NotWaiting) as no:
+            self._end(number, outcome=OUTCOMES[type(no)])
             return True
         if not isinstance(opened, Claim):
             turns = [opened.turn] if isinstance(opened, Replay) else []
@@ -80,8 +99,7 @@ class Machine:
             return
         if fate == "renews":
             await self._renew(claim, text)
-        state = {"fails": State.FAILED, "stops": State.STOPPED}.get(fate, State.DONE)
-        await self._commit(claim, text, state)
+        await self._commit(claim, text, STATES.get(fate, State.DONE))
 
     async def _renew(self, claim: Claim, text: str) -> None:
         for part in range(1, 4):
@@ -97,12 +115,15 @@ class Machine:
 
     async def _commit(self, claim: Claim, text: str, state: State) -> None:
         place, response = (claim.ask.owner, claim.ask.thread_id), claim.ask.response_id
-        reply = (Message("assistant", text, id=response),)
+        calls = (ASKS,) if state is State.WAITING else ()
+        reply = (Message("assistant", text, id=response, tool_calls=calls),)
         turn = Turn(claim.number, response, state, claim.ask.prompt, claim.started, reply)
         about = _claimed(claim) | {"text": brief(text), "state": state.value, "response": response}
         outcome = await self._call("commit", place, self._store.turns.commit(claim, turn), **about)
         if outcome == "done" and state is State.DONE:
             self._answered.append((place, response))
+        if outcome == "done" and state is State.WAITING:
+            self._waiting.append((place, response))
 
     def _large(self, text: str) -> str:
         return text + noise(self._dice, 400_000) if self._dice.random() < LARGE else text
@@ -110,7 +131,12 @@ class Machine:
     # ---- reading
 
     async def load(self, place: Place) -> None:
-        await self._call("load", place, self._store.threads.load(*place), lambda turns: {"seen": turns})
+        def tell(turns: tuple[Turn, ...]) -> dict[str, Any]:
+            if turns and turns[-1].state is State.WAITING:
+                self._waiting.append((place, turns[-1].response_id))
+            return {"seen": turns}
+
+        await self._call("load", place, self._store.threads.load(*place), tell)
 
     # ---- the journal
 
@@ -148,6 +174,7 @@ class Machine:
 def _claimed(claim: Claim) -> dict[str, Any]:
     assert isinstance(claim, DynamoClaim)
     return {
+        "text": brief(claim.waiting.answer) if claim.waiting else "",
         "attempt": claim.attempt,
         "generation": claim.key.generation,
         "number": claim.number,

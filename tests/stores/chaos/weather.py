@@ -14,6 +14,9 @@ LONG = 5  # one of so many prompts does not fit beside a lock
 OF_FORKS = "~"
 """It stands in the id of a fork, once for each thread before it."""
 
+RESUMES = "!"
+"""Stands in the responseId of an answer, before that of the turn that waits for it."""
+
 Place = tuple[str, str]
 """An owner and a thread."""
 
@@ -54,6 +57,11 @@ class Weather:
 
     def place_of(self, fork: str) -> Place:
         return self.places[int(fork.partition(OF_FORKS)[0])][0], fork
+
+
+def resumed_by(response: str) -> str:
+    """The turn that this responseId resumes, if it is one that does."""
+    return response.partition(RESUMES)[2]
 
 
 def prompt_of(response: str) -> str:

@@ -1,7 +1,7 @@
 """A machine at work: a process of its own with a client, a store and faults.
 
 Between its turns it saves forms and feedback, loads, lists, renames, stops and deletes, forks threads and
-goes on in the forks, and makes, opens and revokes shared links.
+goes on in the forks, answers turns that wait, and makes, opens and revokes shared links.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from c1fn.stores.shares import Share
 from c1fn.turn import Feedback, Page, Thread, Turn, Until
 from tests.stores.chaos.journal import Journal, brief
 from tests.stores.chaos.machine import Machine
-from tests.stores.chaos.weather import OF_FORKS, RETENTION, Place, Weather
+from tests.stores.chaos.weather import OF_FORKS, RESUMES, RETENTION, Place, Weather
 from tests.stores.faults import Faults
 
 SHARED = 0.2  # of the turns have a responseId that others use at about the same time
@@ -33,6 +33,7 @@ QUOTA = Quota(at_once=1_000, turns=10**6, tokens=10**9, writes=10**9)  # counted
 WORKS = {
     "turn": 80,
     "again": 3,
+    "resume": 6,
     "revise": 7,
     "rate": 5,
     "load": 6,
@@ -48,7 +49,7 @@ WORKS = {
 
 IN_A_FORK = 0.25  # of the turns, and half of all else
 DEPTH = 3  # a fork of a fork of a fork is forked no more
-FORKINGS = 3  # tries to make one fork: a client asks again when it was told nothing, or to wait
+TRIES = 3  # of one fork or answer: a client asks again when it was told nothing, or to wait
 WHOLE = 0.25  # of the forks take all turns; others end at an answer
 TAKEN = 0.7  # of those take that answer too
 TIMES = (600, 3_600, 7 * DAY)  # seconds for which a link works
@@ -104,7 +105,7 @@ class Worker(Machine):
         new = (source[0], self._weather.fork_id(source, what))
         about = {"source": source[1], "until": until.response_id, "taken": until.taken}
         outcome = ""
-        for _ in range(FORKINGS):
+        for _ in range(TRIES):
             work = self._store.threads.fork(*source, new[1], until)
             outcome = await self._call("fork", new, work, _forked, **about)
             if outcome not in ("busy", "unknown"):
@@ -130,6 +131,21 @@ class Worker(Machine):
         if self._taken:
             place, response = self._dice.choice(self._taken)
             await self.turn(response, place=place)
+
+    # ---- answers to turns that wait
+
+    async def _resume(self) -> None:
+        """The answer is given, often twice at once: under two responseIds, or under one that others use."""
+        if self._waiting:
+            place, waiting = self._dice.choice(self._waiting[-4:])
+            names = [self._dice.choice((f"{self._name} {self._dice.random()}", "all")) for _ in range(2)]
+            answers = [f"{name}{RESUMES}{waiting}" for name in names]
+            await asyncio.gather(*(self._give(answer, place) for answer in answers))
+
+    async def _give(self, answer: str, place: Place) -> None:
+        for _ in range(TRIES):
+            if await self.turn(answer, place=place):
+                break
 
     # ---- shared links
 

@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from tests.stores.chaos.journal import Call
-from tests.stores.chaos.rules import forks, kept, links, lists, turns
+from tests.stores.chaos.rules import forks, kept, links, lists, turns, waiting
 from tests.stores.chaos.rules.life import Life
 from tests.stores.chaos.weather import Place
 
-RULES = (*turns.RULES, *forks.RULES, *kept.RULES, *links.RULES)
+RULES = (*turns.RULES, *forks.RULES, *kept.RULES, *links.RULES, *waiting.RULES)
 
 
 def check(calls: Iterable[Call], jumps: list[float]) -> list[str]:

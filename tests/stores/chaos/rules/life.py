@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from tests.stores.chaos.journal import Call, Seen
+from tests.stores.chaos.journal import FINAL, Call, Seen
 from tests.stores.chaos.weather import HISTORY
 
 
@@ -37,7 +37,7 @@ class Life:
     @cached_property
     def answers(self) -> list[Call]:
         """Commits that were acknowledged and that no later attempt may replace."""
-        return [c for c in self.of("commit") if c.outcome == "done" and c.state in ("done", "stopped")]
+        return [c for c in self.of("commit") if c.outcome == "done" and c.state in FINAL]
 
     # ---- with the threads before it
 

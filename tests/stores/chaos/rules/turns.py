@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from c1fn.stores import LEASE
-from tests.stores.chaos.journal import Call, brief
+from tests.stores.chaos.journal import FINAL, Call, brief
 from tests.stores.chaos.rules.life import Life, attempt_of
 from tests.stores.chaos.weather import prompt_of
 
@@ -95,7 +95,7 @@ def foreign(life: Life) -> Iterator[str]:
             if turn.prompt != brief(prompt_of(turn.response)) and not (unheard and not turn.prompt):
                 yield f"{where} another prompt: {turn.prompt!r}"
             texts = {commit.text for commit in said[turn.response] if commit.outcome != "lost"}
-            if turn.state in ("done", "stopped", "failed") and turn.answer not in texts:
+            if turn.state in (*FINAL, "failed") and turn.answer not in texts:
                 yield f"{where} an answer of nobody's: {turn.answer!r}"
             if turn.state in ("running", "interrupted") and attempt_of(turn) not in {"", *life.all_claims}:
                 yield f"{where} an answer of nobody's: {turn.answer!r}"
