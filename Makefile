@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: FORCE agui agui-fuzz attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
   bench bench-short bench-function \
-  bench-venvs bench-compare store-growth web e2e e2e-clients model-servers npm fix pins clean package function-tree frameworks \
+  bench-venvs bench-compare store-growth web e2e e2e-clients model-servers npm fix openui pins clean package function-tree frameworks \
   release deploy-check sam-local
 
 help: ## this list
@@ -131,6 +131,13 @@ agui-fuzz: $(VENV)/ready tests/e2e/node_modules/ready ## 12,000 generated runs, 
 	@mkdir -p .cache
 	$(BIN)/python -m scripts.fuzz agui --streams .cache/agui-streams.jsonl
 	node tests/e2e/judge.mjs .cache/agui-streams.jsonl
+
+openui: $(VENV)/ready tests/local/terminal/npm/node_modules/ready ## compare the terminal's parser of OpenUI Lang with the npm one
+	C1FN_PROGRAMS=2000 $(BIN)/pytest tests/local/terminal/test_openui.py
+
+tests/local/terminal/npm/node_modules/ready: tests/local/terminal/npm/package-lock.json | npm
+	npm --prefix tests/local/terminal/npm ci
+	@touch $@
 
 tests/e2e/node_modules/ready: tests/e2e/package-lock.json | npm
 	npm ci --prefix tests/e2e --ignore-scripts --no-audit --no-fund

@@ -10,13 +10,12 @@ https://docs.thesys.dev · https://docs.pydantic.dev/latest/concepts/json/#parti
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic_core import from_json
 
+from c1fn.local.terminal import openui
+from c1fn.local.terminal.parts import Component, children, markdown, props
 from c1fn.turn import unescaped
-
-Component = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,14 @@ def read(text: str, *, ended: bool) -> Answer:
     """The answer so far. Once it has ended all of it is settled."""
     works = [unescaped(found[1]) for found in _WORKING.finditer(text)]
     found: list[Component] = []
-    for document in _documents(_NOTHING.sub("", text)):
-        found += document
+    settled = 0
+    for document in _documents(_NOTHING.sub("", text), ended=ended):
+        if document.components:
+            settled = len(found) + document.settled
+            found += document.components
     if ended or not found:
         return Answer(tuple(found), None, works[-1] if works and not found else "")
-    return Answer(tuple(found[:-1]), found[-1])
+    return Answer(tuple(found[:settled]), found[settled] if settled < len(found) else None)
 
 
 def words(content: str) -> str:
@@ -57,50 +59,80 @@ def words(content: str) -> str:
     return unescaped(wrapped[1]) if wrapped else content
 
 
-def props(component: Component) -> Component:
-    """A component's properties, whatever the model made of them."""
-    found = component.get("props")
-    return found if isinstance(found, dict) else {}
-
-
-def children(value: object) -> list[Component]:
-    """The components in a property that has one or several."""
-    several = value if isinstance(value, list) else [value]
-    return [child for child in several if isinstance(child, dict)]
-
-
-def markdown(text: str) -> Component:
-    return {"component": "TextContent", "props": {"textMarkdown": text}}
-
-
 _CALLOUTS = ("Callout", "CalloutV2")
 _WORKING = re.compile(r"<thinkitemcontent>(.*?)</thinkitemcontent>", re.DOTALL)
 _NOTHING = re.compile(
     r"<!--.*?(?:-->|$)|<thinkitem\b.*?(?:</thinkitem>|$)|<context>.*?(?:</context>|$)", re.DOTALL
 )
-_CONTENT = re.compile(r"<content[^>]*>(?P<body>.*?)(?P<end></content>|(?=<content)|$)", re.DOTALL)
+_CONTENT = re.compile(r"<content(?P<told>[^>]*)>(?P<body>.*?)(?P<end></content>|(?=<content)|$)", re.DOTALL)
 _CUT_SHORT = re.compile(r"<[\w! =\"-]{0,40}$|&#?\w{0,10}$")
 """The beginning of a tag or of an entity at the very end of what has arrived."""
 
 
-def _documents(text: str) -> Iterator[list[Component]]:
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A part of an answer, and how many of its components stay as they are if nothing follows it."""
+
+    components: list[Component]
+    settled: int
+
+    @classmethod
+    def growing_at_its_end(cls, components: list[Component]) -> "Document":
+        return cls(components, max(0, len(components) - 1))
+
+
+_FENCE = re.compile(r"```openui(?:-lang)?[^\n]*\n(?P<code>.*?)(?P<end>```|$)", re.DOTALL)
+_PROGRAM = re.compile(r"\s*[A-Za-z_]\w*[ \t]*=[ \t]*[A-Z]\w*\(")
+"""How OpenUI Lang begins that stands in no fence."""
+
+
+def _documents(text: str, *, ended: bool) -> Iterator[Document]:
     """Each piece of Markdown and each `<content>`; a second one, an error card, replaces a partial first."""
     at = 0
     for found in _CONTENT.finditer(text):
-        yield _paragraphs(text[at : found.start()])
-        yield _components(found["body"], whole=bool(found["end"]))
+        yield from _plain(text[at : found.start()], ended=True)
+        whole = bool(found["end"])
+        yield from _content(found["body"], found["told"], whole=whole, ended=ended or whole)
         at = found.end()
-    yield _paragraphs(_CUT_SHORT.sub("", text[at:]))
+    yield from _plain(_CUT_SHORT.sub("", text[at:]), ended=ended)
 
 
-def _components(body: str, *, whole: bool) -> list[Component]:
+def _plain(text: str, *, ended: bool, library: str = "openui") -> Iterator[Document]:
+    """Markdown, with OpenUI Lang in fences; or OpenUI Lang alone."""
+    if _PROGRAM.match(text) and (program := _program(text, library, ended=ended)):
+        yield program
+        return
+    at = 0
+    for found in _FENCE.finditer(text):
+        before = _paragraphs(text[at : found.start()])
+        yield Document(before, len(before))
+        program = _program(found["code"], library, ended=ended or bool(found["end"]))
+        yield program or Document.growing_at_its_end(_paragraphs(found[0]))
+        at = found.end()
+    yield Document.growing_at_its_end(_paragraphs(text[at:]))
+
+
+def _program(code: str, library: str, *, ended: bool) -> Document | None:
+    """None: it is none, and better shown as it is."""
+    read = openui.components(code, ended=ended, library=library)
+    if read is None or (ended and not read[0]):
+        return None
+    shown, settled = read
+    return Document(shown, settled)
+
+
+def _content(body: str, told: str, *, whole: bool, ended: bool) -> Iterator[Document]:
     plain = unescaped(body if whole else _CUT_SHORT.sub("", body))
+    if 'version="2"' in told:
+        yield from _plain(plain, ended=ended, library="c1")
+        return
     try:
         document = from_json(plain, allow_partial=False if whole else "trailing-strings")
     except ValueError:  # another dialect, or damaged: it is shown as it is
-        return _paragraphs(plain)
+        yield from _plain(plain, ended=ended)
+        return
     root = document.get("component") if isinstance(document, dict) else None
-    return [part for top in children(root) for part in _parts(top)]
+    yield Document.growing_at_its_end([part for top in children(root) for part in _parts(top)])
 
 
 def _parts(component: Component) -> list[Component]:

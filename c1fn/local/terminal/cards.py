@@ -18,9 +18,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from c1fn.local.terminal.answer import Component, children, props
 from c1fn.local.terminal.choices import Choice, Choices, button
 from c1fn.local.terminal.forms import Field, form_fields
+from c1fn.local.terminal.parts import Component, children, props
 
 BAR = 30
 """Characters of the longest bar: labels and figures fit beside it in a narrow terminal."""
@@ -209,16 +209,8 @@ def _whatever(own: Props, choices: Choices, depth: int) -> Shown:
 
 
 _TEXTS = (
-    "title",
-    "heading",
-    "label",
-    "name",
-    "subtitle",
-    "textMarkdown",
-    "text",
-    "description",
-    "children",
-    "value",
+    *("title", "heading", "label", "trigger", "triggerText", "primary", "name", "subtitle", "secondary"),
+    *("tertiary", "textMarkdown", "text", "description", "details", "children", "value", "subtext"),
 )
 
 _KINDS: dict[str, Callable[[Props], Shown]] = {

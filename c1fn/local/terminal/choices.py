@@ -43,5 +43,5 @@ def button(own: dict[str, Any], form: str = "", fields: Iterable[Field] = ()) ->
     action = own.get("action")
     if isinstance(action, dict) and action.get("type") == "open_url":
         return None
-    submits = form and "submit" in (name or label).lower()
+    submits = form and (own.get("submits") is True or "submit" in (name or label).lower())
     return Choice(label or name, name or label, form if submits else "", tuple(fields) if submits else ())

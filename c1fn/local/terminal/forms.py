@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from c1fn.local.terminal.answer import Component, children, props
+from c1fn.local.terminal.parts import Component, children, props
 
 
 @dataclass(frozen=True, slots=True)

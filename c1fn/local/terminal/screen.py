@@ -14,9 +14,10 @@ from typing import Any, Protocol
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from c1fn.local.terminal.answer import Answer, Component, props, read
+from c1fn.local.terminal.answer import Answer, read
 from c1fn.local.terminal.cards import clean, render
 from c1fn.local.terminal.choices import Choices
+from c1fn.local.terminal.parts import Component, props
 
 PIPE_WIDTH = 100
 """Columns where there is no terminal to tell."""
