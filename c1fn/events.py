@@ -32,13 +32,15 @@ class Ended:
     """The end of a round. ``reason`` is the model's own finish_reason.
 
     ``error`` tells why that is no good ending; a round that has one makes no calls. ``opaque`` is what goes
-    back to the model with this message (c1fn.turn.Message).
+    back to the model with this message (c1fn.turn.Message). ``model`` is the one that answered, as its
+    server names it: for spans.
     """
 
     reason: str
     usage: Usage
     error: C1fnError | None = None
     opaque: str | None = None
+    model: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ LIBRARIES: dict[str, set[str]] = {
     "botocore": {"startup.aws", "stores.dynamodb", "identity.secret", "local.terminal"},
     "urllib3": {"startup.aws"},
     "jwt": {"identity.oidc"},
-    "opentelemetry": {"telemetry.tracing"},
+    "opentelemetry": {"telemetry.tracing", "telemetry.otel"},
     "uvicorn": {"local.server"},
     "rich": {"local.terminal"},
     "prompt_toolkit": {"local.terminal"},

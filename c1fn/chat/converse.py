@@ -74,7 +74,7 @@ class Chat:
         """
         if self._draining:
             raise Interrupted
-        watch = Watch(self._clock, self._tracer.begin("turn", origin.trace))
+        watch = Watch(self._clock, self._tracer.begin("turn", origin.trace, ask.thread_id))
         opened = await self._opened(ask, watch)
         queue = EventQueue(ends_with_reader=isinstance(opened, Running))
         match opened:
@@ -106,7 +106,7 @@ class Chat:
         """
 
         async def otherwise(error: NotFound) -> None:
-            watch = Watch(self._clock, self._tracer.begin("turn", origin.trace))
+            watch = Watch(self._clock, self._tracer.begin("turn", origin.trace, ask.thread_id))
             match await self._opened(ask, watch):
                 case Replay(turn):
                     watch.ends("replayed")

@@ -69,8 +69,7 @@ class Rounds:
         if not calls:
             return []
         queue.say(Called(tuple(calls)))
-        with draft.watch.working():
-            results = await self._tools.run(calls, draft.claim.ask, queue.say)
+        results = await self._tools.run(calls, draft.claim.ask, queue.say, draft.watch.working)
         draft.grow((result.content for result in results), self._limits.max_answer)
         queue.say(Returned(tuple(call.id for call in calls)))
         return results
@@ -95,10 +94,12 @@ class Rounds:
         usage, asked, heard = Usage(), True, False
         tools = await self._tools.specs()
         try:
-            with draft.watch.asking():
+            with draft.watch.asking(self._model.name) as call:
                 async with aclosing(self._model.stream(messages, tools)) as events:
                     async for event in events:
-                        heard = True
+                        if not heard:
+                            heard = True
+                            call.hears()
                         match event:
                             case Delta(text):
                                 draft.hear(text, self._limits.max_answer)
@@ -106,6 +107,7 @@ class Rounds:
                             case Called():
                                 calls = event.calls
                             case Ended(_, usage, error, opaque):
+                                call.ends(event)
                                 draft.keep(opaque, self._limits.max_answer)
                                 if error:
                                     raise error

@@ -17,7 +17,7 @@ import inspect
 import json
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
@@ -27,6 +27,7 @@ from c1fn.chat.approval import asks, when_asked
 from c1fn.chat.servers import NoServers, Servers, Threads, Tool, ToolFailed
 from c1fn.chat.tool_context import Say, ToolContext, asks_for_context, context_of, hide
 from c1fn.models import ToolSpec
+from c1fn.telemetry.tracing import UNTRACED, Fails
 from c1fn.turn import Ask, Message, ToolCall
 
 SECONDS = 30.0
@@ -43,6 +44,12 @@ THREADS = 64
 A round has one to a few calls, so this is room for every turn of a process."""
 
 Function = Callable[..., Any]
+
+UNKNOWN = "(unknown)"
+"""In a span, instead of the name of a tool that there is not: a model may write anything there."""
+
+Measure = Callable[[str, str], AbstractContextManager[Fails]]
+"""Measures one call, by the tool's name and the call's id; what it yields tells of a failure."""
 
 NOBODY = Ask("", "", "", Message("user", ""))
 """Whom a tool serves that is called outside of a turn, as in a test of it."""
@@ -92,17 +99,32 @@ class Tools:
             return tool is not None and tool.asks(call.arguments)
         return False
 
-    async def run(self, calls: Sequence[ToolCall], ask: Ask = NOBODY, say: Say = _unheard) -> list[Message]:
+    async def run(
+        self,
+        calls: Sequence[ToolCall],
+        ask: Ask = NOBODY,
+        say: Say = _unheard,
+        working: Measure = UNTRACED.runs,
+    ) -> list[Message]:
         """Run all calls of a round in parallel; return their results in the order of the calls.
 
-        :param ask: whom the tools serve. ``say`` takes their progress.
+        :param ask: whom the tools serve. ``say`` takes their progress, ``working`` measures each.
         """
         tools = await self._now()
         told = await asyncio.gather(
-            *(self._text(tools, call, context_of(ask, call.name, say)) for call in calls)
+            *(self._measured(tools, call, context_of(ask, call.name, say), working) for call in calls)
         )
         texts = _within_a_round(told)
         return [Message("tool", text, tool_call_id=call.id) for call, text in zip(calls, texts, strict=True)]
+
+    async def _measured(
+        self, tools: Mapping[str, Tool], call: ToolCall, context: ToolContext, working: Measure
+    ) -> str:
+        with working(call.name if call.name in tools else UNKNOWN, call.id) as fails:
+            text = await self._text(tools, call, context)
+            if isinstance(text, _Problem):
+                fails()
+        return text
 
     async def _text(self, tools: Mapping[str, Tool], call: ToolCall, context: ToolContext) -> str:
         tool = tools.get(call.name)
@@ -231,8 +253,14 @@ def _is_cancelled() -> bool:
     return task is not None and task.cancelling() > 0
 
 
+class _Problem(str):
+    """A result that tells the model of a failure."""
+
+    __slots__ = ()
+
+
 def _problem(detail: str) -> str:
-    return json.dumps({"error": detail}, ensure_ascii=False)
+    return _Problem(json.dumps({"error": detail}, ensure_ascii=False))
 
 
 def _places(error: ValidationError) -> str:

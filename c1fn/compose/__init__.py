@@ -117,7 +117,8 @@ def chat(
     found = tools(settings.tools, servers(settings, renew))
     if awaited:
         found.servers.connect()
-    return Chat(threads, speaker, found, limits, log, tracer=tracing.connect(os.environ))
+    tracer = tracing.connect(os.environ, settings.base_url)
+    return Chat(threads, speaker, found, limits, log, tracer=tracer)
 
 
 def _connect(part: object) -> None:

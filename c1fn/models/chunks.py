@@ -42,6 +42,7 @@ class Round:
         self.reason: str | None = None
         self.done = False
         self.usage = Usage()
+        self._model: Any = None  # which has answered
         self._writer = writer
         self._half = ""  # the first half of a character, waiting for the second
         self._calls = Calls(CALL_FIELDS)
@@ -69,6 +70,8 @@ class Round:
             _raise_if_told(chunk, event)
         if usage := chunk.get("usage"):
             self._count(usage)
+        if self._model is None:
+            self._model = chunk.get("model")
         return "".join([self._choice(of(dict, choice)) for choice in of(list, choices)])
 
     def end(self) -> list[ModelEvent]:
@@ -85,7 +88,8 @@ class Round:
         if self._calls and error is None:
             events.append(Called(self._calls.called()))
         opaque = self._kept.text(self._writer, self._calls.extras())
-        return [*events, Ended(self.reason, self.usage, error, opaque)]
+        model = self._model if isinstance(self._model, str) else ""
+        return [*events, Ended(self.reason, self.usage, error, opaque, model)]
 
     def _document(self, event: str) -> dict[str, Any]:
         try:

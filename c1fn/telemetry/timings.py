@@ -1,9 +1,9 @@
 """Measures one turn: the times of its parts for the log, and its spans for a tracer."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
-from c1fn.telemetry.tracing import UNTRACED, Span
+from c1fn.telemetry.tracing import UNTRACED, Asked, Fails, Span
 
 
 class Watch:
@@ -41,20 +41,18 @@ class Watch:
             self.store_ms = round(self.store_ms + _ms(self._clock() - begun), 1)
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
+    def asking(self, model: str) -> Iterator[Asked]:
         """While the model answers one round."""
         begun = self._clock()
         try:
-            with self._span.part("model"):
-                yield
+            with self._span.asks(model) as asked:
+                yield asked
         finally:
             self.model_ms = round(self.model_ms + _ms(self._clock() - begun), 1)
 
-    @contextmanager
-    def working(self) -> Iterator[None]:
-        """While tools work."""
-        with self._span.part("tools"):
-            yield
+    def working(self, tool: str, call_id: str) -> AbstractContextManager[Fails]:
+        """While a tool works; it yields how its failure is told."""
+        return self._span.runs(tool, call_id)
 
     def ends(self, how: str, error: str | None = None) -> None:
         """Nothing more comes; ``error`` is the code."""

@@ -22,7 +22,7 @@ def test_the_waits_for_the_store_and_for_the_model_are_added_up_apart() -> None:
     watch = Watch(ticking(0, 1, 1.5, 2, 4, 5, 5.25, 6))
     with watch.storing("store.open"):
         pass
-    with watch.asking():
+    with watch.asking("m"):
         pass
     with watch.storing("store.open"):
         pass
@@ -31,6 +31,6 @@ def test_the_waits_for_the_store_and_for_the_model_are_added_up_apart() -> None:
 
 def test_a_wait_that_failed_counts_too() -> None:
     watch = Watch(ticking(0, 1, 3))
-    with pytest.raises(OSError, match="cut"), watch.asking():
+    with pytest.raises(OSError, match="cut"), watch.asking("m"):
         raise OSError("cut")
     assert watch.model_ms == 2000

@@ -18,7 +18,8 @@ from c1fn.errors import AnswerCut, Mismatch
 from c1fn.events import Called, Ended
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import LOCAL, Origin, to_nobody
-from c1fn.telemetry.tracing import ENDPOINTS, UNTRACED, OpenTelemetry, connect
+from c1fn.telemetry.otel import OpenTelemetry
+from c1fn.telemetry.tracing import ENDPOINTS, UNTRACED, connect
 from c1fn.turn import Ask, Message, ToolCall, Usage
 from tests.scripted import LIMITS, ScriptedModel, Step, says
 
@@ -53,7 +54,8 @@ async def traced(*rounds: list[Step], origin: Origin = LOCAL) -> tuple[ReadableS
 
 async def test_a_turn_is_a_span_with_its_parts_in_order() -> None:
     spans = await traced([CALLS, Ended("tool_calls", Usage(1, 1))], says("a"))
-    assert [span.name for span in spans] == ["store.open", "model", "tools", "model", "store.commit", "turn"]
+    chat, tool = "chat scripted", "execute_tool (unknown)"
+    assert [span.name for span in spans] == ["store.open", chat, tool, chat, "store.commit", "turn"]
     turn = spans[-1]
     assert turn.attributes == {"c1fn.outcome": "done"}
     assert turn.parent is None
@@ -153,7 +155,7 @@ async def test_the_spans_are_at_the_collector_once_the_turn_is_settled(
         for scope in resource.scope_spans
         for span in scope.spans
     ]
-    assert names == ["store.open", "model", "store.commit", "turn"]
+    assert names == ["store.open", "chat scripted", "store.commit", "turn"]
     await chat.aclose(grace=0)
 
 
