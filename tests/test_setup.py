@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -46,7 +47,7 @@ def make_venv(
 
 def python(folder: Path, first: str = "pass") -> Path:
     path = folder / "python3"
-    path.write_text(PYTHON.format(python=sys.executable, first=first))
+    path.write_text(PYTHON.format(python=shlex.quote(sys.executable), first=first))
     path.chmod(0o755)
     return path
 
