@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,7 +171,7 @@ async def _emulated(settings: "Settings", environ: Mapping[str, str], port: int)
     from c1fn.runtime.emulator import Emulator
 
     own = {name: value for name, value in environ.items() if name.startswith(_FOR_THE_FUNCTION)}
-    if "tools" in settings.model_fields_set:
+    if settings.tools != type(settings).tools:
         own["PYTHONPATH"] = str(Path.cwd())
     alone = settings.store == "memory"  # processes share no memory: then one takes all invocations
     async with Emulator(
@@ -275,7 +276,7 @@ async def _operate(
     async with contextlib.aclosing(compose.store(settings)) as store:
         if options.action != "restore":
             return await commands[options.action](store, options)
-        recovered = compose.store(settings.model_copy(update={"table": options.source}))
+        recovered = compose.store(replace(settings, table=options.source))
         async with contextlib.aclosing(recovered) as source:
             return await threads.restore(store, source, options)
 
@@ -284,7 +285,7 @@ def _settings(options: argparse.Namespace) -> "Settings":
     from c1fn.settings import Settings
 
     settings = Settings.read(_environ(options))
-    if "tools" in settings.model_fields_set:
+    if settings.tools != type(settings).tools:
         sys.path.append(str(Path.cwd()))  # where a person's own tools are; last, so that it hides nothing
     return settings
 

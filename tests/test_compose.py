@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -387,7 +388,7 @@ async def test_the_headers_of_mcp_servers_may_be_in_the_secret_and_are_read_agai
     newest = iter(['{"docs": {"X-Key": "new"}}', "{"])
 
     async def renew() -> Settings:
-        return settings.model_copy(update={"mcp_headers": SecretStr(next(newest))})
+        return replace(settings, mcp_headers=SecretStr(next(newest)))
 
     found = servers(settings, renew)
     assert isinstance(found, Servers)

@@ -5,7 +5,8 @@ settings.
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import assert_never
+from dataclasses import replace
+from typing import Any, assert_never
 
 from pydantic import SecretStr
 
@@ -41,9 +42,9 @@ def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
     deployed = "AWS_LAMBDA_FUNCTION_NAME" in environ and environ.get("AWS_SAM_LOCAL") != "true"
     if settings.secret is not None:
         given = settings.api_key is not None  # then the secret is left alone, at the start and later
-        settings = settings.model_copy(update={"secret": None}) if given else _with_secret(settings)
+        settings = replace(settings, secret=None) if given else _with_secret(settings)
     if settings.auth is None:
-        settings = settings.model_copy(update={"auth": "iam" if deployed else "none"})
+        settings = replace(settings, auth="iam" if deployed else "none")
     identify(settings)
     if settings.api_key is not None or settings.model == OFFLINE:
         return settings
@@ -51,7 +52,7 @@ def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
         raise SettingsError(
             f"{API_KEY} is not set. Set the model's key, or C1FN_MODEL=offline to do without."
         )
-    return settings.model_copy(update={"model": OFFLINE})
+    return replace(settings, model=OFFLINE)
 
 
 def _with_secret(settings: Settings) -> Settings:
@@ -73,8 +74,8 @@ def _holding(settings: Settings, held: Mapping[str, str]) -> Settings:
         raise SettingsError(
             f"C1FN_SECRET: it holds {len(unknown)} fields besides {API_KEY}, {KEYS} and {MCP_HEADERS}."
         )
-    found = {field: SecretStr(held[name]) for field, name in HELD.items() if name in held}
-    return settings.model_copy(update=found)
+    found: dict[str, Any] = {field: SecretStr(held[name]) for field, name in HELD.items() if name in held}
+    return replace(settings, **found)
 
 
 Renew = Callable[[], Awaitable[Settings]]
