@@ -184,6 +184,8 @@ class Settings:
     """MCP servers whose tools the model may call, by name, as JSON."""
     mcp_headers: SecretStr | None = None
     """Headers for these servers, such as their keys: a JSON object by the server's name."""
+    busy: Literal["refuse", "wait"] = "refuse"
+    """A prompt that comes while an answer is written: refused, or it waits."""
     max_rounds: Annotated[int, Field(ge=1, le=64)] = 8
     """Rounds of tool calls in one turn, at most."""
 

@@ -7,9 +7,10 @@ a delta needs no timer and no task switch.
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
-from c1fn.errors import LeaseLost
+from c1fn.errors import C1fnError, Interrupted, LeaseLost, OutOfTime
+from c1fn.turn import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,23 @@ class ShutDown:
 
 
 Cancellation = Stopped | LeaseGone | TimeOver | ShutDown
+
+
+def outcome(cancellation: Cancellation | None) -> tuple[State, C1fnError | None]:
+    """The outcome of a turn whose answer was cancelled for this reason; None if it was not cancelled."""
+    match cancellation:
+        case None:
+            return State.DONE, None
+        case Stopped():
+            return State.STOPPED, None
+        case LeaseGone(error):
+            return State.FAILED, error
+        case TimeOver():
+            return State.FAILED, OutOfTime()
+        case ShutDown():
+            return State.INTERRUPTED, Interrupted()
+    assert_never(cancellation)
+
 
 Lease = asyncio.Task[Stopped | LeaseGone]
 """Renews a lease, and returns when the turn must end."""

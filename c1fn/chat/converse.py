@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import assert_never
 
 from c1fn.chat import following
-from c1fn.chat.cancellation import Cancellation, LeaseGone, ShutDown, Stopped, TimeOver, completed
+from c1fn.chat.busy import patience, until_free
+from c1fn.chat.cancellation import Cancellation, LeaseGone, ShutDown, Stopped, completed, outcome
 from c1fn.chat.draft import Draft
 from c1fn.chat.event_queue import EventQueue
 from c1fn.chat.rounds import Limits, Rounds
 from c1fn.chat.tools import Tools
 from c1fn.chat.unsaved import Unsaved
-from c1fn.errors import C1fnError, Internal, Interrupted, LeaseLost, NotFound, OutOfTime, StoreError
+from c1fn.errors import Busy, C1fnError, Internal, Interrupted, LeaseLost, NotFound, StoreError
 from c1fn.events import Failed
 from c1fn.models import Model
 from c1fn.stores import FOLLOWED, RENEWAL, Claim, Opened, Replay, Running, Store
@@ -75,7 +76,14 @@ class Chat:
         if self._draining:
             raise Interrupted
         watch = Watch(self._clock, self._tracer.begin("turn", origin.trace, ask.thread_id))
-        opened = await self._opened(ask, watch)
+        try:
+            opened = await self._opened(ask, watch)
+        except Busy:
+            if not self._limits.waits:
+                raise
+            queue = EventQueue()
+            self._start(self._wait(ask, queue, seconds, origin), queue)
+            return queue
         queue = EventQueue(ends_with_reader=isinstance(opened, Running))
         match opened:
             case Replay(turn):
@@ -98,6 +106,22 @@ class Chat:
             watch.ends("refused", error.code)
             raise
 
+    async def _wait(self, ask: Ask, queue: EventQueue, seconds: float | None, origin: Origin) -> None:
+        """Begin the turn when the thread is free. Its reader may leave meanwhile."""
+        began = self._clock()
+        try:
+            await until_free(self.store.turns, ask, patience(seconds), self._clock, self._sleep)
+        except C1fnError as error:
+            queue.say(Failed(error))
+        except asyncio.CancelledError:
+            queue.say(Failed(Interrupted()))
+        except Exception:
+            queue.say(Failed(Internal()))
+            raise
+        else:
+            left = None if seconds is None else seconds - (self._clock() - began)
+            await self._follow_or_run(ask, queue, left, origin)
+
     async def _follow_or_run(
         self, ask: Ask, queue: EventQueue, seconds: float | None, origin: Origin
     ) -> None:
@@ -106,6 +130,8 @@ class Chat:
         """
 
         async def otherwise(error: NotFound) -> None:
+            if self._draining:
+                raise Interrupted
             watch = Watch(self._clock, self._tracer.begin("turn", origin.trace, ask.thread_id))
             match await self._opened(ask, watch):
                 case Replay(turn):
@@ -181,11 +207,11 @@ class Chat:
         state, error, bug = State.DONE, None, None
         try:
             cancellation = await self._answered(draft, queue, seconds)
-            state, error = (State.WAITING, None) if draft.waits else _outcome(cancellation)
+            state, error = (State.WAITING, None) if draft.waits else outcome(cancellation)
         except C1fnError as failure:
             state, error = State.FAILED, failure
         except asyncio.CancelledError:
-            state, error = _outcome(ShutDown())
+            state, error = outcome(ShutDown())
         except Exception as exception:  # noqa: BLE001 - stored and told first, then raised to the platform
             state, error, bug = State.FAILED, Internal(), exception
         await self._end(draft, queue, state, error, bug)
@@ -203,7 +229,7 @@ class Chat:
         turn = draft.turn(state, error)
         try:
             with draft.watch.storing("store.commit"):
-                await _to_its_end(self._unsaved.commit(draft.claim, turn))
+                await self._unsaved.commit(draft.claim, turn)
         except StoreError as failure:
             state, error = State.FAILED, failure
         except Exception as exception:  # noqa: BLE001 - told first, then raised to the platform
@@ -226,30 +252,3 @@ class Chat:
                 return LeaseGone(lost)
             except StoreError:
                 continue  # the lease outlives several failed renewals, and the commit has the last word
-
-
-def _outcome(cancellation: Cancellation | None) -> tuple[State, C1fnError | None]:
-    """The outcome of a turn whose answer was cancelled for this reason; None if it was not cancelled."""
-    match cancellation:
-        case None:
-            return State.DONE, None
-        case Stopped():
-            return State.STOPPED, None
-        case LeaseGone(error):
-            return State.FAILED, error
-        case TimeOver():
-            return State.FAILED, OutOfTime()
-        case ShutDown():
-            return State.INTERRUPTED, Interrupted()
-    assert_never(cancellation)
-
-
-async def _to_its_end(commit: Coroutine[None, None, None]) -> None:
-    """Wait for the store's reply even if this task is cancelled meanwhile: the answer is complete, and
-    otherwise it would be unknown whether it was stored. The store limits the wait.
-    """
-    storing = asyncio.ensure_future(commit)
-    try:
-        await asyncio.shield(storing)
-    except asyncio.CancelledError:
-        await storing

@@ -23,13 +23,17 @@ from c1fn.turn.transcript import for_model
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The settings of the same names: counts, tokens, bytes (`max_answer`), seconds."""
+    """The settings of the same names: counts, tokens, bytes (`max_answer`), seconds.
+
+    ``waits``: a prompt waits for a busy thread.
+    """
 
     history_turns: int
     history_tokens: int
     max_answer: int
     max_seconds: float
     max_rounds: int
+    waits: bool = False
 
 
 class Rounds:

@@ -4,6 +4,9 @@ Their clients were told that the answer is not saved. A repeated responseId gets
 second model call, as long as this process runs and no other process has taken over the turn.
 """
 
+import asyncio
+from collections.abc import Coroutine
+
 from c1fn.errors import LeaseLost, StoreUnavailable
 from c1fn.stores import Claim, Opened, Turns
 from c1fn.turn import ANSWERED, Ask, Turn
@@ -18,9 +21,11 @@ class Unsaved:
         self._kept: dict[tuple[str, str], tuple[Claim, Turn]] = {}  # one a thread: its lock is the turn's
 
     async def commit(self, claim: Claim, turn: Turn) -> None:
-        """The store's ``commit``; an answer that it could not save is kept."""
+        """The store's ``commit``, to its end also if this task is cancelled meanwhile; an answer that it
+        could not save is kept.
+        """
         try:
-            await self._turns.commit(claim, turn)
+            await _to_its_end(self._turns.commit(claim, turn))
         except StoreUnavailable:
             if turn.state in ANSWERED:
                 self._kept[claim.ask.owner, claim.ask.thread_id] = claim, turn
@@ -50,3 +55,14 @@ class Unsaved:
             return
         if self._kept.get((ask.owner, ask.thread_id)) == kept:
             del self._kept[ask.owner, ask.thread_id]
+
+
+async def _to_its_end(commit: Coroutine[None, None, None]) -> None:
+    """Wait for the store's reply even if this task is cancelled meanwhile: the answer is complete, and
+    otherwise it would be unknown whether it was stored. The store limits the wait.
+    """
+    storing = asyncio.ensure_future(commit)
+    try:
+        await asyncio.shield(storing)
+    except asyncio.CancelledError:
+        await storing

@@ -107,6 +107,7 @@ def chat(
         max_answer=settings.max_answer,
         max_seconds=settings.max_seconds,
         max_rounds=settings.max_rounds,
+        waits=settings.busy == "wait",
     )
     threads = threads or store(settings)
     if awaited:

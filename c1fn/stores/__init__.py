@@ -146,7 +146,7 @@ class Turns(Protocol):
         """Begin the turn, or raise the reason why it cannot begin.
 
         :param history: maximum number of earlier turns in a ``Claim``, the newest.
-        :raises Busy: another responseId runs on this thread.
+        :raises Busy: another responseId runs on this thread, or its next turn is reserved for another.
         :raises Mismatch: this responseId was used with another prompt.
         :raises NotFound: this responseId was used on a thread of this id that was deleted.
         :raises OverQuota: the owner has reached a limit. Nothing was stored.
@@ -172,6 +172,20 @@ class Turns(Protocol):
         :raises LeaseLost: the claim was lost; the turn was not written.
         :raises StoreUnavailable: it is unknown whether the turn was written. It may be committed again.
         """
+        ...
+
+    async def reserve(self, ask: Ask) -> bool:
+        """Reserve the turn after the one that runs, for ``LEASE`` from now: until then no other prompt can
+        be opened before this one, in whichever process. One prompt can wait. It is not stored by this.
+
+        :return: whether it can be opened now, because nothing else runs.
+        :raises Busy: another prompt waits.
+        :raises NotFound: there is no such thread, or not any more.
+        """
+        ...
+
+    async def unreserve(self, ask: Ask) -> None:
+        """Give up what was reserved for this prompt, if anything was. ``open`` does so as well."""
         ...
 
     def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:

@@ -13,12 +13,13 @@ from tests.stores.clockwork import Clockwork
 from tests.stores.contract import Contract
 from tests.stores.forks import Forks
 from tests.stores.owning import Owning
+from tests.stores.reserving import Reserving
 from tests.stores.servers import OneAtATime
 from tests.stores.sharing import Sharing
 from tests.stores.waiting import Waiting
 
 
-class OnDynamo(Contract, Forks, Owning, Sharing, Waiting):
+class OnDynamo(Contract, Forks, Owning, Reserving, Sharing, Waiting):
     @pytest.fixture
     def client(self) -> Any:
         raise NotImplementedError

@@ -15,6 +15,7 @@ from tests.stores.clockwork import Clockwork
 from tests.stores.contract import Contract, answered, ask, claimed, told
 from tests.stores.forks import Forks, say
 from tests.stores.owning import Owning
+from tests.stores.reserving import Reserving
 from tests.stores.sharing import WEEK, Sharing, seen
 from tests.stores.waiting import Waiting
 
@@ -45,7 +46,7 @@ class Many:
         assert len(await seen(store, share.token)) == 1
 
 
-class TestMemory(Many, Contract, Forks, Owning, Sharing, Waiting):
+class TestMemory(Many, Contract, Forks, Owning, Reserving, Sharing, Waiting):
     shared = False
 
     @pytest.fixture

@@ -23,6 +23,7 @@ from tests.stores.contract import Contract, answered, ask, claimed
 from tests.stores.forks import Forks
 from tests.stores.owning import Owning
 from tests.stores.sharing import Sharing
+from tests.stores.waiting import Waiting
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - Linux has it; a folder with a random name is made in it
 
@@ -87,7 +88,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-class TestSqlite(Contract, Forks, Owning, Sharing):
+class TestSqlite(Contract, Forks, Owning, Sharing, Waiting):
     shared = False
 
     @pytest.fixture

@@ -10,6 +10,7 @@ from c1fn.stores.dynamodb.failures import ConditionFailed
 from c1fn.stores.dynamodb.items import YES, Item, N, S, expiry
 from c1fn.stores.dynamodb.keys import ThreadKey
 from c1fn.stores.dynamodb.lock import Lock
+from c1fn.stores.dynamodb.place import OPEN
 from c1fn.stores.dynamodb.retention import Retention
 from c1fn.stores.dynamodb.rows import ThreadRow
 from c1fn.stores.dynamodb.thread_updates import NOBODY, TRIES, ThreadUpdates
@@ -22,6 +23,7 @@ _FREE = (
     " AND (attribute_not_exists(#updated) OR #updated > :oldest)"
     " AND (attribute_not_exists(#last) OR #last <> :attempt)"
     " AND (attribute_not_exists(#pk) OR attribute_exists(#generation))"
+    f" AND {OPEN}"
 )
 _LONGER = "(attribute_not_exists(#pk) OR #expires_at <= :new_expires_at)"
 
@@ -40,13 +42,14 @@ class Locks:
         :return: whether it is held by us, and the row as it is.
         """
         change = {"run": lock.value, "draft": S(lock.attempt)} | self._updates.begun(title)
-        values = {":attempt": S(lock.attempt), ":oldest": N(max(0.0, self._retention.oldest(self._clock())))}
+        oldest = N(max(0.0, self._retention.oldest(self._clock())))
+        values = {":attempt": S(lock.attempt), ":response": S(lock.response_id), ":oldest": oldest}
         keep = ("created", "title", "n", "v", "generation", "draft")
         longer, row = True, ThreadRow(key.thread_id)
         for _ in range(TRIES):
             until = expiry(self._retention.row(self._clock())) if longer else {}
             condition = f"{_FREE} AND {_LONGER}" if until else _FREE
-            drop = () if self._retention.seconds else ("expires_at",)
+            drop = ("next",) if self._retention.seconds else ("next", "expires_at")
             given = values | {":now": N(self._clock())}
             try:
                 return True, await self._updates.change(
@@ -54,7 +57,8 @@ class Locks:
                 )
             except ConditionFailed as failed:
                 row = ThreadRow.read(failed.item or key.row)
-                if row.lock or not row.is_there(self._clock(), self._retention):
+                reserved = row.is_reserved(lock.response_id, self._clock())
+                if row.lock or reserved or not row.is_there(self._clock(), self._retention):
                     return _holds(row, lock), row
                 if row.generation is None:
                     await self._adopt(key)
@@ -78,8 +82,12 @@ class Locks:
             change["last"] = S(after.last)
         if after.expires is not None:
             change |= expiry(max(after.expires, self._retention.row(self._clock()) or 0))
+        ours = after.next is not None and after.next.response_id == lock.response_id
+        drop = ("next",) if ours else ()
         try:
-            await self._updates.change(key, change, f"{_OURS} AND {_ONWARD}", {":attempt": S(dead.attempt)})
+            await self._updates.change(
+                key, change, f"{_OURS} AND {_ONWARD}", {":attempt": S(dead.attempt)}, drop=drop
+            )
         except ConditionFailed as failed:
             return failed.item is not None and _holds(ThreadRow.read(failed.item), lock)
         return True
@@ -93,6 +101,17 @@ class Locks:
         change = {"n": N(row.n), "last": S(row.last or NOBODY)}
         values = {":attempt": S(attempt)}
         return await self._updates.mark(key, change, f"{_OURS} AND {_ONWARD}", values) is not None
+
+    async def reserve(
+        self, key: ThreadKey, change: dict[str, Item], condition: str, values: dict[str, Item]
+    ) -> None:
+        """:raises ConditionFailed: nothing else runs, or the next turn is reserved already."""
+        await self._updates.change(key, change, condition, values)
+
+    async def unreserve(self, key: ThreadKey, response_id: str) -> None:
+        with suppress(ConditionFailed):
+            ours = {":response": S(response_id)}
+            await self._updates.change(key, {}, "#next.#response = :response", ours, drop=("next",))
 
     async def renew(self, key: ThreadKey, attempt: str, until: float) -> Lock | None:
         """The lock with its new lease; None: it is no longer ours."""

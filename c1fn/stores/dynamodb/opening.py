@@ -179,7 +179,9 @@ class Opening:
         """
         lock = thread.lock
         if lock is None:
-            return None
+            from c1fn.stores.dynamodb.reserving import replayed  # few opens meet others
+
+            return await replayed(self._access, mine, thread)
         written, known = await asyncio.gather(
             self._access.turns.get(mine.key, thread.running_number),
             self._access.turns.find(mine.key, mine.ask.response_id),
@@ -198,6 +200,8 @@ class Opening:
             raise Busy
         if ours:
             mine.check(lock.hash)
+        elif thread.is_reserved(mine.ask.response_id, self._access.clock()):
+            raise Busy
         return await self._take_over(mine, thread, lock, committed)
 
     async def _replays(self, key: ThreadKey, thread: ThreadRow, lock: Lock) -> bool:

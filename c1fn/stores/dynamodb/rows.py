@@ -23,6 +23,7 @@ from c1fn.stores.dynamodb.forked import Forked
 from c1fn.stores.dynamodb.items import B, Item, N, S, clean, expiry, number_of, text_of
 from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import Packed, unpack_turn
+from c1fn.stores.dynamodb.place import Place
 from c1fn.stores.dynamodb.retention import Retention
 from c1fn.turn import ANSWERED, Feedback, Message, State, Thread, Turn
 
@@ -70,6 +71,7 @@ class ThreadRow:
     context: int = 0
     importing: float | None = None
     forked: Forked | None = None
+    next: Place | None = None
 
     @classmethod
     def read(cls, item: Item) -> "ThreadRow":
@@ -95,6 +97,7 @@ class ThreadRow:
             context=int(number_of(item, "context") or 0),
             importing=number_of(item, "importing"),
             forked=Forked.read(item["forked"]) if "forked" in item else None,
+            next=Place.read(item["next"]) if "next" in item else None,
         )
 
     def is_there(self, now: float, retention: Retention) -> bool:
@@ -114,6 +117,10 @@ class ThreadRow:
     def alive(self, now: float) -> Lock | None:
         """The lock, if its lease is not over."""
         return self.lock if self.lock and self.lock.until > now else None
+
+    def is_reserved(self, response_id: str, now: float) -> bool:
+        """Whether another prompt waits for the next turn."""
+        return self.next is not None and self.next.until > now and self.next.response_id != response_id
 
     def noun(self, now: float) -> Thread:
         running = self.alive(now) is not None

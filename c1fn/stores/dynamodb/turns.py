@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from typing import Literal
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 from c1fn.errors import LeaseLost, StoreUnavailable
 from c1fn.stores import LEASE, Claim, Opened
@@ -16,6 +17,9 @@ from c1fn.stores.dynamodb.opening import Opening
 from c1fn.stores.dynamodb.pack import Packed, pack_text, pack_turn, prompt_hash
 from c1fn.stores.dynamodb.rows import TurnRow
 from c1fn.turn import Ask, Turn
+
+if TYPE_CHECKING:
+    from c1fn.stores.dynamodb.reserving import Reserving
 
 Checkpoints = Literal["followed", "always", "never"]
 """When a running answer is stored as it grows: once another process follows it, always, or never. What was
@@ -160,6 +164,20 @@ class DynamoTurns:
         async with aclosing(self._following.follow(owner, thread_id, response_id)) as story:
             async for part in story:
                 yield part
+
+    @cached_property
+    def _reserving(self) -> "Reserving":
+        """Imported when a prompt waits: most processes never let one."""
+        from c1fn.stores.dynamodb.reserving import Reserving
+
+        return Reserving(self._access)
+
+    async def reserve(self, ask: Ask) -> bool:
+        await self._access.later.settled(ask.owner, ask.thread_id)
+        return await self._reserving.reserve(ask)
+
+    async def unreserve(self, ask: Ask) -> None:
+        await self._reserving.unreserve(ask)
 
     async def stop(self, owner: str, thread_id: str, response_id: str | None) -> bool:
         await self._access.later.settled(owner, thread_id)

@@ -51,6 +51,7 @@ class Conversation:
     turns: list[Turn] = field(default_factory=list)
     attempts: list[str] = field(default_factory=list)
     run: Run | None = None
+    next: tuple[str, float] | None = None  # for whose prompt the next turn is reserved, and until when
     source: Source | None = None
     until: Until | None = None
 
@@ -60,6 +61,10 @@ class Conversation:
     def alive(self, now: float) -> Run | None:
         """The run, if its lease is not over."""
         return self.run if self.run and now < self.run.lease_until else None
+
+    def is_reserved(self, response_id: str, now: float) -> bool:
+        """Whether another prompt waits for the next turn."""
+        return self.next is not None and self.next[1] > now and self.next[0] != response_id
 
     def end(self, run: Run, turn: Turn) -> None:
         """The run is over and left this turn: in place of an earlier attempt, or after the newest."""

@@ -36,12 +36,13 @@ class MemoryTurns:
             return Running(own.claim.number)
         if known and known.state in ANSWERED:
             return Replay(known)
-        if thread.run and not thread.alive(now):
+        is_reserved = own is None and thread.is_reserved(ask.response_id, now)
+        if thread.run and not thread.alive(now) and not is_reserved:
             thread.end(thread.run, thread.run.turn(State.INTERRUPTED))
         known = thread.find(ask.response_id)
         if known and (thread.run or known.number < len(thread.turns)):
             return Replay(known)
-        if thread.run:
+        if thread.run or is_reserved:
             raise Busy
         return self._claim(ask, thread, history, again=known)
 
@@ -61,6 +62,8 @@ class MemoryTurns:
         self._memory.count(claim)
         thread = thread or self._memory.begin(ask.owner, ask.thread_id, title_of(ask.prompt))
         thread.run = Run(claim, now + LEASE)
+        if not thread.is_reserved(ask.response_id, now):
+            thread.next = None
         thread.updated = now
         return claim
 
@@ -78,6 +81,23 @@ class MemoryTurns:
         thread, run = self._mine(claim)
         thread.end(run, turn)
         thread.updated = self._memory.clock()
+
+    async def reserve(self, ask: Ask) -> bool:
+        thread, now = self._memory.get(ask.owner, ask.thread_id), self._memory.clock()
+        run = thread.alive(now)
+        if run and run.ask.response_id == ask.response_id:
+            return True
+        if thread.is_reserved(ask.response_id, now):
+            raise Busy
+        if run is None:
+            return True
+        thread.next = ask.response_id, now + LEASE
+        return False
+
+    async def unreserve(self, ask: Ask) -> None:
+        thread = self._memory.find(ask.owner, ask.thread_id)
+        if thread and thread.next and thread.next[0] == ask.response_id:
+            thread.next = None
 
     async def follow(self, owner: str, thread_id: str, response_id: str) -> AsyncGenerator[str | Turn, None]:
         thread = self._memory.get(owner, thread_id)
