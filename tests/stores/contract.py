@@ -188,9 +188,12 @@ class Contract:
         assert await store.turns.open(ask("r1"), history=20) == Replay(turn)
 
     async def test_replay_leaves_the_thread_free(self, store: Store) -> None:
-        """A replay holds nothing."""
+        """A replay holds nothing, and nobody sees the thread run."""
         await self.say(store, "r1")
         await store.turns.open(ask("r1"), history=20)
+        await store.settle()
+        page = await store.threads.page("ann", cursor=None, limit=5)
+        assert [thread.running for thread in page.threads] == [False]
         assert claimed(await store.turns.open(ask("r2"), history=20)).number == 2
 
     async def test_old_replay(self, store: Store) -> None:
@@ -1039,15 +1042,17 @@ class Contract:
             assert refused.value.retry_after == DAY - 600
         claimed(await store.turns.open(ask("r9", owner="bob"), history=20))
         time.advance(DAY - 600)
-        for number in range(3):
-            claim = await self.begin(store, f"s{number}", "t0")
-            await store.turns.commit(claim, answered(claim, "hi"))
+        for day, turns in enumerate((2, 3)):  # the second begins while the first has not been used up
+            for number in range(turns):
+                claim = await self.begin(store, f"s{day}{number}", "t0")
+                await store.turns.commit(claim, answered(claim, "hi"))
+            time.advance(0 if turns == 3 else DAY)
         with pytest.raises(TurnsUsedUp):
             await store.turns.open(ask("s9", thread="t0"), history=20)
 
     async def test_run_again_is_counted_again(self, make: Callable[[Quota], Store]) -> None:
         """It asks the model again. A replay, one that follows and one that is refused do not."""
-        store = make(Quota(turns=2))
+        store = make(Quota(turns=3))
         claim = await self.begin(store, "r1", "a")
         assert await store.turns.open(ask("r1", thread="a"), history=20) == Running(1)
         with pytest.raises(Busy):
@@ -1056,6 +1061,9 @@ class Contract:
         again = await self.begin(store, "r1", "a")
         turn = answered(again, "hi")
         await store.turns.commit(again, turn)
+        assert await store.turns.open(ask("r1", thread="a"), history=20) == Replay(turn)
+        await store.settle()
+        await self.begin(store, "r2", "b")
         with pytest.raises(TurnsUsedUp):
             await store.turns.open(ask("r3", thread="a"), history=20)
         assert await store.turns.open(ask("r1", thread="a"), history=20) == Replay(turn)
