@@ -138,6 +138,9 @@ class Settings:
     model: Annotated[str, Field(min_length=1)] = "c1-nightly"
     """A model's name, or `offline`."""
 
+    title_model: str | None = None
+    """A cheap model that gives threads their titles, of the same API. Unset: the first words."""
+
     system_prompt: str | None = None
     """System prompt, sent before every conversation."""
     system_prompt_file: str | None = None

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from c1fn import compose
 from c1fn.chat.mcp import Servers
+from c1fn.chat.titles import TOKENS
 from c1fn.compose import authentication, models
 from c1fn.compose.mcp import servers
 from c1fn.compose.tools import tools
@@ -27,7 +28,7 @@ from c1fn.models.offline import OfflineModel
 from c1fn.settings import Settings
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import Origin
-from c1fn.turn import Message
+from c1fn.turn import Ask, Message
 from tests.asgi import client_of
 from tests.mcp_server import scripted, tool
 from tests.upstream import Upstream
@@ -422,3 +423,21 @@ def test_a_missing_package_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setitem(sys.modules, "mcp", None)
     with pytest.raises(SettingsError, match=r"the package mcp is not installed\. Install c1fn\[mcp\]"):
         servers(Settings.read(mcp("https://a.example")))
+
+
+async def test_the_title_comes_from_the_model_that_the_settings_name() -> None:
+    async with Upstream() as upstream:
+        chosen = {"THESYS_API_KEY": "k", "C1FN_BASE_URL": upstream.url, "C1FN_TITLE_MODEL": "cheap"}
+        chat = compose.chat(Settings.read(chosen), lambda _: None)
+        await (await chat.begin(Ask("o", "t", "r", Message("user", "hi")))).over()
+        await chat.settle()
+        (asked,) = (one.body for one in upstream.requests if one.body["model"] == "cheap")
+        assert asked["max_tokens"] == TOKENS
+        assert [message["role"] for message in asked["messages"]] == ["system", "user"]
+        await chat.aclose()
+
+
+@pytest.mark.parametrize("without", [{}, {"C1FN_TITLE_MODEL": "cheap"}])
+def test_without_a_key_or_the_setting_nothing_gives_titles(without: dict[str, str]) -> None:
+    assert models.title_model(Settings.read({"C1FN_MODEL": "offline", **without})) is None
+    assert models.title_model(Settings.read({"THESYS_API_KEY": "k"})) is None

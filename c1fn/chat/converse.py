@@ -8,7 +8,7 @@ switch.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from c1fn.chat import following
 from c1fn.chat.busy import patience, until_free
@@ -26,6 +26,9 @@ from c1fn.telemetry.log import LOCAL, Log, Origin
 from c1fn.telemetry.timings import Watch
 from c1fn.telemetry.tracing import UNTRACED, Tracer
 from c1fn.turn import Ask, State
+
+if TYPE_CHECKING:
+    from c1fn.chat.titles import Titles
 
 GRACE = 2.0
 """Seconds for running turns to finish after the process is asked to end; then they are interrupted. A user
@@ -48,14 +51,18 @@ class Chat:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         tracer: Tracer = UNTRACED,
         followed: float = FOLLOWED,
+        titles: "Titles | None" = None,
     ) -> None:
-        """:param followed: seconds for which one request follows an answer."""
+        """:param followed: seconds for which one request follows an answer.
+        :param titles: makes the titles of threads; None: they are the first words.
+        """
         self._followed = followed
         self.store = store
         self._unsaved = Unsaved(store.turns)
         self.model = model
         self._rounds = Rounds(model, tools, limits)
         self._servers = tools.servers
+        self._titles = titles
         self._limits = limits
         self.log = log
         self._clock = clock
@@ -182,17 +189,21 @@ class Chat:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def aclose(self, grace: float = GRACE) -> None:
-        """Drain, and close the tools' servers, the store, the model and the tracer."""
+        """Drain, and close the tools' servers, the store, the models and the tracer."""
         await self.drain(grace)
         await self._servers.aclose()
+        if self._titles:
+            await self._titles.aclose()
         await self.model.aclose()
         await self.store.aclose()
         await self._tracer.aclose()
 
     async def settle(self) -> None:
-        """Finish background work: the store's, the tools' servers', and the sending of spans. Call it after
-        the last byte.
+        """Finish background work: titles, the tools' servers', the store's, and the sending of spans. Call it
+        after the last byte.
         """
+        if self._titles:
+            await self._titles.settle()
         await self._servers.settle()
         await self.store.settle()
         await self._tracer.flush()
@@ -205,6 +216,7 @@ class Chat:
 
     async def _run(self, draft: Draft, queue: EventQueue, seconds: float) -> None:
         state, error, bug = State.DONE, None, None
+        draft.title = self._titles.begin(draft.claim) if self._titles else None
         try:
             cancellation = await self._answered(draft, queue, seconds)
             state, error = (State.WAITING, None) if draft.waits else outcome(cancellation)
@@ -214,6 +226,8 @@ class Chat:
             state, error = outcome(ShutDown())
         except Exception as exception:  # noqa: BLE001 - stored and told first, then raised to the platform
             state, error, bug = State.FAILED, Internal(), exception
+        if draft.title:
+            draft.usage += draft.title.spent()
         await self._end(draft, queue, state, error, bug)
 
     async def _answered(self, draft: Draft, queue: EventQueue, seconds: float) -> Cancellation | None:
@@ -235,6 +249,8 @@ class Chat:
         except Exception as exception:  # noqa: BLE001 - told first, then raised to the platform
             state, error, bug = State.FAILED, Internal(), bug or exception
         queue.say(Failed(error, draft.usage) if error else following.ending(turn))
+        if draft.title:
+            draft.title.end(keep=error is None)
         self.log(draft.line(self.model.name, state, error))
         draft.watch.ends(state, error.code if error else None)
         queue.logged = True

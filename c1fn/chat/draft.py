@@ -7,6 +7,7 @@ any point can be stored.
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from c1fn.errors import AnswerTooLong, C1fnError, Evidence, ModelError
 from c1fn.stores import Claim
@@ -14,6 +15,9 @@ from c1fn.telemetry.log import Origin, TurnLine, pseudonym
 from c1fn.telemetry.timings import Watch
 from c1fn.turn import Message, State, ToolCall, Turn, Usage
 from c1fn.turn.transcript import estimated_tokens
+
+if TYPE_CHECKING:
+    from c1fn.chat.titles import Title
 
 
 @dataclass(slots=True)
@@ -32,6 +36,7 @@ class Draft:
     waits: bool = False  # its last calls have no results yet: the turn ends with them
     rounds: int = 0
     usage: Usage = field(default_factory=Usage)
+    title: "Title | None" = None  # of a thread that begins, while it is made
 
     def hear(self, text: str, limit: int) -> None:
         """:raises AnswerTooLong: see ``grow``. Earlier text is kept."""

@@ -12,7 +12,7 @@ from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
 from c1fn.compose.authentication import LAZY, Renew, identify, names, renewal, settle
 from c1fn.compose.mcp import servers
-from c1fn.compose.models import model
+from c1fn.compose.models import model, title_model
 from c1fn.compose.tools import tools
 from c1fn.errors import SettingsError
 from c1fn.settings import Settings
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from c1fn.api.pages import Site
+    from c1fn.chat.titles import Titles
+    from c1fn.models import Model
 
 __all__ = [
     "chat",
@@ -119,7 +121,16 @@ def chat(
     if awaited:
         found.servers.connect()
     tracer = tracing.connect(os.environ, settings.base_url)
-    return Chat(threads, speaker, found, limits, log, tracer=tracer)
+    titles = _titles(title_model(settings, renew), threads)
+    return Chat(threads, speaker, found, limits, log, tracer=tracer, titles=titles)
+
+
+def _titles(model: "Model | None", store: Store) -> "Titles | None":
+    if model is None:
+        return None
+    from c1fn.chat.titles import Titles
+
+    return Titles(model, store.threads)
 
 
 def _connect(part: object) -> None:

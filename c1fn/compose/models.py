@@ -38,6 +38,31 @@ def model(settings: Settings, renew: Renew | None = None) -> Model:
         raise SettingsError(str(error)) from None
 
 
+def title_model(settings: Settings, renew: Renew | None = None) -> Model | None:
+    """What gives threads their titles; None: nothing does.
+
+    :raises SettingsError: a proxy or a list of certificates cannot be used.
+    """
+    if settings.title_model is None or settings.model == OFFLINE or settings.api_key is None:
+        return None
+    from c1fn.chat import titles
+    from c1fn.models.c1 import C1Model, Timeouts
+
+    try:
+        return C1Model(
+            api_key=settings.api_key.get_secret_value(),
+            base_url=settings.base_url,
+            model=settings.title_model,
+            system=titles.SYSTEM,
+            max_tokens=titles.TOKENS,
+            timeouts=Timeouts(read=titles.SECONDS, total=titles.SECONDS),
+            max_retries=0,
+            renew_key=_renewed_key(renew) if renew else None,
+        )
+    except (Unusable, AuthoritiesUnusable) as error:
+        raise SettingsError(str(error)) from None
+
+
 def _renewed_key(renew: Renew) -> Callable[[], Awaitable[str | None]]:
     async def key() -> str | None:
         found = (await renew()).api_key

@@ -238,6 +238,10 @@ class Threads(Protocol):
         """
         ...
 
+    async def retitle(self, owner: str, thread_id: str, old: str, new: str) -> None:
+        """Replace the title ``old``, which c1fn made, if the thread still has it."""
+        ...
+
     async def delete(self, owner: str, thread_id: str) -> None:
         """Delete the thread and its turns; a turn that is running cannot create it again.
 

@@ -710,6 +710,33 @@ class Contract:
         assert (await store.threads.rename("ann", "t", "Better")).running is True
         await store.turns.commit(claim, answered(claim, "hi"))
 
+    async def test_retitle(self, store: Store) -> None:
+        """A title that c1fn made is replaced; one that a person gave stays, and so does everything else."""
+        turn = await self.say(store, "r1", "first words")
+        (before,) = (await store.threads.page("ann", cursor=None, limit=3)).threads
+        await store.threads.retitle("ann", "t", "first words", "Plans")
+        (after,) = (await store.threads.page("ann", cursor=None, limit=3)).threads
+        assert after == replace(before, title="Plans")
+        assert await store.threads.load("ann", "t") == (turn,)
+        await store.threads.rename("ann", "t", "Mine")
+        for old in ("first words", "Plans"):
+            await store.threads.retitle("ann", "t", old, "Late")
+        await store.threads.retitle("ann", "none", "first words", "Late")
+        await store.threads.retitle("bob", "t", "Mine", "Late")
+        page = await store.threads.page("ann", cursor=None, limit=3)
+        assert [thread.title for thread in page.threads] == ["Mine"]
+
+    async def test_retitle_while_running(self, store: Store) -> None:
+        """A running turn is not disturbed, and a deleted thread does not come back."""
+        claim = claimed(await store.turns.open(ask("r1", "first words"), history=20))
+        await store.threads.retitle("ann", "t", "first words", "Plans")
+        await store.turns.commit(claim, answered(claim, "hi"))
+        page = await store.threads.page("ann", cursor=None, limit=3)
+        assert [thread.title for thread in page.threads] == ["Plans"]
+        await store.threads.delete("ann", "t")
+        await store.threads.retitle("ann", "t", "Plans", "Late")
+        assert (await store.threads.page("ann", cursor=None, limit=3)).threads == ()
+
     async def test_unknown_thread(self, store: Store) -> None:
         """What does not exist cannot be loaded, renamed, deleted or revised."""
         for call in (

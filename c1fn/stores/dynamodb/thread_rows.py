@@ -101,6 +101,11 @@ class ThreadRows:
                 row = found
         raise StoreUnavailable("The conversation is renamed by others all the time.")
 
+    async def retitle(self, key: ThreadKey, old: str, new: str) -> None:
+        """Another title, where nobody has given one."""
+        condition = f"{_HERE} AND #title = :old AND attribute_not_exists(#named)"
+        await self._updates.mark(key, {"title": S(clean(new))}, condition, {":old": S(clean(old))})
+
     async def bury(self, key: ThreadKey, row: ThreadRow, *, unused: bool = False) -> None:
         """Mark a thread as gone, and its rows as still to be swept: until then this row does not expire,
         tells which turn ran, and stays in the list's index, where the sweep is found again. If somebody else

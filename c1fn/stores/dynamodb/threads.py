@@ -90,6 +90,9 @@ class DynamoThreads:
             raise NotFound("There is no such conversation.")
         return renamed.noun(self._access.clock())
 
+    async def retitle(self, owner: str, thread_id: str, old: str, new: str) -> None:
+        await self._access.threads.retitle(ThreadKey(owner, thread_id), old, new)
+
     async def delete(self, owner: str, thread_id: str) -> None:
         await self._access.later.settled(owner, thread_id)
         key = ThreadKey(owner, thread_id)

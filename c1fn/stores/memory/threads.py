@@ -51,6 +51,11 @@ class MemoryThreads:
         thread.title = title
         return thread.shown(thread_id, self._memory.clock())
 
+    async def retitle(self, owner: str, thread_id: str, old: str, new: str) -> None:
+        thread = self._memory.find(owner, thread_id)
+        if thread and thread.title == old:
+            thread.title = new
+
     async def delete(self, owner: str, thread_id: str) -> None:
         self._memory.delete(owner, thread_id)
 

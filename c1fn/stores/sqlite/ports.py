@@ -101,6 +101,10 @@ class SqliteThreads(MemoryThreads):
         async with self._keeping(owner, thread_id):
             return await super().rename(owner, thread_id, title)
 
+    async def retitle(self, owner: str, thread_id: str, old: str, new: str) -> None:
+        async with self._keeping(owner, thread_id):
+            await super().retitle(owner, thread_id, old, new)
+
     async def delete(self, owner: str, thread_id: str) -> None:
         async with self._keeping(owner, thread_id):
             await super().delete(owner, thread_id)
