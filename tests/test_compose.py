@@ -53,6 +53,11 @@ def test_a_deployed_function_may_be_told_to_be_offline() -> None:
     assert compose.settle(Settings.read({"C1FN_MODEL": "offline"}), ON_LAMBDA).model == "offline"
 
 
+def test_either_offline_model_needs_no_key() -> None:
+    for name in ("offline", "offline-openui"):
+        assert compose.settle(Settings.read({"C1FN_MODEL": name}), ON_LAMBDA).model == name
+
+
 def test_under_sam_local_no_key_is_needed() -> None:
     assert compose.settle(Settings.read({}), {**ON_LAMBDA, "AWS_SAM_LOCAL": "true"}).model == "offline"
 
@@ -63,6 +68,8 @@ async def test_the_parts_follow_the_settings() -> None:
     assert isinstance(
         compose.model(Settings.read({"THESYS_API_KEY": "k", "C1FN_MODEL": "offline"})), OfflineModel
     )
+    in_openui = compose.model(Settings.read({"C1FN_MODEL": "offline-openui"}))
+    assert (type(in_openui), in_openui.name) == (OfflineModel, "offline-openui")
     model = compose.model(Settings.read({"THESYS_API_KEY": "k", "C1FN_MODEL": "m"}))
     assert isinstance(model, C1Model)
     assert model.name == "m"

@@ -19,7 +19,7 @@ from c1fn.startup.lazy_imports import lazy
 
 _log = logging.getLogger(__name__)
 
-OFFLINE = "offline"
+OFFLINE, OFFLINE_OPENUI = "offline", "offline-openui"
 KEYS = variable("keys")
 MCP_HEADERS = variable("mcp_headers")
 HELD = {"api_key": API_KEY, "keys": KEYS, "mcp_headers": MCP_HEADERS}
@@ -46,7 +46,7 @@ def settle(settings: Settings, environ: Mapping[str, str]) -> Settings:
     if settings.auth is None:
         settings = replace(settings, auth="iam" if deployed else "none")
     identify(settings)
-    if settings.api_key is not None or settings.model == OFFLINE:
+    if settings.api_key is not None or settings.model in (OFFLINE, OFFLINE_OPENUI):
         return settings
     if deployed:
         raise SettingsError(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from c1fn.compose.authentication import OFFLINE, Renew, names
+from c1fn.compose.authentication import OFFLINE, OFFLINE_OPENUI, Renew, names
 from c1fn.errors import SettingsError
 from c1fn.models import Model, Unusable
 from c1fn.settings import Settings
@@ -16,10 +16,10 @@ OFFLINE_PACE = 0.02
 
 def model(settings: Settings, renew: Renew | None = None) -> Model:
     """:raises SettingsError: the system prompt, a proxy or a list of certificates cannot be used."""
-    if settings.model == OFFLINE or settings.api_key is None:
+    if settings.model in (OFFLINE, OFFLINE_OPENUI) or settings.api_key is None:
         from c1fn.models.offline import OfflineModel
 
-        return OfflineModel(pace=OFFLINE_PACE)
+        return OfflineModel(pace=OFFLINE_PACE, openui=settings.model == OFFLINE_OPENUI)
     from c1fn.models.c1 import C1Model, Timeouts
 
     try:

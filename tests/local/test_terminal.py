@@ -109,7 +109,7 @@ def test_the_components_as_text() -> None:
     assert re.search(r"Q1 +█+ +\d+", shown(card_of("a chart")))
     assert re.search(r"Your name \* +\[ Jane Doe \]", shown(card_of("a form")))
     assert "1. [Show another chart]" in shown(card_of("a chart"))
-    assert "3. Show a table" in shown(card_of("a chart"))
+    assert "3. Show as a table" in shown(card_of("a chart"))
     pie = {"component": "PieChartV2", "props": {"chartData": {"data": [{"category": "A", "value": -2}]}}}
     assert "A" in shown(c1(pie))
     code = {"component": "CodeBlock", "props": {"language": "python", "codeString": "x = 1"}}

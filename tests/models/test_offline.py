@@ -1,17 +1,26 @@
 """The offline model: what it says is a card the official client can render, for any prompt."""
 
+import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from html import escape, unescape
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from c1fn.events import Called, Delta, Ended
+from c1fn.local.terminal.answer import read
+from c1fn.local.terminal.cards import render
+from c1fn.local.terminal.choices import Choices
+from c1fn.local.terminal.screen import plain
 from c1fn.models.offline import DELTA, OfflineModel
-from c1fn.models.offline.cards import ROWS, card
+from c1fn.models.offline.answers import ROWS
+from c1fn.models.offline.cards import card
+from c1fn.models.offline.figures import TOPIC, topic
+from c1fn.models.offline.programs import program
 from c1fn.models.offline.prompts import QUOTED, hear
 from c1fn.turn import Message, ToolCall
 from tests.models.contract import GET_TIME, PROMPTS, Contract, heard, user
@@ -21,10 +30,20 @@ PROPS: dict[str, tuple[set[str], set[str]]] = {
     "Header": ({"title"}, {"subtitle"}),
     "InlineHeader": ({"heading"}, {"description"}),
     "TextContent": ({"textMarkdown"}, set()),
-    "BarChartV2": ({"chartData"}, set()),
+    **{
+        f"{kind}ChartV2": ({"chartData"}, set()) for kind in ("Bar", "Line", "Area", "Radar", "Pie", "Radial")
+    },
     "Table": ({"tableHeader", "tableBody"}, set()),
     "Form": ({"name", "children", "buttons"}, set()),
     "Input": ({"name"}, {"placeholder", "rules"}),
+    "Select": ({"name", "children"}, {"placeholder", "rules"}),
+    "SelectItem": ({"value", "children"}, set()),
+    "RadioGroup": ({"name", "children"}, {"rules"}),
+    "RadioItem": ({"value", "label"}, set()),
+    "CheckBoxGroup": ({"name", "children"}, {"rules"}),
+    "CheckBoxItem": ({"name", "label"}, set()),
+    "DatePicker": ({"name"}, {"rules"}),
+    "Slider": ({"name", "variant", "min", "max", "step", "defaultValue"}, set()),
     "TextArea": ({"name"}, {"placeholder", "rows", "rules"}),
     "ButtonGroup": ({"children"}, set()),
     "Button": ({"children", "name", "variant", "action"}, set()),
@@ -37,6 +56,12 @@ class TestOffline(Contract):
     @pytest.fixture
     def model(self) -> OfflineModel:
         return OfflineModel()
+
+
+class TestInOpenUI(Contract):
+    @pytest.fixture
+    def model(self) -> OfflineModel:
+        return OfflineModel(openui=True)
 
 
 def children(*messages: Message) -> list[Any]:
@@ -109,6 +134,14 @@ def test_any_prompt_gets_a_valid_card(prompt: str) -> None:
         ("compare the two", ["Table", "ButtonGroup"]),
         ("make a contact form", ["Form"]),
         ("let me sign up", ["Form"]),
+        ("Make a feedback form", ["Form"]),
+        ("Book a meeting", ["Form"]),
+        ("the trend of sales", ["LineChartV2", "ButtonGroup"]),
+        ("sales as an area chart", ["AreaChartV2", "ButtonGroup"]),
+        ("Show as a pie chart", ["PieChartV2", "ButtonGroup"]),
+        ("a radar chart of skills", ["RadarChartV2", "ButtonGroup"]),
+        ("a radial chart", ["RadialChartV2", "ButtonGroup"]),
+        ("Compare with last year", ["BarChartV2", "ButtonGroup"]),
         ("information about formats", ["BarChartV2", "ButtonGroup"]),
         ("   ", ["ButtonGroup"]),
     ],
@@ -172,6 +205,115 @@ def test_each_field_of_the_form_has_a_label_and_a_name_of_its_own() -> None:
     assert fields == [("Your name", "fullname"), ("E-mail", "email"), ("Message", "message")]
     (button,) = form["buttons"]["props"]["children"]
     assert (button["props"]["children"], button["props"]["name"]) == ("Submit", "submit")
+
+
+def conversation(*prompts: str) -> list[Message]:
+    history = [message for prompt in prompts for message in (user(prompt), Message("assistant", "said"))]
+    return history[:-1]
+
+
+def test_what_asks_for_nothing_is_answered_in_turn() -> None:
+    """Nobody sees the same card over and over."""
+    prompts = ["Hello", "And?", "Go on", "More", "Really?", "Go on", "Go on", "Go on"]
+    kinds = [names(*conversation(*prompts[: turn + 1]))[2] for turn in range(len(prompts))]
+    charts = [f"{kind}ChartV2" for kind in ("Line", "Pie", "Area", "Radar", "Radial")]
+    assert kinds == ["BarChartV2", "Table", charts[0], "Form", *charts[1:]]
+
+
+def test_another_chart_is_another_kind() -> None:
+    asked = ["Sales"] + ["Show another chart"] * 6
+    kinds = {names(*conversation(*asked[: turn + 1]))[2] for turn in range(1, 7)}
+    assert len(kinds) == 6
+
+
+def test_a_prompt_that_names_nothing_is_about_what_was_named_before() -> None:
+    """With the same figures: a table shows what the chart showed."""
+    history = conversation("Show me the revenue by region", "Show as a table")
+    assert props("Header", *history)["title"] == "Revenue by region"
+    series = props("BarChartV2", *history[:1])["chartData"]["data"]
+    (values,) = [one["values"] for one in series["series"]]
+    assert cells(*history) == [
+        [label, str(value)] for label, value in zip(series["labels"], values, strict=True)
+    ]
+    assert series["labels"] == ["North", "East", "South", "West"]
+
+
+def test_last_year_is_a_series_and_a_column_of_its_own() -> None:
+    history = conversation("Revenue", "Compare with last year", "As a table with last year")
+    data = props("BarChartV2", *history[:3])["chartData"]["data"]
+    assert [series["category"] for series in data["series"]] == ["This year", "Last year"]
+    assert [row[1:3] for row in cells(*history)] == [
+        [str(now), str(then)]
+        for now, then in zip(*(series["values"] for series in data["series"]), strict=True)
+    ]
+    assert all(re.fullmatch(r"[+-]\d+ %", row[3]) for row in cells(*history))
+
+
+def test_what_was_just_asked_is_not_offered() -> None:
+    for asked in ("Compare with last year", "Make a contact form", "Show as a table"):
+        offered = props("FollowUpBlock", user(asked))["followUpText"]
+        assert asked not in offered
+        assert len(offered) == 3
+
+
+TOPICS = {
+    "Show me the revenue by quarter": "Revenue by quarter",
+    "can you please draw a pie chart of our sales?": "Sales",
+    "traffic this week as a line chart": "Traffic this week",
+    "Compare with last year": "",
+    "Make a contact form": "Contact",
+    "hello": "Hello",
+    "Wie ist das Wetter?": "Wie ist das Wetter",
+    "مرحبا": "مرحبا",
+    "👋": "",
+    "?!": "",
+    "show me": "",
+    "word " * 99: "Word word word word word word word word word word word word",
+    "x" * 999: "X" + "x" * (TOPIC - 1),
+}
+
+
+@pytest.mark.parametrize("prompt", TOPICS)
+def test_a_heading_is_what_the_prompt_is_about(prompt: str) -> None:
+    assert topic(prompt) == TOPICS[prompt]
+
+
+@pytest.mark.timeout(10)
+def test_a_heading_is_found_in_time() -> None:
+    for part in ("a ", "show me ", "as a chart ", "?", "   ", "by by "):
+        topic(part * 20_000)
+
+
+PROMPTS_OF_ALL_KINDS = [
+    *(
+        "Revenue by month",
+        "A table",
+        "Compare with last year",
+        "a line chart",
+        "pie",
+        "area",
+        "radar",
+        "radial",
+    ),
+    *("contact form", "feedback form", "booking form", 'quotes " and \\ and `', "a\nb", "   "),
+]
+
+
+@pytest.mark.parametrize("prompt", PROMPTS_OF_ALL_KINDS)
+def test_both_dialects_show_the_same(prompt: str) -> None:
+    """But for the heading of a chart, which OpenUI's charts do not have."""
+    in_c1 = without_headings(read(card([user(prompt)]), ended=True).settled)
+    in_openui = without_headings(read(program([user(prompt)]), ended=True).settled)
+    assert in_openui == in_c1
+
+
+def without_headings(shown: Sequence[Any]) -> str:
+    console, choices = Console(file=io.StringIO(), width=80), Choices()
+    for component in shown:
+        if "chartData" in component["props"]:
+            component["props"]["chartData"]["header"] = None
+    parts = (part for component in shown for part in render(component, choices))
+    return "\n".join(plain(console, part) for part in parts)
 
 
 # What a form sent

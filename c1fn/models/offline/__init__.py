@@ -1,12 +1,12 @@
-"""A built-in model that needs no account: it answers each prompt with a card that the official client
-renders.
+"""A built-in model that needs no account: it answers each prompt with a card that the official clients
+render, in C1's form or in OpenUI Lang.
 
-The same history always gives the same answer. The words of the prompt choose what the card shows (a form, a
-table or a chart). The figures come from a checksum of the prompt: they differ between prompts and have no
-meaning. The user's text is quoted as plain text, shortened. A tool is called only when the prompt says so:
-``use the tool get_time {"zone": "UTC"}``.
+The same history always gives the same answer. The words of the prompt choose what the card shows (charts of
+several kinds, tables, forms); if they choose nothing, it is shown in turn. The figures are invented: they
+come from a checksum of what the prompt is about. The user's text is quoted as plain text, shortened. A tool
+is called only when the prompt says so: ``use the tool get_time {"zone": "UTC"}``.
 
-`prompts` reads what was said, `cards` writes the card.
+`prompts` reads what was said, `figures` what it is about, `answers` chooses, `cards` and `programs` write.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from c1fn.events import Called, Delta, Ended, ModelEvent
 from c1fn.models import ToolSpec
 from c1fn.models.offline.cards import card
+from c1fn.models.offline.programs import program
 from c1fn.models.offline.prompts import hear
 from c1fn.turn import Message, ToolCall, Usage
 
@@ -27,13 +28,18 @@ class OfflineModel:
     """Deterministic, in small deltas.
 
     :param pace: seconds before each delta.
+    :param openui: write OpenUI Lang.
     """
 
-    name = "offline"
-
     def __init__(
-        self, *, pace: float = 0.0, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+        self,
+        *,
+        pace: float = 0.0,
+        openui: bool = False,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self.name = "offline-openui" if openui else "offline"
+        self._write = program if openui else card
         self._pace = pace
         self._sleep = sleep
 
@@ -45,7 +51,7 @@ class OfflineModel:
             yield Called((call,))
             yield Ended("tool_calls", _usage(messages, call.arguments))
             return
-        answer = card(messages)
+        answer = self._write(messages)
         for piece in _pieces(answer):
             await self._sleep(self._pace)
             yield Delta(piece)

@@ -1,114 +1,118 @@
-"""The card with which the offline model answers, in C1's form. https://docs.thesys.dev"""
+"""Writes an answer of the offline model in C1's form. https://docs.thesys.dev"""
 
 import json
-import re
-import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
+from typing import Any, assert_never
 
-from c1fn.models.offline.prompts import Heard, hear, plain
+from c1fn.models.offline.answers import OF_ONE_SERIES, answer
+from c1fn.models.offline.parts import (
+    Buttons,
+    Chart,
+    Choice,
+    Field,
+    FollowUps,
+    Form,
+    Grid,
+    Heading,
+    Part,
+    Words,
+)
 from c1fn.turn import Message
-
-ROWS = 50
-"""Rows of a table that echoes a form: a form may have a thousand fields, a card should not."""
-
 
 Component = dict[str, Any]
 
 
 def card(messages: Sequence[Message]) -> str:
-    """The answer to a history, in C1's form. Its last message is a prompt or a tool's result."""
-    prompts = [message for message in messages if message.role == "user"]
-    heard = hear(prompts[-1].content if prompts else "")
-    children = [
-        _component("Header", title="Offline answer", subtitle=f"Turn {len(prompts)} of this conversation"),
-        *_body(heard, messages),
-        _component("FollowUpBlock", followUpText=["Show a chart", "Show a table", "Make a contact form"]),
-    ]
-    answer = {"component": _component("Card", children=children), "error": None}
-    return f'<content thesys="true">{escape(json.dumps(answer, ensure_ascii=False))}</content>'
+    """The answer to a history. Its last message is a prompt or a tool's result."""
+    children = [_shown(part) for part in answer(messages)]
+    document = {"component": _component("Card", children=children), "error": None}
+    return f'<content thesys="true">{escape(json.dumps(document, ensure_ascii=False))}</content>'
 
 
-def _body(heard: Heard, messages: Sequence[Message]) -> list[Component]:
-    if messages and messages[-1].role == "tool":
-        return [_text(f"The tool answered: {_quoted(plain(messages[-1].content))}"), _buttons()]
-    if heard.fields:
-        return [_text("Thank you. This is what you sent:"), _echo(heard.fields), _buttons()]
-    if not heard.text:
-        return [_text("Your message has no words in it. Ask for a chart, a table or a form."), _buttons()]
-    said = _text(f"You said: “{_quoted(heard.text)}”. This is what an answer can look like.")
-    kind = next((kind for words, kind in _KINDS if words.search(heard.text)), _chart)
-    return [said, kind(heard.text)] if kind is _form else [said, kind(heard.text), _buttons()]
+def _shown(part: Part) -> Component:
+    shown: Component
+    match part:
+        case Heading(title, subtitle):
+            shown = _component("Header", title=title, subtitle=subtitle)
+        case Words(markdown):
+            shown = _component("TextContent", textMarkdown=markdown)
+        case Chart():
+            shown = _chart(part)
+        case Grid(heads, rows):
+            shown = _grid(heads, rows)
+        case Form():
+            shown = _form(part)
+        case Buttons(labels):
+            shown = _buttons(dict.fromkeys(labels, "chart"))
+        case FollowUps(texts):
+            shown = _component("FollowUpBlock", followUpText=list(texts))
+        case _:
+            assert_never(part)
+    return shown
 
 
-def _text(markdown: str) -> Component:
-    return _component("TextContent", textMarkdown=markdown)
+def _chart(chart: Chart) -> Component:
+    header = _component("InlineHeader", heading=chart.heading)
+    if chart.kind in OF_ONE_SERIES:
+        values = next(iter(chart.series.values()))
+        slices = [
+            {"category": label, "value": value} for label, value in zip(chart.labels, values, strict=True)
+        ]
+        return _component(f"{chart.kind}ChartV2", chartData={"header": header, "data": slices})
+    series = [{"category": name, "values": list(values)} for name, values in chart.series.items()]
+    data = {"labels": list(chart.labels), "series": series}
+    return _component(f"{chart.kind}ChartV2", chartData={"header": header, "data": data})
 
 
-def _quoted(text: str) -> str:
-    """Markdown that shows the text as it is."""
-    return re.sub(r"([\\`*_\[\]<>~$|&])", r"\\\1", text)
-
-
-def _form(_: str) -> Component:
-    fields = [
-        ("Your name", _component("Input", name="fullname", placeholder="Jane Doe", rules=_REQUIRED)),
-        ("E-mail", _component("Input", name="email", placeholder="jane@example.com", rules=_REQUIRED)),
-        ("Message", _component("TextArea", name="message", placeholder="What is it about?", rows=4)),
-    ]
-    children = [{"label": label, "children": field} for label, field in fields]
-    return _component("Form", name="contact", children=children, buttons=_buttons(Submit="submit"))
-
-
-def _table(text: str) -> Component:
-    return _rows(("Quarter", "Figure"), [(label, str(value)) for label, value in _figures(text)])
-
-
-def _echo(fields: Sequence[tuple[str, str]]) -> Component:
-    more = [("…", f"and {len(fields) - ROWS} more")] if len(fields) > ROWS else []
-    return _rows(("Field", "Value"), [*fields[:ROWS], *more])
-
-
-def _rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Component:
+def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Component:
     return _component(
         "Table",
-        tableHeader={"rows": [{"children": name, "type": "string"} for name in header]},
+        tableHeader={"rows": [{"children": name, "type": "string"} for name in heads]},
         tableBody={"rows": [{"children": list(row)} for row in rows]},
     )
 
 
-def _chart(text: str) -> Component:
-    figures = _figures(text)
-    series = [{"category": "Figure", "values": [value for _, value in figures]}]
-    header = _component("InlineHeader", heading="Figures by quarter")
-    data = {"labels": [label for label, _ in figures], "series": series}
-    return _component("BarChartV2", chartData={"header": header, "data": data})
+def _form(form: Form) -> Component:
+    children = [{"label": field.label, "children": _field(field)} for field in form.fields]
+    return _component("Form", name=form.name, children=children, buttons=_buttons({form.submit: "submit"}))
 
 
-def _figures(text: str) -> list[tuple[str, int]]:
-    checksum = zlib.crc32(text.encode())
-    return [(f"Q{n + 1}", 100 + (checksum >> 8 * n) % 100) for n in range(4)]
+def _field(field: Field) -> Component:
+    own: dict[str, Any] = {"name": field.name}
+    if field.hint:
+        own["placeholder"] = field.hint
+    if field.required:
+        own["rules"] = {"required": True}
+    if field.choices:
+        own["children"] = [_choice(field.kind, choice) for choice in field.choices]
+    if field.kind == "TextArea":
+        own["rows"] = 4
+    if field.kind == "Slider":
+        least, most = field.limits
+        own |= {"variant": "discrete", "min": least, "max": most, "step": 1, "defaultValue": [least]}
+    return _component(field.kind, **own)
 
 
-def _buttons(**buttons: str) -> Component:
-    """A row of buttons by their words, each sending a prompt; without any, one that asks for more."""
+def _choice(kind: str, choice: Choice) -> Component:
+    match kind:
+        case "Select":
+            return _component("SelectItem", value=choice.value, children=choice.label)
+        case "RadioGroup":
+            return _component("RadioItem", value=choice.value, label=choice.label)
+        case _:
+            return _component("CheckBoxItem", name=choice.value, label=choice.label)
+
+
+def _buttons(buttons: dict[str, str]) -> Component:
+    """A row of buttons, each with its name, that send their words."""
     action = {"type": "continue_conversation", "props": {}}
     children = [
         _component("Button", children=words, name=name, variant="primary", action=action)
-        for words, name in (buttons or {"Show another chart": "chart"}).items()
+        for words, name in buttons.items()
     ]
     return _component("ButtonGroup", children=children)
 
 
 def _component(kind: str, /, **props: object) -> Component:
     return {"component": kind, "props": props}
-
-
-_REQUIRED = {"required": True}
-
-_KINDS: tuple[tuple[re.Pattern[str], Callable[[str], Component]], ...] = (
-    (re.compile(r"\b(form|contact|sign.?up|register|feedback|survey|book)\b", re.IGNORECASE), _form),
-    (re.compile(r"\b(table|list|compare|rows?|columns?)\b", re.IGNORECASE), _table),
-)
-"""The first whose words are in the prompt; none: a chart."""
