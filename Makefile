@@ -38,8 +38,9 @@ cover: $(VENV)/ready .cache/ministack/ready ## run the tests and tell how far ea
 chaos: $(VENV)/ready .cache/ministack/ready ## long storms on the DynamoDB store, about a quarter of an hour; see docs/store.md
 	$(BIN)/python scripts/chaos.py
 
-survive: $(VENV)/ready .cache/ministack/ready ## kill 50 machines midway, and post one responseId from 16 clients 1,000 times
+survive: $(VENV)/ready .cache/ministack/ready ## kill 50 machines midway and 60 that asked a person, and post one responseId from 16 clients 1,000 times
 	$(BIN)/python scripts/survive.py kills
+	$(BIN)/python scripts/questions.py
 	$(BIN)/python scripts/survive.py once
 
 soak: $(VENV)/ready .cache/ministack/ready ## half an hour of mixed turns and faults: nothing grows, every turn is accounted for

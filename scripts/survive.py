@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,19 +81,25 @@ def whole(prompt: str) -> str:
 
 
 @asynccontextmanager
-async def functions(upstream: Upstream, *sizes: tuple[int, int]) -> AsyncGenerator[list[Emulator], None]:
-    """Emulated functions on one table; each size is (processes, invocations at once in each)."""
+async def functions(
+    upstream: Upstream, *sizes: tuple[int, int], environ: Mapping[str, str] | None = None
+) -> AsyncGenerator[list[Emulator], None]:
+    """Emulated functions on one table; each size is (processes, invocations at once in each).
+
+    :param environ: further settings.
+    """
     os.environ.update(AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="k", AWS_DEFAULT_REGION="us-east-1")
     with tempfile.TemporaryDirectory() as folder, SERVER(Path(folder)) as database:
         table.create(connect(database.url), "threads")
-        environ = database.settings("threads") | {
+        settings = database.settings("threads") | {
             "C1FN_AUTH": "none",
             **NO_LIMITS,
             "C1FN_BASE_URL": upstream.url,
             "THESYS_API_KEY": "k",
+            **(environ or {}),
         }
         made = [
-            Emulator(task_root=ROOT, environ=environ, concurrency=n, managed=m, log=lambda _: None)
+            Emulator(task_root=ROOT, environ=settings, concurrency=n, managed=m, log=lambda _: None)
             for n, m in sizes
         ]
         async with made[0], made[1]:

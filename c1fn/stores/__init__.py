@@ -175,8 +175,8 @@ class Turns(Protocol):
         ...
 
     async def reserve(self, ask: Ask) -> bool:
-        """Reserve the turn after the one that runs, for ``LEASE`` from now: until then no other prompt can
-        be opened before this one, in whichever process. One prompt can wait. It is not stored by this.
+        """Reserve the turn after the one that runs, for about ``LEASE``: until then no other prompt can be
+        opened before this one, in whichever process. One prompt can wait. It is not stored by this.
 
         :return: whether it can be opened now, because nothing else runs.
         :raises Busy: another prompt waits.

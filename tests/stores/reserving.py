@@ -1,11 +1,13 @@
 """A prompt that waits has a busy thread's next turn: every store runs these tests beside its ``Contract``."""
 
 import asyncio
+from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
 from c1fn.errors import Busy, NotFound
-from c1fn.stores import LEASE, Replay, Running, Store
+from c1fn.stores import LEASE, Quota, Replay, Running, Store
 from c1fn.turn import State
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
@@ -14,6 +16,8 @@ from tests.stores.forks import say
 
 class Reserving:
     """A mixin: ``store``, ``make`` and ``time`` are the store's own."""
+
+    shared: bool
 
     async def test_the_next_turn_is_of_the_prompt_that_waits(self, store: Store) -> None:
         """Nobody else gets it: neither one that waits as well, nor one that comes when the thread is free."""
@@ -68,14 +72,15 @@ class Reserving:
         claim = claimed(await store.turns.open(ask("r1"), history=20))
         assert not await store.turns.reserve(ask("r2"))
         for _ in range(3):
-            time.advance(LEASE / 2)
+            time.advance(LEASE * 0.45)
             await store.turns.renew(claim, "")
             assert not await store.turns.reserve(ask("r2"))
         await store.turns.commit(claim, answered(claim, "one"))
         await store.settle()
+        time.advance(LEASE - 1)
         with pytest.raises(Busy):
             await store.turns.open(ask("r3"), history=20)
-        time.advance(LEASE)
+        time.advance(1)
         assert claimed(await store.turns.open(ask("r3"), history=20)).number == 2
         assert not await store.turns.reserve(ask("r4"))
 
@@ -95,6 +100,43 @@ class Reserving:
         with pytest.raises(Busy):
             await store.turns.open(ask("r3"), history=20)
         assert claimed(await store.turns.open(ask("r2"), history=20)).number == 2
+
+    async def test_who_took_over_waits_no_more(self, store: Store, time: Clockwork) -> None:
+        """The next place is free for others."""
+        claimed(await store.turns.open(ask("r1"), history=20))
+        for _ in range(2):
+            time.advance(LEASE / 2)
+            await store.turns.reserve(ask("r2"))
+        claim = claimed(await store.turns.open(ask("r2"), history=20))
+        assert (claim.number, claim.history[0].state) == (2, State.INTERRUPTED)
+        assert not await store.turns.reserve(ask("r3"))
+
+    async def test_the_order_holds_between_processes(
+        self, store: Store, make: Callable[[Quota], Store]
+    ) -> None:
+        """While others try to begin all the time, the prompt that waited is the next one."""
+        others = [make(Quota()) if self.shared else store for _ in range(2)]
+        claim, over = claimed(await store.turns.open(ask("r0"), history=20)), asyncio.Event()
+        assert not await others[0].turns.reserve(ask("r1"))
+
+        async def push(other: Store, name: str) -> None:
+            while not over.is_set():
+                with suppress(Busy):
+                    await other.turns.open(ask(name), history=20)
+                    over.set()
+
+        pushing = [asyncio.create_task(push(other, f"x{n}")) for n, other in enumerate(others)]
+        await store.turns.commit(claim, answered(claim, "zero"))
+        while not await others[0].turns.reserve(ask("r1")):  # noqa: ASYNC110 - the store tells, at each look
+            await asyncio.sleep(0)
+        claim = claimed(await others[0].turns.open(ask("r1"), history=20))
+        assert claim.number == 2
+        await others[0].turns.commit(claim, answered(claim, "one"))
+        await asyncio.gather(*pushing)
+        await others[0].settle()
+        turns = await store.threads.load("ann", "t")
+        assert [turn.response_id for turn in turns[:2]] == ["r0", "r1"]
+        assert turns[2].response_id.startswith("x")
 
     async def test_nothing_is_reserved_where_nothing_is(self, store: Store) -> None:
         """Of a thread that is deleted meanwhile, of another owner's, of one that never was."""

@@ -7,6 +7,8 @@ import pytest
 
 from scripts.mutants import MUTANTS, ROOT, STORE, Mutant
 
+MIXINS = ("contract", "owning", "reserving", "waiting")
+
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_changes_one_place_and_is_python(mutant: Mutant) -> None:
@@ -19,7 +21,6 @@ def test_a_mutant_changes_one_place_and_is_python(mutant: Mutant) -> None:
 def test_the_test_that_is_to_notice_a_mutant_is_there(mutant: Mutant) -> None:
     file, *_, name = mutant.test.split("::")
     tests = [
-        (ROOT / path).read_text("utf-8")
-        for path in (file, "tests/stores/contract.py", "tests/stores/owning.py")
+        (ROOT / path).read_text("utf-8") for path in (file, *(f"tests/stores/{name}.py" for name in MIXINS))
     ]
     assert any(re.search(rf"^ *(async )?def {name}\(", text, re.MULTILINE) for text in tests)

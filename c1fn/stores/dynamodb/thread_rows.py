@@ -166,18 +166,8 @@ class ThreadRows:
         until = expiry(self._retention.row(self._clock()))
         earlier = row.earlier if row.draft and row.earlier is not None else row.generation or 0
         change = self._updates.begun(title) | until | {"draft": S(draft), "earlier": N(earlier)}
-        old = (
-            "gone",
-            "sweep",
-            "run",
-            "last",
-            "named",
-            "context",
-            "forked",
-            "importing",
-            "next",
-            "expires_at",
-        )
+        state = ("gone", "sweep", "run", "next", "last", "named")
+        old = (*state, "context", "forked", "importing", "expires_at")
         drop = [name for name in old if name not in change]
         with suppress(ConditionFailed):
             await self._updates.change(key, change, f"attribute_exists(#gone) AND {here}", values, drop=drop)
