@@ -205,6 +205,8 @@ class Settings:
     """Days that a shared link is valid; 0: nothing is shared."""
     plain_text: Literal["auto", "card", "raw"] = "auto"
     """Answers that are not in C1's form: sent as a `card`, `raw`, or `auto`: a card to pages."""
+    client_tools: Annotated[int, Field(ge=0, le=128)] = 32
+    """Tools of its own that an AG-UI client may bring with a run; 0: none."""
     tool_arguments: Literal["hidden", "sent"] = "hidden"
     """What tools are called with: AG-UI's clients are told (`sent`) or not."""
     runtime: Literal["own", "aws"] = "own"

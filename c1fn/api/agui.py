@@ -2,7 +2,8 @@
 
 The client sends the whole conversation with each run. The server's thread is the conversation: of what the
 client sends, the newest user message is the prompt, and what came before it is not looked at. Messages of the
-run itself tell how much of the answer the client has.
+run itself tell how much of the answer the client has. Results of the client's own tools, and its answers to
+interrupts, resume the turn that waits for them.
 
 Imported at the first request of its path (``lazy_routes``).
 
@@ -16,12 +17,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from c1fn.api.bodies import Id, Prompt, body_of, read, read_prompt, refusal
 from c1fn.api.chat import streamed
+from c1fn.api.client_tools import Tool, specs_of
 from c1fn.api.dependencies import CurrentCaller, CurrentChat, origin_of, time_left
+from c1fn.api.resumes import Answer, resume_of
 from c1fn.api.wires.agui import Wire, is_of
 from c1fn.errors import BadField, BadRequest, TooLarge
 from c1fn.turn import Ask, Message
 
 routes = APIRouter(tags=["chat"])
+
+Messages = list[dict[str, Any]]
 
 
 class RunBody(BaseModel):
@@ -31,9 +36,9 @@ class RunBody(BaseModel):
 
     threadId: Id
     runId: Id
-    messages: list[dict[str, Any]] = Field(
-        description="The conversation; the newest user message is the prompt."
-    )
+    messages: Messages = Field(description="The conversation; the newest user message is the prompt.")
+    tools: list[Tool] | None = Field(None, description="The client's own tools.")
+    resume: list[Answer] | None = Field(None, description="Answers to interrupts.")
 
 
 class _Newest(BaseModel):
@@ -43,20 +48,39 @@ class _Newest(BaseModel):
 @routes.post("/api/agui", response_class=Response)
 async def run(request: Request, caller: CurrentCaller, chat: CurrentChat) -> Response:
     """Run the agent on the newest user message, streamed as AG-UI's events."""
+    state = request.app.state
     asked = read(RunBody, await body_of(request, answer=True))
-    prompt = prompt_of(asked.messages, request.app.state.max_body)
-    ask = Ask(caller.owner, asked.threadId, asked.runId, prompt, caller.claims)
+    tools = specs_of(asked.tools or [], state.client_tools)
+    prompt = _prompt(asked, state.max_body)
+    ask = Ask(caller.owner, asked.threadId, asked.runId, prompt, caller.claims, tools)
     queue = await chat.begin(ask, seconds=time_left(request), origin=origin_of(request))
     wire = Wire(
         asked.threadId,
         asked.runId,
         had=_had(asked),
-        arguments=request.app.state.tool_arguments,
+        arguments=state.tool_arguments,
+        tools=frozenset(tool.name for tool in tools),
     )
     return await streamed(request, chat, queue, wire)
 
 
-def prompt_of(messages: list[dict[str, Any]], most: int) -> Message:
+def _prompt(asked: RunBody, most: int) -> Message:
+    """The newest user message; or what comes after it, if that is for a turn that waits.
+
+    :raises BadRequest: it is neither.
+    """
+    earlier = [m for m in asked.messages if not _is_own(m, asked.runId)]
+    resume = resume_of(earlier, asked.resume or [])
+    return prompt_of(asked.messages, most) if resume is None else Message("user", "", resume=resume)
+
+
+def _is_own(message: dict[str, Any], run_id: str) -> bool:
+    """Whether the message is one of this run: it was sent before."""
+    id_ = message.get("toolCallId" if message.get("role") == "tool" else "id")
+    return message.get("role") != "user" and isinstance(id_, str) and is_of(id_, run_id)
+
+
+def prompt_of(messages: Messages, most: int) -> Message:
     """The newest user message.
 
     :param most: its maximum size in bytes.
@@ -87,9 +111,7 @@ def _checked(message: dict[str, Any]) -> Message:
 def _had(asked: RunBody) -> list[tuple[str, str]]:
     """The ids and texts of the messages of this run that the client has: it was sent before."""
     return [
-        (id_, content if isinstance(content := message.get("content"), str) else "")
+        (message["id"], content if isinstance(content := message.get("content"), str) else "")
         for message in asked.messages
-        if message.get("role") == "assistant"
-        and isinstance(id_ := message.get("id"), str)
-        and is_of(id_, asked.runId)
+        if message.get("role") == "assistant" and _is_own(message, asked.runId)
     ]

@@ -21,6 +21,7 @@ from c1fn.chat.converse import Chat
 from c1fn.identity.callers import Identify, anybody
 
 SHARE_DAYS = 30
+CLIENT_TOOLS = 32
 
 
 class Api(FastAPI):
@@ -54,6 +55,7 @@ def build_app(
     plain_text: PlainText = "auto",
     share_days: int = SHARE_DAYS,
     tool_arguments: bool = False,
+    client_tools: int = CLIENT_TOOLS,
 ) -> FastAPI:
     """The application.
 
@@ -65,6 +67,7 @@ def build_app(
     :param site: the pages for a browser; by default the plain page.
     :param share_days: days for which a shared link is valid; 0: nothing is shared.
     :param plain_text: whether an answer that is not in C1's form is sent as a card.
+    :param client_tools: tools of its own that an AG-UI client may bring with a run; 0: none.
     :param tool_arguments: whether AG-UI's clients are told what the server's tools are called with.
     """
 
@@ -88,7 +91,7 @@ def build_app(
     app.origins = origins
     app.state.identify, app.state.max_body, app.state.max_answer = identify, max_body, max_answer
     app.state.plain_text, app.state.share_days = plain_text, share_days
-    app.state.tool_arguments = tool_arguments
+    app.state.tool_arguments, app.state.client_tools = tool_arguments, client_tools
     for router in (chat.routes, (site or Site()).routes()):
         # Not include_router: it builds each route once more, at the first request, and not in `deferred`.
         app.router.routes.extend(router.routes)

@@ -101,7 +101,8 @@ def messages_of(turns: Iterable[Turn]) -> list[dict[str, Any]]:
         running = {"running": turn.response_id} if turn.state is State.RUNNING else {}
         prompt_id = turn.prompt.id or f"{turn.response_id}-prompt"
         words = typed(prompt) if is_of_c1(prompt) else prompt
-        messages.append({"id": prompt_id, "role": "user", "content": words, **running})
+        if words or running:  # else it brought a waiting turn what it waited for
+            messages.append({"id": prompt_id, "role": "user", "content": words, **running})
         if answer := _answer(turn):
             messages.append({"id": turn.response_id, "role": "assistant", "content": answer})
     return messages

@@ -114,7 +114,8 @@ def visible(turns: Sequence[Turn], *, cards: bool = False, now: float | None = N
         running = {"running": turn.response_id} if turn.state is State.RUNNING else {}
         prompt = turn.prompt.content
         words = typed(prompt) if is_of_openui(prompt) else prompt
-        messages.append({"id": prompt_id, "role": "user", "content": words, **running})
+        if words or running:  # else it brought a waiting turn what it waited for
+            messages.append({"id": prompt_id, "role": "user", "content": words, **running})
         failed = turn.state in (State.FAILED, State.INTERRUPTED)
         answer = turn.revised  # an answer that its reader saved was saved as it was seen, card and all
         if answer is None:

@@ -17,7 +17,7 @@ from c1fn.chat.tools import Tools
 from c1fn.errors import AnswerEmpty, ContextTooLong, ModelError, TooManyRounds
 from c1fn.events import Called, Delta, Ended, Returned
 from c1fn.models import Model
-from c1fn.turn import Message, ToolCall, Usage
+from c1fn.turn import Ask, Message, ToolCall, ToolSpec, Usage
 from c1fn.turn.transcript import for_model
 
 
@@ -46,8 +46,8 @@ class Rounds:
         self._histories = Histories(limits.history_turns, limits.history_tokens)
 
     async def answer(self, draft: Draft, queue: EventQueue) -> None:
-        """Call the model until it requests no more tools, or one that waits for a person's approval: the
-        turn then ends with it. Its text goes to the draft and to the queue.
+        """Call the model until it requests no more tools, or one that waits for a person's approval or for
+        the client: the turn then ends with it. Its text goes to the draft and to the queue.
 
         :raises ModelError: the model fails, or its answer is empty or too long.
         """
@@ -64,10 +64,16 @@ class Rounds:
             if draft.rounds >= self._limits.max_rounds:
                 raise TooManyRounds
             draft.grow((call.arguments for call in calls), self._limits.max_answer)
-            results = await self._run([call for call in calls if not self._tools.asks(call)], draft, queue)
+            asked = {tool.name for tool in self._of_the_client(draft.claim.ask)}
+            now = [call for call in calls if call.name not in asked and not self._tools.asks(call)]
+            results = await self._run(now, draft, queue)
             draft.close_round(calls, results)
             if draft.waits:
                 return
+
+    def _of_the_client(self, ask: Ask) -> list[ToolSpec]:
+        """The client's own tools: a call of one is the client's to make. None has the name of one of ours."""
+        return [tool for tool in ask.tools if tool.name not in self._tools]
 
     async def _run(self, calls: Sequence[ToolCall], draft: Draft, queue: EventQueue) -> list[Message]:
         if not calls:
@@ -96,7 +102,7 @@ class Rounds:
     async def _round(self, messages: list[Message], draft: Draft, queue: EventQueue) -> tuple[ToolCall, ...]:
         calls: tuple[ToolCall, ...] = ()
         usage, asked, heard = Usage(), True, False
-        tools = await self._tools.specs()
+        tools = (*await self._tools.specs(), *self._of_the_client(draft.claim.ask))
         try:
             with draft.watch.asking(self._model.name) as call:
                 async with aclosing(self._model.stream(messages, tools)) as events:

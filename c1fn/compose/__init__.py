@@ -81,6 +81,7 @@ def web_app(
             site=site or Site(image_hosts(settings)),
             plain_text=settings.plain_text,
             tool_arguments=settings.tool_arguments == "sent",
+            client_tools=settings.client_tools,
             share_days=settings.share_days,
         )
 

@@ -1,24 +1,15 @@
 """The port of models: messages and tools go in, the events of one round come out."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
 
 from c1fn.events import ModelEvent
 from c1fn.turn import Message
+from c1fn.turn import ToolSpec as ToolSpec
 
 
 class Unusable(ValueError):
     """The model's address, or a proxy for it, cannot be used. The message is for the operator."""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
-    """The description of a tool for the model; ``parameters`` is a JSON Schema."""
-
-    name: str
-    description: str
-    parameters: Mapping[str, Any]
 
 
 class Model(Protocol):

@@ -100,10 +100,20 @@ ANSWERED = frozenset((State.DONE, State.WAITING, State.STOPPED))
 
 
 @dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """The description of a tool for the model; ``parameters`` is a JSON Schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """What a client asks for: one prompt, to be answered as ``response_id`` on a thread of ``owner``.
 
-    ``claims`` are those of the caller's verified token: for tools, and never stored.
+    ``claims`` are those of the caller's verified token: for tools, and never stored. ``tools`` are the
+    client's own, which it runs itself: a call of one ends the turn.
     """
 
     owner: str
@@ -111,6 +121,7 @@ class Ask:
     response_id: str
     prompt: Message
     claims: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    tools: tuple[ToolSpec, ...] = field(default=(), compare=False, repr=False)
 
 
 ANSWERABLE = 86_400.0

@@ -10,7 +10,7 @@ from itertools import takewhile
 
 from c1fn.turn import Message, State, ToolCall, Turn
 
-NOT_APPROVED = "The person has not approved this call, so it was not made."
+NOT_APPROVED = "This call was not made: nobody approved it, or its result never came."
 UNKNOWN = "This call was approved, and it is not known whether it was made. It was not made again."
 
 

@@ -1,9 +1,11 @@
 """Generated runs of AG-UI's endpoint: each stream is valid, and its text is what the store holds.
 
 A model says by chance words, calls of tools and errors, in rounds. A client asks, leaves midway and sends its
-run again with what it has, sends it twice, stops it, or sends it with another prompt. Each stream is judged
-by the protocol's own schemas and by the order that its client demands (tests/agui). With ``streams``, they
-are also written down, for tests/e2e/judge.mjs: there npm's own schemas and ``verifyEvents`` judge them.
+run again with what it has, sends it twice, stops it, or sends it with another prompt; of calls of its own
+tool it brings the results, or not. Each stream is judged by the protocol's own schemas and by the order that
+its client demands (tests/agui); each history that the model gets has every call with its result. With
+``streams``, they are also written down, for tests/e2e/judge.mjs: there npm's own schemas and ``verifyEvents``
+judge them.
 """
 
 import asyncio
@@ -24,7 +26,7 @@ from c1fn.events import Called, Delta, Ended, ModelEvent
 from c1fn.models import ToolSpec
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import to_nobody
-from c1fn.turn import Message, State, ToolCall, Turn, Usage
+from c1fn.turn import ANSWERED, Message, State, ToolCall, Turn, Usage
 from scripts.fuzz.books import Books
 from scripts.fuzz.mutate import Chance
 from tests.agui import Seen, seen
@@ -39,6 +41,11 @@ ON_A_THREAD = 3
 """Runs of one thread, one after the other."""
 
 OK = 200
+
+PAINT = {"name": "paint", "description": "Paint the page."}
+"""The client's own tool."""
+
+Messages = list[dict[str, Any]]
 
 WORDS = ("a", " ", "größe", "\n\n", '"', "\\", "😀", "\u2028", "data: x", ": ", "</content>", "#", "x" * 400)
 ERRORS: tuple[type[ModelError], ...] = (AnswerCut, AnswerGarbled, ModelBusy, ModelTimeout)
@@ -62,13 +69,16 @@ class Babble:
 
     name = "babble"
 
-    def __init__(self, chance: Chance) -> None:
+    def __init__(self, books: Books, chance: Chance) -> None:
+        self._books = books
         self._chance = chance
 
     async def stream(
         self, messages: Sequence[Message], tools: Sequence[ToolSpec] = ()
     ) -> AsyncGenerator[ModelEvent, None]:
-        del messages, tools
+        del tools
+        if dangling(messages):
+            self._books.fault("a call without its result, or a result without its call", messages)
         chance = self._chance
         for _ in range(chance.randrange(6)):
             yield Delta("".join(chance.choices(WORDS, k=chance.randrange(1, 4))))
@@ -83,11 +93,26 @@ class Babble:
         yield Ended("stop", usage, error)
 
     def _call(self, at: int) -> ToolCall:
-        name = self._chance.choice(["look", "fail", "no such tool"])
+        name = self._chance.choice(["look", "fail", "no such tool", "paint"])
         return ToolCall(f"call{at}", name, self._chance.choice(["{}", '{"word":"a"}', "nonsense"]))
 
     async def aclose(self) -> None:
         """Nothing is held."""
+
+
+def dangling(messages: Sequence[Message]) -> bool:
+    """Whether a call is not followed by its result, or a result does not follow its call."""
+    open_: list[str | None] = []
+    for message in messages:
+        if message.role == "tool":
+            if message.tool_call_id not in open_:
+                return True
+            open_.remove(message.tool_call_id)
+        elif open_:
+            return True
+        else:
+            open_ = [call.id for call in message.tool_calls]
+    return bool(open_)
 
 
 class Page:
@@ -100,14 +125,16 @@ class Page:
         self._store = store
         self._thread = name
         self._left: list[Exchange] = []
+        self._pending: list[str] = []
         self.streams: list[bytes] = []
 
     async def run(self, number: int) -> None:
         """One run, and all that may happen to it, until it has an end."""
-        run_id, prompt = f"r{number}", {"id": f"p{number}", "role": "user", "content": f"prompt {number}"}
+        run_id, sent = f"r{number}", self._sent(number)
         had: dict[str, str] = {}
+        self._pending = []
         for _ in range(5):
-            exchange = self._post(run_id, prompt, had)
+            exchange = self._post(run_id, sent, had)
             if self._chance.random() < 0.1:
                 await self._stop(run_id)
             left = self._chance.random() < 0.3 and await self._leave(exchange)
@@ -119,11 +146,20 @@ class Page:
             await self._judge(await exchange.whole(), run_id, had)
             break
         await asyncio.gather(*(exchange.task for exchange in self._left if exchange.task))
-        await self._again(run_id, prompt)
+        await self._again(run_id, sent)
 
-    def _post(self, run_id: str, prompt: dict[str, Any], had: dict[str, str]) -> Exchange:
+    def _sent(self, number: int) -> Messages:
+        """A prompt, with what the client's tools returned before it; or that alone."""
+        prompt = {"id": f"p{number}", "role": "user", "content": f"prompt {number}"}
+        brought = [c for c in self._pending if self._chance.random() < 0.8]
+        results = [{"id": f"m{c}", "role": "tool", "toolCallId": c, "content": "painted"} for c in brought]
+        calls = [{"id": "a", "role": "assistant", "content": ""}, *results] if results else []
+        return calls if calls and self._chance.random() < 0.6 else [*calls, prompt]
+
+    def _post(self, run_id: str, sent: Messages, had: dict[str, str]) -> Exchange:
         told = [{"id": id_, "role": "assistant", "content": text} for id_, text in had.items()]
-        body = {"threadId": self._thread, "runId": run_id, "messages": [prompt, *told]}
+        messages = [*sent, *told]
+        body = {"threadId": self._thread, "runId": run_id, "messages": messages, "tools": [PAINT]}
         return self._client.request("POST", "/api/agui", body)
 
     async def _stop(self, run_id: str) -> None:
@@ -150,6 +186,7 @@ class Page:
         except (AssertionError, ValueError, KeyError) as error:
             self._books.fault(f"not AG-UI's: {error!r}", answer.body)
             return
+        self._pending = [id_ for id_ in run.calls if id_ not in run.returned] if turn.pending else []
         if complaint := _complaint(run, turn, had):
             self._books.fault(complaint, (answer.body, turn.answer, had))
 
@@ -157,16 +194,16 @@ class Page:
         turns = await self._store.threads.load("anybody", self._thread)
         return next(turn for turn in turns if turn.response_id == run_id)
 
-    async def _again(self, run_id: str, prompt: dict[str, Any]) -> None:
+    async def _again(self, run_id: str, sent: Messages) -> None:
         """A run that is over: the same text again, and no other prompt."""
         turn = await self._turn(run_id)
         if turn.state is State.FAILED:
             return  # it would be run again
-        answer = await self._post(run_id, prompt, {}).whole()
+        answer = await self._post(run_id, sent, {}).whole()
         self.streams.append(answer.body)
         if seen(answer.body, self._thread, run_id).text != turn.answer:
             self._books.fault("told again, it is another text", (answer.body, turn.answer))
-        other = await self._post(run_id, {**prompt, "content": "another"}, {}).whole()
+        other = await self._post(run_id, [*sent[:-1], {**sent[-1], "content": "another"}], {}).whole()
         if (other.status, other.json["code"]) != (409, "response_id_mismatch"):
             self._books.fault("another prompt was taken", other.body)
 
@@ -180,9 +217,13 @@ def _complaint(run: Seen, turn: Turn, had: dict[str, str]) -> str:
         shown = "".join(text for id_, text in run.messages.items() if id_ not in had)
     if shown != turn.answer:
         return "its text is not what the store holds"
-    ended = {State.DONE: "RUN_FINISHED", State.STOPPED: "RUN_FINISHED"}.get(turn.state, "RUN_ERROR")
+    ended = "RUN_FINISHED" if turn.state in ANSWERED else "RUN_ERROR"
     if run.end.type.value != ended or run.code != turn.error:
         return f"it ended as {run.end.type.value}, {run.code}: stored as {turn.state}, {turn.error}"
+    if turn.pending and {id_ for id_ in run.calls if id_ not in run.returned} != {
+        f"{turn.response_id}##{call.id}" for call in turn.pending
+    }:
+        return "its calls are not those that wait"
     if any(not is_of(id_, turn.response_id) for id_ in [*run.messages, *run.calls]):
         return "an id that is not the run's"
     return ""
@@ -202,7 +243,7 @@ def _heard(body: bytes) -> dict[str, str]:
 async def run(runs: int, seed: int, streams: Path | None = None) -> Books:
     """:param streams: a file for all streams, each a JSON text in a line of its own."""
     books, chance, store = Books("agui", seed), Chance(seed), MemoryStore()
-    chat = Chat(store, Babble(chance), Tools([look, fail]), LIMITS, to_nobody, sleep=_soon)
+    chat = Chat(store, Babble(books, chance), Tools([look, fail]), LIMITS, to_nobody, sleep=_soon)
     with (streams or Path(os.devnull)).open("w", encoding="utf-8") as kept:
         async with client_of(build_app(lambda: chat, max_body=10_000)) as client:
             while books.cases < runs:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
-from c1fn.api.app import build_app
+from c1fn.api.app import CLIENT_TOOLS, build_app
 from c1fn.api.browsers import PlainText
 from c1fn.chat.converse import Chat
 from c1fn.chat.tools import Function, Tools
@@ -31,6 +31,7 @@ async def stage() -> AsyncGenerator[Stage, None]:
             *rounds: list[Step],
             max_body: int = 10_000,
             max_answer: int = 0,
+            client_tools: int = CLIENT_TOOLS,
             plain_text: PlainText = "auto",
             identify: Identify = anybody,
             tools: Sequence[Function] = (),
@@ -43,6 +44,7 @@ async def stage() -> AsyncGenerator[Stage, None]:
                 lambda: chat,
                 max_body=max_body,
                 max_answer=max_answer,
+                client_tools=client_tools,
                 plain_text=plain_text,
                 identify=identify,
             )

@@ -8,6 +8,7 @@ import { Service } from "./service.mjs";
 
 const model = await new Model().start();
 const environment = { THESYS_API_KEY: "e2e", C1FN_BASE_URL: model.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
+environment.C1FN_TOOLS = "tests.e2e.asking:TOOLS";
 const server = await new Service("serve", environment).start();
 const emulator = await new Service("lambda", environment).start();
 after(() => Promise.all([server.stop(), emulator.stop(), model.stop()]));
@@ -151,6 +152,55 @@ for (const service of [server, emulator]) {
       assert.deepEqual([first.toolCalls[0].function.name, first.toolCalls[0].function.arguments], ["current_time", "{}"]);
       assert.deepEqual([result.role, result.toolCallId, second.role], ["tool", first.toolCalls[0].id, "assistant"]);
       assert.match(model.requests[1].messages.at(-1).content, /weekday/); // the model has the result
+    });
+
+    test("a tool of the client: its call ends the run, and the next run brings its result", async () => {
+      const agent = agentOf();
+      const tools = [{ name: "paint", description: "Paint the page.", parameters: { type: "object", properties: {} } }];
+      model.next("I paint. ", call("paint", { colour: "red" }));
+      model.next("It is red.");
+      agent.addMessage(prompt("Paint it red"));
+      const { finished } = await run(agent, { tools });
+      const [toolCallId] = finished.pendingToolCallIds;
+      assert.equal(agent.messages.at(-1).toolCalls[0].function.arguments, '{"colour":"red"}');
+      agent.addMessage({ id: crypto.randomUUID(), role: "tool", toolCallId, content: "painted" });
+      assert.equal((await run(agent, { tools })).text, "It is red.");
+      assert.deepEqual(model.requests[1].tools, ["current_time", "refund", "paint"]);
+      assert.deepEqual(
+        model.requests[1].messages.map((message) => [message.role, message.content]).at(-1),
+        ["tool", "painted"],
+      );
+      assert.deepEqual(await wordsOf(agent.threadId), ["Paint it red", "I paint. ", "It is red."]);
+    });
+
+    test("a client that never brings its result can go on", async () => {
+      const agent = agentOf();
+      const tools = [{ name: "paint", description: "Paint the page.", parameters: {} }];
+      model.next("I paint. ", call("paint"));
+      agent.addMessage(prompt("Paint it"));
+      await run(agent, { tools });
+      const anew = agentOf(agent.threadId); // another tab, which knows nothing of it
+      anew.addMessage(prompt("Hello?"));
+      assert.match((await run(anew)).text, /Hello/);
+      assert.deepEqual(model.requests[1].messages.map((message) => message.content), ["Paint it", "I paint. ", "Hello?"]);
+    });
+
+    test("a tool that asks first is an interrupt; a yes makes the call, a no does not", async () => {
+      for (const approved of [true, false]) {
+        model.forget();
+        const agent = agentOf();
+        model.next(call("refund", { order: 7 }));
+        model.next("As you say.");
+        agent.addMessage(prompt("Refund order 7"));
+        await run(agent);
+        const [interrupt] = agent.pendingInterrupts;
+        assert.deepEqual([interrupt.reason, interrupt.message], ["tool_approval", "Approve the call of refund?"]);
+        const resume = [{ interruptId: interrupt.id, status: "resolved", payload: { approved } }];
+        assert.equal((await run(agent, { resume })).text, "As you say.");
+        assert.deepEqual(agent.pendingInterrupts, []);
+        const { content } = model.requests[1].messages.at(-1);
+        assert.match(content, approved ? /^refunded 7$/ : /This call was not made/);
+      }
     });
 
     test("two tabs: the second run of a thread is refused while the first runs", async () => {

@@ -61,6 +61,21 @@ describe("CopilotKit's client", { timeout: 120_000 }, () => {
     assert.equal(agent.messages.at(-1).content, "It is late.");
   });
 
+  test("a tool of the page is run by it, and its result goes on by itself", async () => {
+    const painted = [];
+    const handler = async (args) => void painted.push(args) ?? "painted";
+    const { agent, errors, run, words } = page({ tools: [{ name: "paint", description: "Paint the page.", handler }] });
+    model.next("I paint. ", call("paint", {}));
+    model.next("It is painted.");
+    agent.addMessage(prompt("Paint it"));
+    await run();
+    assert.equal(painted.length, 1);
+    assert.deepEqual(errors, []);
+    assert.deepEqual(words().filter(Boolean), ["Paint it", "I paint. ", "painted", "It is painted."]);
+    assert.deepEqual(await stored(agent.threadId), ["Paint it", "I paint. ", "It is painted."]);
+    assert.equal(model.requests[1].messages.at(-1).content, "painted");
+  });
+
   test("a stop by the page is kept by the server, whole", async () => {
     const { agent, core, run } = page();
     const ended = gate();

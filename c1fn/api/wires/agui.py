@@ -6,17 +6,22 @@ A run is a turn: its runId is the responseId. Each round of the model is a messa
 the run's id. The id of a tool's call is made of the run's id, the round's number and the model's own id:
 models use an id again in another round, and a client looks for a call by its id in the whole conversation.
 
+A turn may end with calls that have no result. A call of the client's own tool is the client's to answer; any
+other waits for a person's approval and is an interrupt. The ids of these calls are the same when the run is
+told again, so a client makes none of them twice.
+
 A client that sends a run again has some of its text, and gets the rest. If it has another text, because the
 run failed and was run again, it gets all of the new one as a further message.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from c1fn.errors import C1fnError
 from c1fn.events import Called, Delta, Event, Failed, Finished, Returned, Working
-from c1fn.turn import State, ToolCall, Usage
+from c1fn.turn import State, ToolCall, Turn, Usage
 
 VERSION = "1.0"
 """The version of the protocol; it is told with each run."""
@@ -30,6 +35,12 @@ STILL_RUNNING = "still_running"
 ROUND = "#"
 """Between a run's id, a round's number and a call's id."""
 
+MOST = 4
+"""Digits of a round's number, at most: a client may send any id."""
+
+PENDING = ROUND * 2
+"""Between a run's id and the id of a call that has no result."""
+
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -38,17 +49,25 @@ class Wire:
 
     :param had: the run's messages that its client has: the id and the text of each.
     :param arguments: tell what the server's tools are called with; else `{}` stands in their place.
+    :param tools: the names of the client's own tools.
     """
 
     def __init__(
-        self, thread_id: str, run_id: str, *, had: Sequence[tuple[str, str]] = (), arguments: bool = False
+        self,
+        thread_id: str,
+        run_id: str,
+        *,
+        had: Sequence[tuple[str, str]] = (),
+        arguments: bool = False,
+        tools: Collection[str] = (),
     ) -> None:
         self._run = {"threadId": thread_id, "runId": run_id}
         self._run_id = run_id
         self._arguments = arguments
+        self._tools = tools
         self._had = "".join(text for _, text in had)  # and has not come in the answer yet
         self._skipped = ""  # of the answer: the client has it
-        self._round = max(1, len(had))
+        self._round = max((_round_of(id_, run_id) for id_, _ in had), default=1)
         self._message = had[-1][0] if had else run_id
         self._begun = self._speaks = False
         self._step: str | None = None
@@ -85,7 +104,7 @@ class Wire:
             case Called(calls):
                 self._close()
                 for call in calls:
-                    self._call(call)
+                    self._call(self._id_of(call.id), call.name, call.arguments if self._arguments else "{}")
             case Working(tool, progress):
                 self._progress(progress or f"Using {tool}")
             case Returned(ids):
@@ -94,9 +113,9 @@ class Wire:
             case Failed(error, usage):
                 self._settle()
                 self._fail(error, usage)
-            case Finished(state, usage):
+            case Finished(state, usage, waiting):
                 self._settle()
-                outcome = {"outcome": {"type": "cancelled"}} if state is State.STOPPED else {}
+                outcome = self._waits(waiting) if waiting else _OUTCOMES.get(state, {})
                 self._say("RUN_FINISHED", **self._run, **outcome, **_usage(usage))
             case _:
                 assert_never(event)
@@ -154,11 +173,20 @@ class Wire:
 
     # Tools
 
-    def _call(self, call: ToolCall) -> None:
-        id_ = self._id_of(call.id)
-        self._say("TOOL_CALL_START", toolCallId=id_, toolCallName=call.name, parentMessageId=self._message)
-        self._say("TOOL_CALL_ARGS", toolCallId=id_, delta=call.arguments if self._arguments else "{}")
+    def _call(self, id_: str, name: str, arguments: str) -> None:
+        self._say("TOOL_CALL_START", toolCallId=id_, toolCallName=name, parentMessageId=self._message)
+        self._say("TOOL_CALL_ARGS", toolCallId=id_, delta=arguments)
         self._say("TOOL_CALL_END", toolCallId=id_)
+
+    def _waits(self, turn: Turn) -> dict[str, Any]:
+        """Tell the calls without results, with what they are called with: who answers must know it."""
+        interrupts = []
+        for call in turn.pending:
+            id_ = f"{self._run_id}{PENDING}{call.id}"
+            self._call(id_, call.name, call.arguments)
+            if call.name not in self._tools:
+                interrupts.append(_interrupt(id_, call, turn.resumable_until))
+        return {"outcome": {"type": "interrupt", "interrupts": interrupts}} if interrupts else {}
 
     def _return(self, ids: Iterable[str]) -> None:
         """Tell that the calls have their results, and not what these are. A client takes a call without a
@@ -197,9 +225,32 @@ class Wire:
         return said.encode("utf-8", "replace")
 
 
+def pending_call(id_: str) -> tuple[str, str] | None:
+    """The run and the model's id of a call without a result, by the id that its client knows."""
+    run_id, mark, call_id = id_.partition(PENDING)
+    return (run_id, call_id) if mark else None
+
+
+_OUTCOMES = {State.STOPPED: {"outcome": {"type": "cancelled"}}}
+"""A run that ended otherwise is a success, which is not told."""
+
+_APPROVAL = {"type": "object", "properties": {"approved": {"type": "boolean"}}, "required": ["approved"]}
+
+
+def _interrupt(id_: str, call: ToolCall, until: float) -> dict[str, Any]:
+    expires = datetime.fromtimestamp(until, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    told = {"reason": "tool_approval", "message": f"Approve the call of {call.name}?"}
+    return {"id": id_, **told, "toolCallId": id_, "responseSchema": _APPROVAL, "expiresAt": expires}
+
+
 def is_of(message_id: str, run_id: str) -> bool:
     """Whether a message of this id is one of the run's."""
     return message_id == run_id or message_id.startswith(f"{run_id}{ROUND}")
+
+
+def _round_of(message_id: str, run_id: str) -> int:
+    number = message_id.removeprefix(f"{run_id}{ROUND}")
+    return int(number) if number.isdecimal() and len(number) <= MOST else 1
 
 
 def _usage(usage: Usage) -> dict[str, Any]:

@@ -127,6 +127,15 @@ def test_a_client_that_has_another_text_gets_all_of_it_as_a_further_message(
     assert sent(*map(Delta, answer), DONE, had=[("r1", had)]).messages == {"r1": had, "r1#2": "abcd"}
 
 
+@pytest.mark.parametrize(
+    ("had", "further"),
+    [("r1#2", "r1#3"), ("r1#9", "r1#10"), ("r1#x", "r1#2"), ("r1#99999", "r1#2"), ("r1#²", "r1#2")],
+)
+def test_a_further_message_never_has_the_id_of_one_that_the_client_has(had: str, further: str) -> None:
+    """The client may have no message of the first round: it called a tool and said nothing."""
+    assert sent(Delta("abcd"), DONE, had=[(had, "X")]).messages == {had: "X", further: "abcd"}
+
+
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 CALLS = st.lists(st.sampled_from([ADD, NOW]), min_size=1, max_size=2, unique=True).map(tuple)
 PROGRESS = st.builds(Working, st.sampled_from(["add", "now"]), st.text(max_size=5))
