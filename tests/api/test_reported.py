@@ -54,6 +54,29 @@ async def test_in_a_branch_an_answer_is_tried_again(meet: Meet) -> None:
     assert await scene.texts("w") == ["first", "one", "second", "new"]
 
 
+async def test_an_answer_is_tried_again_many_times(meet: Meet) -> None:
+    """Nothing is hidden, no prompt stands there twice, and no old answer reaches the model."""
+    scene = await meet(*[says(f"poem {number}") for number in range(9)])
+    await scene.say("t0", "r0", "a poem")
+    for number in range(1, 9):
+        await scene.call(
+            "POST", f"/t{number - 1}/fork", {"threadId": f"t{number}", "before": f"r{number - 1}"}
+        )
+        await scene.say(f"t{number}", f"r{number}", "a poem")
+        assert [message.content for message in scene.model.asked[-1]] == ["a poem"]
+    for number in (0, 4, 8):
+        assert await scene.texts(f"t{number}") == ["a poem", f"poem {number}"]
+
+
+async def test_a_failed_second_try_leaves_the_first_answer(meet: Meet) -> None:
+    scene = await meet(says("good"), [Delta("ba"), AnswerCut()])
+    await scene.say("t", "r1", "first")
+    await scene.call("POST", "/t/fork", {"threadId": "u", "before": "r1"})
+    await scene.say("u", "r2", "first")
+    assert await scene.texts("t") == ["first", "good"]
+    assert (await scene.texts("u"))[0] == "first"
+
+
 async def test_feedback_is_there_when_the_thread_is_opened_again(meet: Meet) -> None:
     """Also after further turns; feedback of a failed answer too."""
     scene = await meet(says("one"), [Delta("tw"), AnswerCut()], says("three"))

@@ -6,6 +6,7 @@ lost session by one status alone. Here each of these becomes a JSON-RPC error wi
 https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management
 """
 
+import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -26,8 +27,8 @@ UNREACHABLE, LOST, REFUSED, TOO_LARGE = -32090, -32091, -32092, -32093
 
 OURS = frozenset({UNREACHABLE, LOST, REFUSED, TOO_LARGE})
 
-_FORGOTTEN = b"session"
-"""Servers that answer 400 instead of 404 say so: "No valid session ID provided"."""
+_FORGOTTEN = re.compile(rb"session|not initialized", re.IGNORECASE)
+"""In an answer 400, which some servers give instead of 404: "No valid session ID provided"."""
 
 
 class TooLarge(httpx2.StreamError):
@@ -101,7 +102,7 @@ def _has_lost(request: httpx2.Request, response: httpx2.Response) -> bool:
     if "mcp-session-id" not in request.headers:
         return False
     return response.status_code == 404 or (  # noqa: PLR2004 - of HTTP
-        response.status_code == 400 and _FORGOTTEN in response.content.lower()  # noqa: PLR2004
+        response.status_code == 400 and _FORGOTTEN.search(response.content) is not None  # noqa: PLR2004
     )
 
 

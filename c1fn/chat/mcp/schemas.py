@@ -1,9 +1,10 @@
 """What a model is told of a server's tool, whatever the server said.
 
 A provider rejects a whole request for one bad schema, so a tool whose schema cannot be mended is left out.
-What is mended is what public reports name: no ``properties``, which OpenAI demands; ``$schema``, and
-``required`` without a property, which others reject; ``anyOf`` and its like at the top, which OpenAI and
-Anthropic reject.
+What is mended is what public reports name: no ``properties``, or an array without ``items``, which OpenAI
+rejects; ``$schema``, and ``required`` without a property, which others reject; ``anyOf`` and its like at the
+top, which OpenAI and Anthropic reject; a list of ``items``, which is of an older draft; names of properties
+that Anthropic rejects. The result is valid in JSON Schema 2020-12, whatever the server calls it.
 
 https://platform.openai.com/docs/guides/function-calling
 https://json-schema.org/draft/2020-12/json-schema-core
@@ -15,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jsonschema.exceptions import SchemaError
-from jsonschema.validators import Draft202012Validator, validator_for
+from jsonschema.validators import Draft202012Validator
 
 LONGEST = 16_384
 """Characters of one schema as JSON: about 5,000 tokens, in every request. The largest of public servers have
@@ -26,6 +27,14 @@ DESCRIPTION = 1_024
 
 DEEPEST = 32
 """Levels of a schema: OpenAI takes 10; what is far deeper is there to break a parser."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+"""Of a property: Anthropic's rule."""
+
+_ONE = frozenset({"items", "additionalProperties", "contains", "not", "if", "then", "else", "propertyNames"})
+_BY_NAME = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
+_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems", "items"})
+"""The keywords whose values are schemas: one, one for each name, or a list."""
 
 _CHOICES = ("anyOf", "oneOf", "allOf")
 
@@ -48,13 +57,19 @@ def schema_of(given: Mapping[str, Any]) -> Mapping[str, Any]:
             properties = {**_properties(branch), **properties}
     dropped = ("$schema", "$id", "not", "enum", "const", *_CHOICES)
     schema = {key: value for key, value in given.items() if key not in dropped}
+    required = [name for name in _listed(given.get("required")) if name in properties]
+    if strange := [name for name in properties if not _NAME.fullmatch(name)]:
+        if set(strange) & set(required):
+            raise BadSchema("it requires a property whose name providers reject")
+        properties = {name: value for name, value in properties.items() if name not in strange}
     schema |= {"type": "object", "properties": properties}
-    if isinstance(required := schema.get("required"), list):
-        schema["required"] = [name for name in required if name in properties]
+    if isinstance(given.get("required"), list):
+        schema["required"] = required
+    schema = dict(_with_items(schema))
     for reference in _references(schema):
         _check_reference(reference, schema)
     try:
-        validator_for(given, default=Draft202012Validator).check_schema(schema)
+        Draft202012Validator.check_schema(schema)
     except (SchemaError, RecursionError) as error:
         raise BadSchema("its schema is not valid JSON Schema") from error
     return schema
@@ -85,6 +100,26 @@ def _depth(value: Any) -> int:
 def _inner(value: Any) -> list[Any]:
     found = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
     return [inner for inner in found if isinstance(inner, Mapping | list)]
+
+
+def _with_items(schema: Any) -> Any:
+    """The schema, in which ``items`` of each array is one schema."""
+    if not isinstance(schema, Mapping):
+        return schema
+    found = {key: _inside(key, value) for key, value in schema.items()}
+    listed = [*_listed(found.get("items")), *_listed(found.pop("prefixItems", None))]
+    if found.get("type") == "array" and not isinstance(found.get("items"), Mapping):
+        found.pop("additionalItems", None)
+        found["items"] = {"anyOf": listed} if listed else {}
+    return found
+
+
+def _inside(key: str, value: Any) -> Any:
+    if key in _BY_NAME and isinstance(value, Mapping):
+        return {name: _with_items(each) for name, each in value.items()}
+    if key in _LISTS and isinstance(value, list):
+        return [_with_items(each) for each in value]
+    return _with_items(value) if key in _ONE else value
 
 
 def _properties(schema: Any) -> Mapping[str, Any]:

@@ -82,15 +82,16 @@ class Session:
         :raises MCPError: the server failed.
         """
         tools: list[Tool] = []
-        cursor, valid = None, 0
+        cursor: str | None = None
+        valid = 0
         for _ in range(PAGES):
             session = await self._opened()
             page = await self._while_held(
                 session.list_tools(params=PaginatedRequestParams(cursor=cursor) if cursor else None)
             )
             tools += page.tools
-            cursor, valid = page.next_cursor, page.ttl_ms
-            if not cursor:
+            asked, cursor, valid = cursor, page.next_cursor, page.ttl_ms
+            if not cursor or cursor == asked:  # some servers give the same for ever
                 break
         return tools, valid
 

@@ -346,7 +346,9 @@ async def test_a_list_that_is_none_costs_the_tools(
 
 async def test_pages_without_end_are_read_to_a_limit(server: Scripted, tools: Make) -> None:
     async def lists(_: Request, message: dict[str, Any]) -> Response:
-        return result(message, {"tools": [tool(f"t{len(server.asked)}")], "nextCursor": "more"})
+        return result(
+            message, {"tools": [tool(f"t{len(server.asked)}")], "nextCursor": str(len(server.asked))}
+        )
 
     server.does["tools/list"] = lists
     assert len(await names(tools())) == PAGES
