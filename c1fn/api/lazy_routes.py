@@ -15,6 +15,7 @@ PATHS = {
     "threads": "/api/threads(/[^/]+(/messages(/[^/]+)?)?)?",
     "conversation": "/api/threads/[^/]+/(fork|messages/[^/]+/feedback|turns/[^/]+/approvals)",
     "shares": "/api/shares(/[^/]+)?|/api/threads/[^/]+/shares",
+    "answers": "/api/threads/[^/]+/(turns/[^/]+|stop)",
     "agui": "/api/agui",
     "openui": "/api/openui/threads/(create|(get|update|delete)(/[^/]+)?)",
 }

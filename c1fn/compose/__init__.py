@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from c1fn.chat.converse import Chat
 from c1fn.chat.rounds import Limits
 from c1fn.compose.authentication import LAZY, Renew, identify, names, renewal, settle
-from c1fn.compose.mcp import servers
 from c1fn.compose.models import model, title_model
 from c1fn.compose.tools import tools
 from c1fn.errors import SettingsError
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from c1fn.api.pages import Site
+    from c1fn.chat.servers import Servers
     from c1fn.chat.titles import Titles
     from c1fn.models import Model
 
@@ -118,12 +118,20 @@ def chat(
     speaker = model(settings, renew)
     if awaited:
         _connect(speaker)
-    found = tools(settings.tools, servers(settings, renew))
+    found = tools(settings.tools, _servers(settings, renew))
     if awaited:
         found.servers.connect()
     tracer = tracing.connect(os.environ, settings.base_url)
     titles = _titles(title_model(settings, renew), threads)
     return Chat(threads, speaker, found, limits, log, tracer=tracer, titles=titles)
+
+
+def _servers(settings: Settings, renew: Renew | None) -> "Servers | None":
+    if settings.mcp is None and settings.mcp_headers is None:
+        return None
+    from c1fn.compose import mcp
+
+    return mcp.servers(settings, renew)
 
 
 def _titles(model: "Model | None", store: Store) -> "Titles | None":

@@ -32,6 +32,8 @@ all of the arguments are read, so a stream of such pieces would take time withou
 
 @dataclass(slots=True)
 class _Call:
+    """One call, as far as it was heard. ``order``: its place among the calls."""
+
     order: tuple[int, int]
     id: str = ""
     name: str = ""

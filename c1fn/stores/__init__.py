@@ -24,12 +24,14 @@ Every method may raise ``StoreUnavailable``.
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from c1fn.errors import OverQuota, TokensUsedUp, TooManyAtOnce, TurnsUsedUp, WritesUsedUp
-from c1fn.stores.owners import Owners
-from c1fn.stores.shares import Shares
 from c1fn.turn import Ask, Feedback, Page, Thread, Turn, Until
+
+if TYPE_CHECKING:  # a prompt needs neither
+    from c1fn.stores.owners import Owners
+    from c1fn.stores.shares import Shares
 
 LEASE = 25.0
 """Seconds after its last renewal at which a running turn counts as dead, so that within 30 seconds after a
@@ -287,10 +289,10 @@ class Store(Protocol):
     def threads(self) -> Threads: ...
 
     @property
-    def owners(self) -> Owners: ...
+    def owners(self) -> "Owners": ...
 
     @property
-    def shares(self) -> Shares: ...
+    def shares(self) -> "Shares": ...
 
     async def ready(self) -> None:
         """:raises StoreUnavailable: the store cannot be used; its message says what to do."""

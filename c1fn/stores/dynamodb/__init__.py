@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from c1fn.stores import DAY, Quota
 from c1fn.stores.dynamodb.access import Access
@@ -37,8 +37,10 @@ from c1fn.stores.dynamodb.turn_rows import TurnRows
 from c1fn.stores.dynamodb.turns import Checkpoints, DynamoTurns
 from c1fn.stores.dynamodb.usage_rows import UsageRows
 from c1fn.stores.dynamodb.write_quota import WriteQuota
-from c1fn.stores.owners import Owners
-from c1fn.stores.shares import Shares
+
+if TYPE_CHECKING:
+    from c1fn.stores.owners import Owners
+    from c1fn.stores.shares import Shares
 
 __all__ = ["DynamoStore", "connect"]
 
@@ -102,7 +104,7 @@ class DynamoStore:
         self._access, self._deletion = access, deletion
 
     @cached_property
-    def owners(self) -> Owners:
+    def owners(self) -> "Owners":
         """Imported when an operator asks: most processes never do."""
         from c1fn.stores.dynamodb.hidden import HiddenThreads
         from c1fn.stores.dynamodb.owners import DynamoOwners
@@ -111,7 +113,7 @@ class DynamoStore:
         return DynamoOwners(self._access, self._deletion, hidden, self._calls)
 
     @cached_property
-    def shares(self) -> Shares:
+    def shares(self) -> "Shares":
         """Imported when somebody shares: most processes never do."""
         from c1fn.stores.dynamodb.shares import DynamoShares
 
