@@ -3,6 +3,7 @@
     python -m benchmarks.compare --before TREE              CPU, medians of interleaved rounds, and ratios
     python -m benchmarks.compare --before TREE --count      machine instructions, counted by callgrind
     python -m benchmarks.compare --levers [--count]         each optimisation switched off alone
+    python -m benchmarks.compare --with C1FN_X=1 [--count]  with a setting; of TREE, where one is given
 
 ``TREE`` is a package as that version's own tool laid it out. The first contestant is today's tree
 (`make bench-function`); all others are divided by it. CPU is noisy on a busy machine: look at its least, too.
@@ -72,6 +73,16 @@ def before(tree: Path) -> Contestant:
         return {**ours.environment(model, database), "LAMBDA_TASK_ROOT": str(tree)}
 
     return Contestant("before", ours.command, environment, tree)
+
+
+def with_setting(contestant: Contestant, setting: str) -> Contestant:
+    """:param setting: as in `C1FN_MODEL=m`."""
+    name, _, value = setting.partition("=")
+
+    def environment(model: str, database: str) -> Mapping[str, str]:
+        return {**contestant.environment(model, database), name: value}
+
+    return Contestant(f"{contestant.name}, {name}", contestant.command, environment, contestant.folder)
 
 
 def without(lever: str) -> Contestant:
@@ -171,7 +182,7 @@ def text(found: Figures) -> str:
             middle, least = statistics.median(each), min(each)
             ratios = middle / statistics.median(first[what]), least / min(first[what])
             rows.append(
-                f"{name:22} {what:28} median {middle:10.1f} (x {ratios[0]:.3f})"
+                f"{name:28} {what:28} median {middle:10.1f} (x {ratios[0]:.3f})"
                 f"   least {least:10.1f} (x {ratios[1]:.3f})   of {len(each)}"
             )
     return "\n".join(rows)
@@ -180,6 +191,7 @@ def text(found: Figures) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--before", type=Path, metavar="TREE")
+    parser.add_argument("--with", action="append", default=[], metavar="NAME=VALUE", dest="settings")
     parser.add_argument("--levers", action="store_true")
     parser.add_argument("--count", action="store_true", help="instructions, by callgrind; needs valgrind")
     parser.add_argument("--rounds", type=int, help="7, or 1 with --count")
@@ -188,6 +200,8 @@ def main() -> int:
     prepare()
     os.sched_setaffinity(0, OTHERS)
     others = [before(options.before)] if options.before else []
+    tree = others[-1] if others else today()
+    others += [with_setting(tree, setting) for setting in options.settings]
     others += [without(lever) for lever in LEVERS] if options.levers else []
     measure, usual = (instructions, 1) if options.count else (cpu, 7)
     starts_only = options.starts or options.levers

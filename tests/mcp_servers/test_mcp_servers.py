@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from httpx2 import AsyncClient
+
 from c1fn import compose
 from c1fn.settings import Settings
 from c1fn.startup.log_levels import keep_private
 from tests.asgi import Client, client_of
 from tests.mcp_servers.conftest import EVERYTHING, PYPI
+from tests.processes import chat_body, serving
 from tests.upstream import Answer as Said
 from tests.upstream import Upstream, call, delta, say
 
@@ -191,3 +194,39 @@ async def test_two_servers_of_which_one_is_down_serve_what_is_up() -> None:
     ):
         assert await one.ask("r1", call(("a", "every__echo", '{"message": "x"}')), say("Done")) == "Echo: x"
         assert not any(name.startswith("down__") for name in one.offered())
+
+
+async def test_an_approved_call_is_made_once_also_after_the_process_was_killed(tmp_path: Path) -> None:
+    """`approve` in C1FN_MCP: the question survives SIGKILL; the answer makes the stored call, once."""
+    async with everything() as server, Upstream() as upstream:
+        settings = {
+            "THESYS_API_KEY": "k",
+            "C1FN_BASE_URL": upstream.url,
+            "C1FN_MCP": json.dumps({"every": {**url(server), "approve": ["echo"]}}),
+        }
+        command = ("serve", "--port", "0", "--persist", str(tmp_path / "threads.db"))
+        upstream.queue(call(("a", "every__echo", '{"message": "hello"}')), say("Done"))
+        async with (
+            serving(*command, folder=tmp_path, **settings) as one,
+            AsyncClient(base_url=one.url) as client,
+        ):
+            await client.post("/api/chat", json=chat_body("echo it", "r1"))
+        assert upstream.calls == 1
+
+        async with (
+            serving(*command, folder=tmp_path, **settings) as one,
+            AsyncClient(base_url=one.url) as client,
+        ):
+            path = "/api/threads/t/turns/r1/approvals"
+            listed = (await client.get("/api/threads/t/messages")).json()
+            assert [one["name"] for one in listed[-1]["waiting"]["calls"]] == ["every__echo"]
+            both = await asyncio.gather(
+                *(client.post(path, json={"responseId": name, "approved": ["a"]}) for name in ("r2", "r3"))
+            )
+            assert sorted(one.status_code for one in both) == [200, 409]
+            winner = "r2" if both[0].status_code == 200 else "r3"
+            again = await client.post(path, json={"responseId": winner, "approved": ["a"]})
+            assert again.status_code == 200
+        assert upstream.calls == 2
+        results = [one for one in upstream.requests[-1].body["messages"] if one["role"] == "tool"]
+        assert [one["content"] for one in results] == ["Echo: hello"]
