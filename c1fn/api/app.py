@@ -92,9 +92,8 @@ def build_app(
     app.state.identify, app.state.max_body, app.state.max_answer = identify, max_body, max_answer
     app.state.plain_text, app.state.share_days = plain_text, share_days
     app.state.tool_arguments, app.state.client_tools = tool_arguments, client_tools
-    for router in (chat.routes, (site or Site()).routes()):
-        # Not include_router: it builds each route once more, at the first request, and not in `deferred`.
-        app.router.routes.extend(router.routes)
+    # Not include_router: it builds each route once more, at the first request, and not in `deferred`.
+    app.router.routes += [*chat.routes.routes, *(site or Site()).routes()]
     app.lazy_routes = LazyRoutes(app)
     app.router.routes.append(app.lazy_routes)
     return app

@@ -1,11 +1,10 @@
-"""The endpoint that answers a prompt, and the two health checks."""
+"""The endpoint that answers a prompt."""
 
 from fastapi import APIRouter, Request, Response
 
-from c1fn import __version__
 from c1fn.api.bodies import body_of, read_ask
 from c1fn.api.browsers import streams_cards
-from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, origin_of, time_left
+from c1fn.api.dependencies import CurrentCaller, CurrentChat, origin_of, time_left
 from c1fn.api.refusals import refusal
 from c1fn.api.streaming import SILENCE, StreamedAnswer
 from c1fn.api.wires import Wire
@@ -16,20 +15,6 @@ from c1fn.chat.event_queue import EventQueue
 from c1fn.events import Failed
 
 routes = APIRouter()
-
-
-@routes.get("/healthz", tags=["service"])
-async def healthz() -> dict[str, str]:
-    """Whether the process serves requests. It calls neither the store nor the model."""
-    return {"status": "ok", "version": __version__}
-
-
-@routes.get("/readyz", tags=["service"])
-async def readyz(caller: CurrentCaller, store: CurrentStore) -> dict[str, str]:
-    """Whether turns can begin: checks the store. While the store does not answer, a 503 says why."""
-    del caller  # a stranger makes no calls of ours
-    await store.ready()
-    return {"status": "ok", "version": __version__}
 
 
 @routes.post("/api/chat", tags=["chat"], response_class=Response)

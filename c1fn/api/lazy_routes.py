@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
 PATHS = {
+    "health": "/(healthz|readyz)",
     "threads": "/api/threads(/[^/]+(/messages(/[^/]+)?)?)?",
     "conversation": "/api/threads/[^/]+/(fork|messages/[^/]+/feedback|turns/[^/]+/approvals)",
     "shares": "/api/shares(/[^/]+)?|/api/threads/[^/]+/shares",
