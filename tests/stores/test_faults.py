@@ -398,14 +398,17 @@ async def test_the_last_lock_comes_twice(one: Machine) -> None:
 async def test_zombie_commits_while_it_is_buried(
     one: Machine, endpoint: tuple[str, str], time: Clockwork
 ) -> None:
-    """A late machine that commits just before its fence has answered: the taker goes on after it."""
+    """A late machine that commits just before its fence has answered, and dies: the taker goes on after it,
+    and takes none of its parts away.
+    """
     late = Machine(endpoint, time)
     zombie = claimed(await late.store.turns.open(ask("r1"), history=20))
     time.advance(LEASE)
-    turn = answered(zombie, "just in time")
+    turn = answered(zombie, "".join(f"{i * 104_729:08x}" for i in range(60_000)))
 
     async def commit() -> None:
         machine = Machine(endpoint, time)
+        machine.sky.at("UpdateItem", *[machine.sky.unsent] * 2 * ATTEMPTS)
         await machine.store.turns.commit(zombie, turn)
         await machine.close()
 
