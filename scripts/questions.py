@@ -2,9 +2,9 @@
 
 A tool asks first; the process that asked is killed with SIGKILL. Half of the questions are then answered by
 another function, from four clients at once, which approve and refuse: one of them is heard. The others are
-answered by a function whose process is killed at a random moment of the answer, which is then asked for again
-until it is whole. What was approved is made once, or at most once where the process died; what was refused is
-never made. Ends with 1 if anything is wrong.
+approved by a function whose process is killed, too: at a random moment, or between the call and its result.
+The answer is then asked for again until it is whole. What was approved is made once, what was refused never.
+Where a process died with the result, the model reads that nobody knows. Ends with 1 if anything is wrong.
 """
 
 import argparse
@@ -16,9 +16,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -27,15 +29,15 @@ from httpx2 import AsyncClient, HTTPError  # noqa: E402 - the path comes first
 
 from c1fn.api.wires.question import APPROVE, REFUSE  # noqa: E402
 from c1fn.runtime.emulator import Emulator  # noqa: E402
+from c1fn.turn.transcript import UNKNOWN  # noqa: E402
 from scripts.books import Books  # noqa: E402
 from scripts.survive import PATIENCE, functions  # noqa: E402
 from tests.processes import chat_body  # noqa: E402
 from tests.upstream import Answer, Request, Upstream, call, say  # noqa: E402
 
 DONE = "It is decided."
-LONGEST = (
-    0.4  # seconds after an answer was posted at which its process is killed: it takes about half of that
-)
+LOOK = 0.01  # seconds between two looks whether the call was made
+LONGEST = 2.0  # seconds after an answer was posted in which its process is killed: it starts, calls, answers
 
 
 @dataclass
@@ -84,18 +86,26 @@ async def answered(other: Emulator, client: AsyncClient, name: str, books: Quest
     return heard == [APPROVE]
 
 
-async def died(mortal: Emulator, client: AsyncClient, name: str, moment: float, books: Questions) -> None:
-    """The process is killed so long after the answer was posted."""
+async def died(mortal: Emulator, client: AsyncClient, name: str, moment: Awaitable[None]) -> None:
+    """The process is killed at this moment after the answer was posted."""
 
     async def first() -> None:
         with suppress(HTTPError):
             await post(mortal, client, pressed(APPROVE, name), f"{name}-0", name)
 
     posting = asyncio.create_task(first())
-    await asyncio.sleep(moment)
+    await moment
     kill(mortal)
     await posting
-    books.ends["killed at the answer"] += 1
+
+
+async def call_made(made: IO[str], name: str) -> None:
+    """The moment between a call and its result, which the tool holds open for a while."""
+    for _ in range(int(PATIENCE / LOOK)):
+        made.seek(0)
+        if f"{name}\n" in made.read():
+            return
+        await asyncio.sleep(LOOK)
 
 
 async def again(other: Emulator, client: AsyncClient, name: str, books: Questions) -> None:
@@ -109,6 +119,7 @@ async def again(other: Emulator, client: AsyncClient, name: str, books: Question
 
 
 async def questions(count: int, seed: int) -> Questions:
+    unknown: list[str] = []
     dice, books, approved = random.Random(seed), Questions(), dict[str, bool | None]()
     with tempfile.NamedTemporaryFile("r") as made:
         extra = {"C1FN_TOOLS": "scripts.refunds:TOOLS", "REFUNDS": made.name}
@@ -126,13 +137,26 @@ async def questions(count: int, seed: int) -> Questions:
                 if number % 2:
                     approved[name] = await answered(other, client, name, books)
                 else:
-                    await died(mortal, client, name, dice.uniform(0, LONGEST), books)
-                    approved[name] = None
+                    midway = number % 4 == 0
+                    after = dice.uniform(0, LONGEST)
+                    moment = call_made(made, name) if midway else asyncio.sleep(after)
+                    await died(mortal, client, name, moment)
+                    books.ends["killed midway" if midway else "killed at random"] += 1
+                    approved[name] = True if midway else None
+                    unknown += [name] * midway
                     retries.append(asyncio.create_task(again(other, client, name, books)))
                 print(f"question {number + 1} of {count}", flush=True)
             await asyncio.gather(*retries)
-            await check(other, client, Counter(made.read().split()), approved, books)
+            told = {r.prompt: r.body["messages"][-1]["content"] for r in upstream.requests}
+            for name in unknown:
+                books.demand(UNKNOWN in told[name], f"{name}: the model read {told[name]}")
+            await check(other, client, counted(made), approved, books)
     return books
+
+
+def counted(made: IO[str]) -> Counter[str]:
+    made.seek(0)
+    return Counter(made.read().split())
 
 
 async def check(
@@ -146,7 +170,7 @@ async def check(
         calls = made[name]
         right = calls <= 1 if wanted is None else calls == wanted
         books.demand(right, f"{name}: {calls} calls, approved: {wanted}")
-        books.ends[f"{calls} calls, approved: {'yes, then killed' if wanted is None else wanted}"] += 1
+        books.ends["made once" if calls else "not made"] += 1
         found = (await client.get(f"{other.url}/api/threads/{name}/messages")).json()
         books.demand([m["role"] for m in found] == ["user", "assistant"] * 2, f"{name}: stored as {found}")
         books.demand(found[-1]["content"] == DONE, f"{name}: ends with {found[-1]['content']}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from c1fn.chat.approval import needs_approval
 
-PAUSE = 0.2  # seconds between a call and its result, in which its process may be killed
+PAUSE = 1.5  # seconds between a call and its result, in which its process is killed
 
 
 @needs_approval

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from c1fn.errors import Busy, StoreError
-from c1fn.stores import Turns
+from c1fn.stores import Store
 from c1fn.turn import Ask
 
 WAIT = 60.0
@@ -28,7 +28,7 @@ def patience(seconds: float | None) -> float:
 
 
 async def until_free(
-    turns: Turns,
+    store: Store,
     ask: Ask,
     seconds: float,
     clock: Callable[[], float],
@@ -36,15 +36,27 @@ async def until_free(
 ) -> None:
     """Wait until this prompt can be opened.
 
-    :raises Busy: another prompt waits already, or the time is over.
+    :raises Busy: another prompt waits already, or the time is over, or the answer before it ended with a
+        question: its person has not seen it yet, and this prompt would refuse what it asks for.
     """
-    end, is_free = clock() + seconds, False
+    end, is_free, is_asked = clock() + seconds, False, False
     try:
-        while not (is_free := await turns.reserve(ask)) and clock() < end:
+        while not (is_free := await store.turns.reserve(ask)) and clock() < end:
             await sleep(LOOK)
+        is_asked = is_free and await _is_asked(store, ask)
     finally:
-        if not is_free:
+        if not is_free or is_asked:
             with suppress(StoreError):
-                await turns.unreserve(ask)
+                await store.turns.unreserve(ask)
+    if is_asked:
+        raise Busy("The answer before this prompt asks you something. Answer it, then send again.")
     if not is_free:
         raise Busy
+
+
+async def _is_asked(store: Store, ask: Ask) -> bool:
+    """Whether a question waits that this prompt does not answer."""
+    if ask.prompt.resume is not None:
+        return False
+    turns = await store.threads.load(ask.owner, ask.thread_id, limit=1)
+    return bool(turns and turns[-1].pending)

@@ -117,7 +117,7 @@ class Chat:
         """Begin the turn when the thread is free. Its reader may leave meanwhile."""
         began = self._clock()
         try:
-            await until_free(self.store.turns, ask, patience(seconds), self._clock, self._sleep)
+            await until_free(self.store, ask, patience(seconds), self._clock, self._sleep)
         except C1fnError as error:
             queue.say(Failed(error))
         except asyncio.CancelledError:

@@ -4,12 +4,13 @@ A call that was approved is made once, with the arguments that were stored when 
 turn is run again after a failure, the call is not made again: its result was stored, or it is not known.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 
 from c1fn.chat.tools import Tools
 from c1fn.stores import Claim
 from c1fn.turn import Message, Resume, ToolCall
-from c1fn.turn.transcript import NOT_APPROVED, brought_by, result
+from c1fn.turn.transcript import NOT_APPROVED, REFUSED, brought_by, result
 
 Run = Callable[[Sequence[ToolCall]], Awaitable[list[Message]]]
 
@@ -26,7 +27,34 @@ async def results(claim: Claim, tools: Tools, run: Run) -> list[Message]:
         return brought_by(claim.earlier, waiting)
     made = await run([call for call in waiting.pending if resume.approves(call)])
     known = {message.tool_call_id: message for message in made} | _clients(resume, waiting.pending, tools)
-    return [known.get(call.id) or result(call, NOT_APPROVED) for call in waiting.pending]
+    return [known.get(call.id) or _without(call, tools) for call in waiting.pending]
+
+
+def _without(call: ToolCall, tools: Tools) -> Message:
+    """The result of a call that was not approved, or whose client did not bring it."""
+    return result(call, REFUSED if call.name in tools else NOT_APPROVED)
+
+
+class Refused:
+    """The calls that the person has just refused. A model may ask for them again at once: nobody is asked
+    about the same call twice in one turn.
+    """
+
+    def __init__(self, claim: Claim, tools: Tools) -> None:
+        waiting, resume = claim.waiting, claim.ask.prompt.resume
+        pending = [call for call in waiting.pending if call.name in tools] if waiting and resume else []
+        self._calls = [_meaning(call) for call in pending if resume and not resume.approves(call)]
+
+    def __contains__(self, call: ToolCall) -> bool:
+        return bool(self._calls) and _meaning(call) in self._calls
+
+
+def _meaning(call: ToolCall) -> tuple[str, object]:
+    """What a call asks for, however its JSON is written."""
+    try:
+        return call.name, json.loads(call.arguments or "{}")
+    except (ValueError, RecursionError):
+        return call.name, call.arguments
 
 
 def _clients(resume: Resume, pending: Sequence[ToolCall], tools: Tools) -> dict[str | None, Message]:

@@ -18,7 +18,7 @@ from c1fn.errors import AnswerEmpty, ContextTooLong, ModelError, TooManyRounds
 from c1fn.events import Called, Delta, Ended, Returned
 from c1fn.models import Model
 from c1fn.turn import Ask, Message, ToolCall, ToolSpec, Usage
-from c1fn.turn.transcript import for_model
+from c1fn.turn.transcript import REFUSED, for_model, result
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,16 @@ class Rounds:
         draft.messages += await resuming.results(
             draft.claim, self._tools, lambda calls: self._run(calls, draft, queue)
         )
+        refused = resuming.Refused(draft.claim, self._tools)
         while calls := await self._fitting_round(draft, queue):
             if draft.rounds >= self._limits.max_rounds:
                 raise TooManyRounds
             draft.grow((call.arguments for call in calls), self._limits.max_answer)
-            asked = {tool.name for tool in self._of_the_client(draft.claim.ask)}
-            now = [call for call in calls if call.name not in asked and not self._tools.asks(call)]
-            results = await self._run(now, draft, queue)
-            draft.close_round(calls, results)
+            waits = {tool.name for tool in self._of_the_client(draft.claim.ask)}
+            again = [call for call in calls if call in refused]
+            others = [call for call in calls if call not in again and call.name not in waits]
+            made = await self._run([c for c in others if not self._tools.asks(c)], draft, queue)
+            draft.close_round(calls, [*made, *(result(call, REFUSED) for call in again)])
             if draft.waits:
                 return
 

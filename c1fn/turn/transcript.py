@@ -11,6 +11,7 @@ from itertools import takewhile
 from c1fn.turn import Message, State, ToolCall, Turn
 
 NOT_APPROVED = "This call was not made: nobody approved it, or its result never came."
+REFUSED = "The person refused this call, so it was not made. Do not make it again."
 UNKNOWN = "This call was approved, and it is not known whether it was made. It was not made again."
 
 

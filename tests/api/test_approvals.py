@@ -93,7 +93,7 @@ async def test_the_answer_makes_the_call_or_not(meet: Meet, *, by_button: bool, 
     assert "This was asked" in card
     assert "Nothing is done" not in card
     (result,) = [message.content for message in scene.model.asked[-1] if message.role == "tool"]
-    assert result == "refunded" if yes else "not approved" in result
+    assert result == "refunded" if yes else "refused" in result
 
 
 async def test_twice_at_once_is_once(meet: Meet) -> None:
@@ -150,6 +150,15 @@ async def test_other_arguments_are_not_taken(meet: Meet) -> None:
     await waiting(scene)
     body = approve("c1") | {"arguments": '{"order": 8}', "calls": [{"callId": "c1", "arguments": "{}"}]}
     assert (await scene.call("POST", APPROVALS, body)).status == 200
+    assert made == [7]
+
+
+async def test_a_stop_does_not_answer_a_question(meet: Meet) -> None:
+    """Nothing runs that could be stopped."""
+    scene = await meet(ASKS, says("Well."), tools=[refund])
+    await waiting(scene)
+    assert (await scene.call("POST", "/t/stop")).json == {"stopping": False}
+    assert (await press(scene, f"{APPROVE}r1")).status == 200
     assert made == [7]
 
 

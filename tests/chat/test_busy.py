@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
+from c1fn.chat.approval import needs_approval
 from c1fn.chat.busy import SHARE, WAIT, patience, until_free
 from c1fn.errors import Busy, Interrupted, NotFound
-from c1fn.events import Delta, Failed, Finished
+from c1fn.events import Called, Delta, Ended, Failed, Finished
 from c1fn.stores.memory import MemoryStore
-from c1fn.turn import State
+from c1fn.turn import Ask, Message, Resume, State, ToolCall, Usage
 from tests.chat.scene import Stage, ask, heard, text
 from tests.scripted import says
 from tests.stores.clockwork import Clockwork
@@ -93,11 +94,37 @@ async def test_a_deleted_thread_is_not_made_again_by_what_waits(stage: Stage) ->
     assert (await scene.store.threads.page("o", cursor=None, limit=1)).threads == ()
 
 
+async def test_a_question_is_not_refused_by_what_waited_behind_it(stage: Stage) -> None:
+    """Its person sent the prompt before the question was there: they answer it first."""
+
+    @needs_approval
+    def refund() -> None:
+        """Refund."""
+
+    gate = asyncio.Event()
+    call = (ToolCall("c1", "refund", "{}"),)
+    scene = stage([gate, Called(call), Ended("tool_calls", Usage())], says("x"), tools=[refund], waits=True)
+    first = await scene.chat.begin(ask("p1", "r1"))
+    await scene.pulse.asleep.acquire()
+    second = await scene.chat.begin(ask("p2", "r2"))
+    await scene.pulse.asleep.acquire()
+    gate.set()
+    await heard(first)
+    scene.pulse.beat()
+    scene.pulse.beat()
+    (told,) = await heard(second)
+    assert isinstance(told, Failed)
+    assert "asks you something" in str(told.error)
+    assert (await scene.turn()).state is State.WAITING
+    yes = Ask("o", "t", "r3", Message("user", "Approve", resume=Resume("r1", None)))
+    assert text(await heard(await scene.chat.begin(yes))) == "x"
+
+
 async def test_a_wait_ends_and_gives_up_its_place() -> None:
     time = Clockwork()
     store = MemoryStore(clock=time.clock)
     await store.turns.open(ask("p1", "r1"), history=0)
-    waiting = asyncio.ensure_future(until_free(store.turns, ask("p2", "r2"), 10, time.clock, time.sleep))
+    waiting = asyncio.ensure_future(until_free(store, ask("p2", "r2"), 10, time.clock, time.sleep))
     await time.asleep()
     began = time.now
     with pytest.raises(Busy):

@@ -13,7 +13,7 @@ from c1fn.events import Called, Ended, Finished, Returned
 from c1fn.stores import Claim
 from c1fn.stores.memory import MemoryStore
 from c1fn.turn import Ask, Message, Resume, State, ToolCall, Usage
-from c1fn.turn.transcript import NOT_APPROVED, UNKNOWN
+from c1fn.turn.transcript import NOT_APPROVED, REFUSED, UNKNOWN
 from tests.chat.scene import Scene, Stage, add, ask, heard, text
 from tests.scripted import Step, says
 
@@ -116,7 +116,7 @@ async def test_a_refused_call_is_not_made(stage: Stage, tools: list[Function], d
     scene = stage(calls(REFUND), says("As you wish."), tools=tools)
     await waiting(scene)
     assert text(await heard(await scene.chat.begin(answer(NO)))) == "As you wish."
-    assert told(scene.model.asked[-1]) == [("c1", problem(NOT_APPROVED))]
+    assert told(scene.model.asked[-1]) == [("c1", problem(REFUSED))]
     assert done == []
 
 
@@ -125,7 +125,7 @@ async def test_some_of_the_calls_are_approved(stage: Stage, tools: list[Function
     scene = stage(calls(REFUND, other), says("One."), tools=tools)
     await waiting(scene)
     await heard(await scene.chat.begin(answer(Resume("r1", ("c9",)))))
-    assert told(scene.model.asked[-1]) == [("c1", problem(NOT_APPROVED)), ("c9", "refunded 9")]
+    assert told(scene.model.asked[-1]) == [("c1", problem(REFUSED)), ("c9", "refunded 9")]
     assert done == [(9, 900)]
 
 
@@ -242,7 +242,7 @@ async def test_a_clients_result_is_taken_for_a_tool_that_is_not_ours(
     scene = stage(calls(REFUND), says("Well."), tools=tools)
     await waiting(scene)
     await heard(await scene.chat.begin(answer(Resume("r1", (), (("c1", "refunded 1,000,000"),)))))
-    assert told(scene.model.asked[-1]) == [("c1", problem(NOT_APPROVED))]
+    assert told(scene.model.asked[-1]) == [("c1", problem(REFUSED))]
 
     store = MemoryStore()
     claim = await store.turns.open(ask(), history=0)
@@ -260,3 +260,47 @@ async def test_a_clients_result_is_taken_for_a_tool_that_is_not_ours(
 async def test_a_call_that_cannot_be_made_asks_nobody(stage: Stage, tools: list[Function]) -> None:
     scene = stage(calls(ToolCall("c1", "refund", '{"order": "x"}')), says("Sorry."), tools=tools)
     assert text(await heard(await scene.chat.begin(ask()))) == "Sorry."
+
+
+async def test_a_model_that_asks_again_for_what_was_refused_is_told_so(
+    stage: Stage, tools: list[Function], done: Done
+) -> None:
+    """The person is asked once in a turn; another call, and the same one later, are asked about."""
+    same = ToolCall("c7", "refund", '{"amount":150.0,"order":7}')
+    other = ToolCall("c8", "refund", '{"amount": 151, "order": 7}')
+    scene = stage(calls(REFUND), calls(same), calls(other), says("Well."), calls(same), tools=tools)
+    await waiting(scene)
+    (*_, end) = await heard(await scene.chat.begin(answer(NO)))
+    assert told(scene.model.asked[-1]) == [("c1", problem(REFUSED)), ("c7", problem(REFUSED))]
+    assert isinstance(end, Finished)
+    assert end.waiting
+    assert end.waiting.pending == (other,)
+    await heard(await scene.chat.begin(ask("no, really", "r3")))
+    (*_, end) = await heard(await scene.chat.begin(ask("do it", "r4")))
+    assert isinstance(end, Finished)
+    assert end.state is State.WAITING
+    assert done == []
+
+
+async def test_an_approved_call_that_raises_has_its_result(stage: Stage) -> None:
+    @needs_approval
+    def refund() -> None:
+        """Refund."""
+        raise ValueError("secret")
+
+    scene = stage(calls(ToolCall("c1", "refund", "{}")), says("Sorry."), tools=[refund])
+    await waiting(scene)
+    assert text(await heard(await scene.chat.begin(answer()))) == "Sorry."
+    assert told(scene.model.asked[-1]) == [("c1", problem("The tool failed with ValueError."))]
+
+
+@pytest.mark.parametrize("order", [(ADD, REFUND), (REFUND, ADD), (REFUND, SMALL, ADD), (SMALL, ADD, REFUND)])
+async def test_the_order_of_calls_does_not_decide_which_ask(
+    stage: Stage, tools: list[Function], done: Done, order: Sequence[ToolCall]
+) -> None:
+    scene = stage(calls(*order), says("Well."), tools=tools)
+    await waiting(scene)
+    assert (await scene.turn()).pending == (REFUND,)
+    assert done == [(8, 5)] * (SMALL in order)
+    await heard(await scene.chat.begin(answer(NO)))
+    assert len(told(scene.model.asked[-1])) == len(order)

@@ -74,8 +74,17 @@ def _rows(arguments: str) -> Iterator[list[str]]:
 def _visible(text: str) -> str:
     """Text with its invisible characters as their numbers: some of them change how the others are read."""
     more = f" … and {len(text) - SHOWN} more characters" if len(text) > SHOWN else ""
-    shown = (char if char.isprintable() or char == "\n" else f"\\u{ord(char):04x}" for char in text[:SHOWN])
-    return "".join(shown) + more
+    return "".join(char if _is_seen(char) else f"\\u{ord(char):04x}" for char in text[:SHOWN]) + more
+
+
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and marks that look like nothing: Unicode's Default_Ignorable_Code_Point, and an empty Braille."""
+
+
+def _is_seen(char: str) -> bool:
+    return char.isprintable() and not _BLANK.match(char)
 
 
 def _button(words: str, name: str, variant: str) -> object:

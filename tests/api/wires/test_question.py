@@ -41,10 +41,11 @@ def test_each_call_is_shown_with_its_arguments_and_two_buttons_answer_them_all()
         ("{}", []),
         ("", []),
         ('{"a": "x\\ny", "b": 1.5, "c": null, "d": {"e": ["ü"]}}', [
-            ["a", "x\ny"], ["b", "1.5"], ["c", "null"], ["d", '{"e": ["ü"]}'],
+            ["a", "x\\u000ay"], ["b", "1.5"], ["c", "null"], ["d", '{"e": ["ü"]}'],
         ]),
         ('{"amount": 1, "amount": 100}', [["amount", "100"]]),
         ('{"a": "\\u202exe\\u0000\\u200b"}', [["a", "\\u202exe\\u0000\\u200b"]]),
+        ('{"a": "b\U000e0100\ufe0f\u3164\u00a0\u2028c"}', [["a", "b\\ue0100\\ufe0f\\u3164\\u00a0\\u2028c"]]),
         ("[1]", [["", "[1]"]]),
         ("no json", [["", "no json"]]),
     ],
