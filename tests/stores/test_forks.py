@@ -146,6 +146,28 @@ async def test_a_process_that_wakes_up_in_a_fork_shows_nothing(
     assert await one.store.threads.load("ann", "u") == tuple(said)
 
 
+async def test_a_process_that_wakes_up_while_its_fork_is_deleted_shows_nothing(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """Nor if whoever looked got no further than to take the thread from it."""
+    await say(one.store, "r1")
+    await one.store.settle()
+
+    async def passes() -> None:
+        time.advance(LEASE)
+        another = Machine(endpoint, time)
+        another.sky.at("BatchWriteItem", *[DENIED] * 9)
+        assert await listed(another) == ["t"]
+        await another.store.settle()
+        await another.close()
+
+    one.sky.at("UpdateItem", meanwhile(passes))
+    with pytest.raises(Busy):
+        await one.store.threads.fork("ann", "t", "u", ALL)
+    await one.store.settle()
+    assert await listed(one) == ["t"]
+
+
 async def test_a_copy_that_comes_late(one: Machine) -> None:
     """What wrote the turns of a fork is delivered once more: it changes nothing that was done there since."""
     await say(one.store, "r1")
