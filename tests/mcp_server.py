@@ -59,6 +59,8 @@ class Scripted:
         self.headers.append(dict(request.headers))
         if request.method == "DELETE":
             self.asked.append("DELETE")
+            if does := self.does.get("DELETE"):
+                return await does(request, {})
             self.sessions.discard(request.headers.get("mcp-session-id", ""))
             return Response(status_code=204)
         if request.method == "GET":

@@ -378,7 +378,10 @@ def mcp(url: str, **more: Any) -> dict[str, str]:
     return {"C1FN_MCP": json.dumps({"docs": {"url": url, **more}})}
 
 
-async def test_the_tools_of_mcp_servers_are_those_that_the_settings_name() -> None:
+async def test_the_tools_of_mcp_servers_are_those_that_the_settings_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("c1fn.chat.mcp.WAIT", 60.0)  # on a busy machine
     async with scripted() as server:
         server.tools = [tool("say"), tool("other")]
         headers = json.dumps({"docs": {"Authorization": "Bearer planted"}})

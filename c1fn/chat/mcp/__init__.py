@@ -43,7 +43,7 @@ class Servers:
     def connect(self) -> None:
         """Begin to list the tools."""
         for server in self._servers:
-            server.listing()
+            server.listing(ahead=True)
 
     async def tools(self) -> Mapping[str, RemoteTool]:
         """The tools of the servers that have told theirs, by the name that the model sees."""

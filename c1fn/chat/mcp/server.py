@@ -104,12 +104,14 @@ class Server:
         self._due = 0.0
         self._is_awaited = True
 
-    def listing(self) -> "asyncio.Task[None] | None":
+    def listing(self, *, ahead: bool = False) -> "asyncio.Task[None] | None":
         """List the tools, if that is due; the task to wait for, unless the server failed before: then its
         tools come when they come.
+
+        :param ahead: no turn waits yet: the process may be frozen meanwhile, so a failure is tried again.
         """
         if self._listing is None and self._clock() >= self._due:
-            self._listing = asyncio.create_task(self._list())
+            self._listing = asyncio.create_task(self._list(tries=2 if ahead else 1))
         return self._listing if self._is_awaited else None
 
     def is_slow(self) -> None:
@@ -185,21 +187,30 @@ class Server:
         """The list is not valid any more."""
         self._due, self._is_awaited = 0.0, True
 
-    async def _list(self) -> None:
+    async def _list(self, tries: int) -> None:
         self._due = self._clock() + AGAIN
+        try:
+            while not await self._is_listed(tries := tries - 1):
+                pass
+        finally:
+            self._listing, self._is_awaited = None, self._due == 0
+
+    async def _is_listed(self, more: int) -> bool:
+        """Whether the list is there, or nothing more is to be tried."""
         try:
             async with asyncio.timeout(LISTING):
                 tools, valid = await self._listed()
             self.tools = await asyncio.to_thread(self._offered, tools)
         except (MCPError, ValidationError, TimeoutError) as error:
-            self._known, self._is_awaited = Known(), False
-            _log.warning("The MCP server %s told no tools: %s. The chat goes on.", self.name, _reason(error))
-        else:
-            self._is_awaited = False
-            if self._due:  # else they have changed meanwhile
-                self._due = self._clock() + max(FRESH, valid / 1000) if valid else float("inf")
-        finally:
-            self._listing = None
+            self._known = Known()
+            if not more:
+                _log.warning(
+                    "The MCP server %s told no tools: %s. The chat goes on.", self.name, _reason(error)
+                )
+            return not more
+        if self._due:  # else they have changed meanwhile
+            self._due = self._clock() + max(FRESH, valid / 1000) if valid else float("inf")
+        return True
 
     async def _listed(self) -> tuple[list[Described], int]:
         session = self._open()

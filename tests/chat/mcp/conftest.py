@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 TRUSTED = ssl.create_default_context()
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine what takes a moment may take many times as long."""
+    for name in ("WAIT", "session.OPENING", "session.CLOSING", "http.CONNECTING", "server.LISTING"):
+        monkeypatch.setattr(f"c1fn.chat.mcp.{name}", 60.0)
+
+
 @pytest.fixture
 async def server() -> AsyncGenerator[Scripted]:
     async with scripted() as one:
