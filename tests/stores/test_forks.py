@@ -215,6 +215,30 @@ async def test_a_thread_that_is_deleted_while_it_is_forked(
     assert await rows_of(one, endpoint, "v") == []
 
 
+@pytest.mark.parametrize("dead", [False, True])
+async def test_a_thread_that_is_deleted_while_its_turns_are_read(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork, *, dead: bool
+) -> None:
+    """Then it is not found, and nothing is made: also if its last turn, whose machine died, is in its row."""
+    for response in ("r1", "r2"):
+        await say(one.store, response)
+    if dead:
+        claimed(await one.store.turns.open(ask("r3"), history=20))
+        time.advance(LEASE)
+    await one.store.settle()
+
+    async def deleted() -> None:
+        another = Machine(endpoint, time)
+        await another.store.threads.delete("ann", "t")
+        await another.close()
+
+    one.sky.at("Query", lambda _: None, meanwhile(deleted))
+    with pytest.raises(NotFound):
+        await one.store.threads.fork("ann", "t", "u", ALL)
+    with pytest.raises(NotFound):
+        await one.store.threads.load("ann", "u")
+
+
 def fork_again(endpoint: tuple[str, str], time: Clockwork) -> Any:
     async def deleted() -> None:
         another = Machine(endpoint, time)

@@ -110,6 +110,11 @@ class Forking:
                     f"A fork takes {FORK_TURNS} turns, and {FORK_BYTES} bytes as they are stored, at most. "
                     "Fork through an earlier turn."
                 )
+        some = [row.number for row in taken.rows] != list(
+            range(1, last + 1)
+        )  # others are too old, or deleted
+        if some and await self._access.threads.is_gone(key):
+            raise NotFound("This conversation was deleted.")
         return taken
 
     async def _unwritten(self, key: ThreadKey, thread: ThreadRow) -> Lock | None:

@@ -43,6 +43,11 @@ class ThreadRows:
         self.get = updates.get
         self.new_generation = updates.new_generation
 
+    async def is_gone(self, key: ThreadKey) -> bool:
+        """Whether this generation was deleted meanwhile: then not all of its rows were read."""
+        row = await self.get(key)
+        return row is None or row.gone or key.of(row) != key
+
     async def page(self, owner: str, after: tuple[float, str] | None, limit: int) -> Listed:
         """An owner's threads after a place, those of the most recent quarter of an hour first."""
         pk = thread_key(owner, "-")["pk"]

@@ -58,7 +58,7 @@ class DynamoThreads:
             key = key.of(thread)
             rows = await self._access.turns.older(key, before, limit)
             turns = await self._turns_of(key, thread, rows, before)
-            torn = _lacks_some(rows, thread, before) and await self._is_gone(key)
+            torn = _lacks_some(rows, thread, before) and await self._access.threads.is_gone(key)
             if turns is not None and not torn:
                 return turns if limit is None else turns[max(0, len(turns) - limit) :]
         return await self._access.turns.nouns(key, rows)
@@ -131,11 +131,6 @@ class DynamoThreads:
 
     def _is_there(self, row: ThreadRow) -> bool:
         return row.is_there(self._access.clock(), self._access.retention)
-
-    async def _is_gone(self, key: ThreadKey) -> bool:
-        """Whether this generation was deleted meanwhile: then not all of its rows were read."""
-        row = await self._access.threads.get(key)
-        return row is None or row.gone or key.of(row) != key
 
     async def _existing(self, key: ThreadKey) -> ThreadRow:
         row = await self._access.threads.get(key)
