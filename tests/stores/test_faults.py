@@ -307,6 +307,11 @@ async def test_lock_and_seizure_come_late(one: Machine, other: Machine, time: Cl
     assert [turn.response_id for turn in claim.history] == ["r1", "r2", "r3"]
 
 
+def unmarked(request: AWSPreparedRequest) -> AWSResponse:
+    """The taker is c1fn 0.1.0, which does not mark a lock that it closes."""
+    return reply(request, 200, b'{"Attributes": {"sk": {"S": "t"}}}')
+
+
 async def test_a_fence_whose_dead_lock_was_cancelled(
     one: Machine, other: Machine, endpoint: tuple[str, str], time: Clockwork
 ) -> None:
@@ -316,7 +321,7 @@ async def test_a_fence_whose_dead_lock_was_cancelled(
     async def fenced() -> None:
         taker = Machine(endpoint, time)
         time.now += LEASE
-        taker.sky.at("UpdateItem", passed, *[taker.sky.unsent] * 2 * ATTEMPTS)
+        taker.sky.at("UpdateItem", passed, unmarked, *[taker.sky.unsent] * 2 * ATTEMPTS)
         with pytest.raises(StoreUnavailable):
             await taker.store.turns.open(ask("r2"), history=20)
         await taker.close()
@@ -340,6 +345,46 @@ async def test_a_fence_whose_dead_lock_was_cancelled(
     assert [turn.number for turn in await other.store.threads.load("ann", "t")] == [1, 2, 3]
 
 
+async def test_a_lock_that_is_given_back_while_it_is_fenced(
+    one: Machine, other: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """Its open gave up, and the next turn began, before the fence stood: that turn keeps its number."""
+    looked, looks = asyncio.Event(), threading.Event()
+    fencing, fences = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(request: AWSPreparedRequest) -> AWSResponse | None:
+        loop.call_soon_threadsafe(looked.set)
+        looks.wait(20)
+        return one.sky.unsent(request)
+
+    def held(_: AWSPreparedRequest) -> None:
+        loop.call_soon_threadsafe(fencing.set)
+        fences.wait(20)
+
+    await one.store.threads.create("ann", "t", "Plans")
+    one.sky.at("Query", *[slow] * 2 * ATTEMPTS)
+    opening = asyncio.create_task(one.store.turns.open(ask("r1"), history=20))
+    await looked.wait()
+    time.advance(LEASE)
+    other.sky.at("PutItem", held)
+    taking = asyncio.create_task(other.store.turns.open(ask("r2"), history=20))
+    await fencing.wait()
+    looks.set()
+    with pytest.raises(StoreUnavailable):
+        await opening
+    await one.store.settle()
+    next_one = Machine(endpoint, time)
+    claim = claimed(await next_one.store.turns.open(ask("r3"), history=20))
+    fences.set()
+    with pytest.raises(Busy):
+        await taking
+    await next_one.store.turns.commit(claim, answered(claim, "hi"))
+    turns = await next_one.store.threads.load("ann", "t")
+    assert [(turn.response_id, turn.state) for turn in turns][-1] == ("r3", State.DONE)
+    await next_one.close()
+
+
 async def test_a_fence_in_a_thread_that_is_taken_back(
     one: Machine, endpoint: tuple[str, str], time: Clockwork
 ) -> None:
@@ -349,7 +394,7 @@ async def test_a_fence_in_a_thread_that_is_taken_back(
     async def fenced() -> None:
         taker = Machine(endpoint, time)
         time.now += LEASE
-        taker.sky.at("UpdateItem", passed, *[taker.sky.unsent] * 2 * ATTEMPTS)
+        taker.sky.at("UpdateItem", passed, unmarked, *[taker.sky.unsent] * 2 * ATTEMPTS)
         with pytest.raises(StoreUnavailable):
             await taker.store.turns.open(ask("r2"), history=20)
         await taker.close()

@@ -16,6 +16,7 @@ from c1fn.stores.dynamodb.rows import ThreadRow
 from c1fn.stores.dynamodb.thread_updates import NOBODY, TRIES, ThreadUpdates
 
 _OURS = "#run.#attempt = :attempt AND attribute_not_exists(#gone)"
+_OPEN = f"{_OURS} AND attribute_not_exists(#run.#closing)"
 _ONWARD = "#n <= :new_n"  # what comes late, after its own late lock, sets nothing back
 _FREE = (
     "attribute_not_exists(#run) AND attribute_not_exists(#gone)"
@@ -92,6 +93,12 @@ class Locks:
             return failed.item is not None and _holds(ThreadRow.read(failed.item), lock)
         return True
 
+    async def close(self, key: ThreadKey, attempt: str) -> bool:
+        """Say that the turn of this lock, which is over, is being closed: from now on the lock is taken over,
+        and not given back or renewed. False: it was before.
+        """
+        return await self._mark_ours(key, attempt, {"run.closing": YES}) is not None
+
     async def run_again(self, key: ThreadKey, attempt: str, replaces: str) -> bool:
         """Let ours overwrite the newest turn, that ``replaces`` wrote. False: the lock is no longer ours."""
         return await self._mark_ours(key, attempt, {"run.replaces": S(replaces)}) is not None
@@ -115,7 +122,8 @@ class Locks:
 
     async def renew(self, key: ThreadKey, attempt: str, until: float) -> Lock | None:
         """The lock with its new lease; None: it is no longer ours."""
-        row = await self._mark_ours(key, attempt, {"run.until": N(until)})
+        change, values = {"run.until": N(until)}, {":attempt": S(attempt)}
+        row = await self._updates.mark(key, change, _OPEN, values)
         return row.lock if row else None
 
     async def ask_to_stop(self, key: ThreadKey, attempt: str) -> bool:
@@ -141,7 +149,7 @@ class Locks:
         """
         values = {":attempt": S(attempt), ":zero": N(0)}
         change = {"gone": YES, "sweep": YES}
-        unasked = f"{_OURS} AND #draft = :attempt AND #n = :zero"
+        unasked = f"{_OPEN} AND #draft = :attempt AND #n = :zero"
         try:
             return await self._updates.change(
                 key, change, unasked, values, drop=("run", "title", "expires_at")
@@ -149,7 +157,7 @@ class Locks:
         except ConditionFailed as failed:
             if failed.item and _attempt(ThreadRow.read(failed.item)) == attempt:
                 with suppress(ConditionFailed):
-                    await self._updates.change(key, {}, _OURS, {":attempt": S(attempt)}, drop=("run",))
+                    await self._updates.change(key, {}, _OPEN, {":attempt": S(attempt)}, drop=("run",))
         return None
 
     async def _mark_ours(self, key: ThreadKey, attempt: str, change: dict[str, Item]) -> ThreadRow | None:

@@ -7,8 +7,7 @@
 3. A prompt that is too long for the lock is written in parts, once it is known to become a turn: whoever is
    refused, or repeats what was answered, makes no large writes.
 
-If a lock has expired, its turn is first written as interrupted: after that the earlier process's commit fails
-its condition. Then the lock is taken over.
+If a lock has expired, its turn is closed (closing.py), and then the lock is taken over.
 """
 
 import asyncio
@@ -18,6 +17,7 @@ from c1fn.errors import Busy, NotFound, OverQuota
 from c1fn.stores import LEASE, Opened, Replay, Running
 from c1fn.stores.dynamodb.access import Access
 from c1fn.stores.dynamodb.claim import DynamoClaim, Lease, Try
+from c1fn.stores.dynamodb.closing import Closing
 from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.following import Following
 from c1fn.stores.dynamodb.keys import ThreadKey, fence_of
@@ -39,7 +39,7 @@ class Opening:
     def __init__(self, access: Access, deletion: Deletion, following: Following) -> None:
         self._access = access
         self._deletion = deletion
-        self._following = following
+        self._closing = Closing(access, following)
 
     def begin(self, ask: Ask, history: int) -> Try:
         attempt = self._access.token()
@@ -218,8 +218,10 @@ class Opening:
     ) -> Opened | None:
         """Take a lock that is over. ``turn`` is what its holder wrote; None: it is still to be closed."""
         after = replace(thread, lock=mine.lock)
-        if turn is not None or not await self._was_never_to_be(mine.key, thread, dead):
-            turn = turn or await self._fence(mine.key, thread, dead)
+        if turn is not None or not await self._closing.was_never_to_be(mine.key, thread, dead):
+            turn = turn or await self._closing.fence(mine.key, thread, dead)
+            if turn is None:
+                return None
             after = replace(after, n=thread.running_number, last=turn.attempt)
         mine.holds = True
         mine.locking = taking = asyncio.create_task(
@@ -232,19 +234,3 @@ class Opening:
         if turn and turn.attempt == fence_of(dead.attempt):
             await self._access.texts.discard_of(mine.key, dead.attempt)
         return await self._behind_the_lock(mine, after)
-
-    async def _was_never_to_be(self, key: ThreadKey, thread: ThreadRow, dead: Lock) -> bool:
-        """Whether the lock is of an older turn: somebody died between lock and replay, or a lost write of a
-        lock came late.
-        """
-        if dead.replaces is not None:
-            return False
-        known = await self._access.turns.find(key, dead.response_id)
-        return known is not None and known.number <= thread.n
-
-    async def _fence(self, key: ThreadKey, thread: ThreadRow, dead: Lock) -> TurnRow:
-        """Write a dead lock's turn as interrupted, so that nobody else can. The row that stands is returned:
-        ours, another's that was here first, or the holder's own, written at the last moment.
-        """
-        row = await self._following.fenced(key, dead, thread.running_number)
-        return await self._access.turns.put(key, row, dead.replaces)
