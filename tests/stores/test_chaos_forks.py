@@ -56,7 +56,7 @@ def waits(one: Call) -> Call:
 
 def resume(began: float, attempt: str, response: str = "y", **about: Any) -> Call:
     of_answer: dict[str, Any] = {"number": 2, "resumes": "r1", "text": "a said", "response": response}
-    return claim(began, began + 1, attempt, **of_answer | {"seen": (turn("a", state="waiting"),)} | about)
+    return claim(began, began + 1, attempt, **of_answer | about)
 
 
 ASKED = [GOOD[0], waits(GOOD[1])]

@@ -109,7 +109,8 @@ class Life:
             if call.operation == "load" and call.outcome in ("done", "deleted"):
                 yield call, None
             elif call.outcome == "claim":
-                yield call, range(max(1, call.number - HISTORY), call.number)
+                end = call.number - bool(call.resumes)  # what it resumes is told beside
+                yield call, range(max(1, end - HISTORY), end)
             elif call.outcome == "replay":
                 yield call, range(0)
             elif call.operation == "view" and call.outcome == "done":
