@@ -59,6 +59,10 @@ def resume(began: float, attempt: str, response: str = "y", **about: Any) -> Cal
     return claim(began, began + 1, attempt, **of_answer | about)
 
 
+def reserve(began: float, text: str = "reserved") -> Call:
+    return call("reserve", began, began + 1, response="r5", text=text)
+
+
 ASKED = [GOOD[0], waits(GOOD[1])]
 REFUSED = call("open", 10, 11, "refused", resumes="r1", response="y")
 
@@ -142,6 +146,9 @@ RATED = call("rate", 8.5, 9, text="up 1")
             "not what r1 asked here",
             id="answered in a fork",
         ),
+        pytest.param(
+            [*BOTH, reserve(10), replace(THIRD[0], began=11.5)], "in the place of r5", id="not in order"
+        ),
         pytest.param([*BOTH, share(), view(12, outcome="deleted")], "could not open", id="a link"),
         pytest.param([*BOTH, share(), view(12, TWO[0])], "saw the turns [1]", id="half a link"),
         pytest.param(
@@ -192,6 +199,10 @@ def test_wrong(calls: Calls, what: str) -> None:
         ),
         pytest.param([*ASKED, resume(5, "b"), resume(40, "c")], [], id="answered again as it was"),
         pytest.param([*ASKED, resume(5, "b"), REFUSED], [], id="answered already"),
+        pytest.param([*BOTH, reserve(10, "free"), *THIRD], [], id="nobody waits"),
+        pytest.param(
+            [*BOTH, reserve(10), call("unreserve", 11, 12, response="r5"), *THIRD], [], id="gave up"
+        ),
         pytest.param([*BOTH, share(), *THIRD, view(16, *TWO), links(17, "k")], [], id="a link"),
         pytest.param([*BOTH, share(), revoke(12), view(14, outcome="deleted"), links(15)], [], id="revoked"),
         pytest.param([*BOTH, share(), view(100, outcome="deleted"), links(101)], [], id="its time is over"),

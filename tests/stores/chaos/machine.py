@@ -29,6 +29,10 @@ from tests.stores.chaos.weather import HISTORY, Place, Weather, noise, prompt_of
 
 LARGE = 0.01  # of the answers and of the saved forms do not fit in a row
 
+WAITS = 0.3  # of the prompts that find a thread busy wait for it
+LOOKS = 8  # of such a prompt, a second after each other
+GIVES_UP = 0.5  # of those that were not in time say so; the others just go
+
 FATES = {"answers": 60, "fails": 8, "stops": 4, "waits": 8, "dies": 6, "zombie": 10, "renews": 12}
 
 STATES = {"fails": State.FAILED, "stops": State.STOPPED, "waits": State.WAITING}
@@ -63,10 +67,13 @@ class Machine:
 
     # ---- a turn
 
-    async def turn(self, response: str, fate: str | None = None, place: Place | None = None) -> bool:
+    async def turn(
+        self, response: str, fate: str | None = None, place: Place | None = None, *, waited: bool = False
+    ) -> bool:
         """One request. True when it came to something; else it is asked again, as clients do.
 
         :param place: another thread than the one that the responseId is first asked for on.
+        :param waited: it has waited for the turn before it.
         """
         place = place or self._weather.place(response)
         resumes = resumed_by(response)
@@ -77,6 +84,9 @@ class Machine:
             opened = await self._store.turns.open(ask, history=HISTORY)
         except (Busy, StoreUnavailable) as no:
             self._end(number, outcome=OUTCOMES[type(no)])
+            waits = isinstance(no, Busy) and not waited and self._dice.random() < WAITS
+            if waits and await self._wait(ask):
+                return await self.turn(response, fate, place, waited=True)
             await self._weather.sleep(self._dice.random() * 4)
             return False
         except (NotFound, NotWaiting) as no:
@@ -89,6 +99,26 @@ class Machine:
         self._end(number, opened.history, outcome="claim", **_claimed(opened))
         await self._answer(opened, fate or self._dice.choices(list(FATES), list(FATES.values()))[0])
         return True
+
+    async def _wait(self, ask: Ask) -> bool:
+        """Reserve the next turn, until the thread is free for it. False: it was not in time."""
+        place, free = (ask.owner, ask.thread_id), False
+
+        def tell(answer: bool) -> dict[str, Any]:  # noqa: FBT001 - the store's own answer
+            nonlocal free
+            free = answer
+            return {"text": "free" if free else "reserved"}
+
+        for _ in range(LOOKS):
+            work = self._store.turns.reserve(ask)
+            outcome = await self._call("reserve", place, work, tell, response=ask.response_id)
+            if free or outcome != "done":
+                break
+            await self._weather.sleep(1)
+        if not free and self._dice.random() < GIVES_UP:
+            left = self._store.turns.unreserve(ask)
+            await self._call("unreserve", place, left, response=ask.response_id)
+        return free
 
     async def _answer(self, claim: Claim, fate: str) -> None:
         text = self._large(f"{claim.attempt} said {self._dice.random()}")

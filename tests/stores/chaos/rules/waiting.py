@@ -1,9 +1,15 @@
-"""Rules of turns that wait for an answer: it is given once, to what was asked, in the thread that asked."""
+"""Rules of turns that wait for an answer: it is given once, to what was asked, in the thread that asked.
+
+And of prompts that wait for a busy thread: its next turn is theirs.
+"""
 
 from collections.abc import Iterator
 
 from tests.stores.chaos.journal import Call
 from tests.stores.chaos.rules.life import Life
+
+RESERVED = 15.0
+"""Seconds for which a place is kept at least: it is renewed ten seconds before its lease of 25 ends."""
 
 
 def once(life: Life) -> Iterator[str]:
@@ -38,7 +44,22 @@ def can_be_given(life: Life) -> Iterator[str]:
                     yield f"{call.machine} could not answer {question.response}"
 
 
-RULES = (once, what_was_asked, can_be_given)
+def in_order(life: Life) -> Iterator[str]:
+    """While the next turn is reserved for a prompt, no other prompt begins one."""
+    for place in life.of("reserve"):
+        if place.outcome != "done" or place.text != "reserved":
+            continue
+        for claim in life.claims.values():
+            within = place.ended < claim.began and claim.ended < place.began + RESERVED
+            mine = any(
+                call.response == place.response and place.began <= call.ended and call.began <= claim.ended
+                for call in life.of("open", "unreserve")
+            )
+            if within and not mine and not life.may_be_gone(place.began, claim.ended):
+                yield f"{claim.response} began in the place of {place.response}"
+
+
+RULES = (once, what_was_asked, can_be_given, in_order)
 
 
 def _said(other: Call, call: Call, since: float) -> bool:
