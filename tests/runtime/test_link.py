@@ -3,13 +3,14 @@
 import asyncio
 import gc
 import logging
+from contextlib import suppress
 from typing import Self
 
 import pytest
 
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.http1 import Broken
-from c1fn.runtime.link import HIGH_WATER, READ, TRIES, Fatal, Link, Platform
+from c1fn.runtime.link import HIGH_WATER, PAUSE, READ, TRIES, Fatal, Link, Platform
 from c1fn.runtime.messages import Acknowledgement, Invocation
 from c1fn.runtime.protocol import Address, Connection
 
@@ -53,6 +54,50 @@ async def test_a_send_waits_only_when_the_socket_is_full() -> None:
         await reader.readexactly(HIGH_WATER * 64)
         await sending
         link.close()
+
+
+async def test_a_link_that_is_closed_sends_nothing_more() -> None:
+    """What the socket has not taken is dropped with it."""
+    async with Peer() as peer:
+        link = await Link.connect(peer.address)
+        reader, _ = await peer.connections.get()
+        link.expect()
+        payload = b"x" * HIGH_WATER * 64
+        sending = asyncio.create_task(link.send(payload))
+        await reader.readexactly(1000)
+        link.close()
+        await sending
+        arrived = 1000
+        with suppress(ConnectionResetError):
+            while piece := await reader.read(READ):
+                arrived += len(piece)
+        assert arrived < len(payload)
+        assert not link.usable
+
+
+async def test_a_send_waits_from_the_high_water_mark_until_all_is_sent() -> None:
+    async with Peer() as peer:
+        link = await Link.connect(peer.address)
+        assert link._transport is not None
+        assert link._transport.get_write_buffer_limits() == (0, HIGH_WATER)
+        link.close()
+
+
+async def test_a_platform_that_refuses_early_gets_nothing_more() -> None:
+    """Also while the socket has room. The connection then serves no further request."""
+    async with Peer() as peer:
+        link = await Link.connect(peer.address)
+        reader, writer = await peer.connections.get()
+        link.expect()
+        await link.send(link.api.begin(CALL, None))
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(REFUSED)
+        assert await link.answer() == Acknowledgement(413)
+        await link.send(link.api.data(b"more") + link.api.end())
+        assert not link.usable
+        link.close()
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
 
 
 @pytest.mark.parametrize("how", ["refuses", "dies"])
@@ -193,16 +238,20 @@ async def test_a_get_is_sent_again_on_a_new_connection() -> None:
         writer.write(NEXT)
         assert await asking == Invocation("i", b"{}")
         platform.close()
+        assert await reader.read() == b""
 
 
 async def test_a_get_that_is_never_answered_gives_up() -> None:
+    """After a pause that is longer each time: a platform that is just being restarted has 0.3 s."""
     async with Peer() as peer:
+        began = asyncio.get_running_loop().time()
         asking = asyncio.create_task(Platform(peer.address).get(Connection.next))
         for _ in range(TRIES):
             _, writer = await peer.connections.get()
             writer.transport.abort()
         with pytest.raises(Fatal):
             await asking
+        assert asyncio.get_running_loop().time() - began >= PAUSE * (1 + 2 + 4 + 8)
 
 
 async def test_what_becomes_of_an_error_report_is_logged(caplog: pytest.LogCaptureFixture) -> None:
