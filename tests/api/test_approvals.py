@@ -57,7 +57,7 @@ async def test_the_person_sees_what_would_be_done_and_two_buttons(meet: Meet) ->
     """As a card, in the stream and when the thread is loaded, and as data; nothing has been done."""
     scene = await meet(ASKS, tools=[refund])
     card = await waiting(scene)
-    for shown in ("refund", '["order","7"]', "50% <b>off</b>", "u202e", f"{APPROVE}r1", f"{REFUSE}r1"):
+    for shown in ("`refund`", "order", ": 7", "50% <b>off</b>", "u202e", f"{APPROVE}r1", f"{REFUSE}r1"):
         assert escape(shown) in card
     assert card.count("<content thesys") == 1
     _, answer = (await scene.call("GET", "/t/messages")).json

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from c1fn.turn import Resume, ToolCall, Turn, unescaped
 
 SHOWN = 20_000
-"""Characters of one argument that are shown: more than anybody reads, and a page can show them."""
+"""Characters of a call's arguments that are shown: more than anybody reads, and a page can show them."""
 
 APPROVE, REFUSE = "c1fn:approve:", "c1fn:refuse:"
 """How the names of the buttons begin, before the turn's responseId."""
@@ -51,30 +51,39 @@ def resume_of(prompt: str) -> Resume | None:
 
 
 def _calls(calls: Sequence[ToolCall]) -> Iterator[object]:
+    """Each call with its arguments, in blocks of code. All else is Markdown to the client, in tables too: a
+    model could hide a part of a text, show another address than it has, or let the page load a picture.
+    """
     for call in calls:
-        yield _component("InlineHeader", heading=_visible(call.name))
-        if rows := list(_rows(call.arguments)):
-            head = [{"children": name, "type": "string"} for name in ("Argument", "Value")]
-            yield _component(
-                "Table", tableHeader={"rows": head}, tableBody={"rows": [{"children": row} for row in rows]}
-            )
+        name = _visible(call.name).replace("`", "'")
+        yield _component("InlineHeader", heading=f"`{name}`")
+        yield _component("TextContent", textMarkdown=_code(_arguments(call.arguments)))
 
 
-def _rows(arguments: str) -> Iterator[list[str]]:
-    """Each argument with its value, of two of one name the last: that is the one the tool gets."""
+def _arguments(text: str) -> str:
+    """The arguments as JSON; of two with one name the last, which is the one that the tool gets."""
     try:
-        given = json.loads(arguments or "{}")
+        given = json.loads(text or "{}")
     except (ValueError, RecursionError):
-        given = arguments
-    for name, value in (given if isinstance(given, dict) else {"": given}).items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield [_visible(name), _visible(text)]
+        given = text
+    return json.dumps(given, ensure_ascii=False, indent=2)
+
+
+def _code(text: str) -> str:
+    """A block of code, which nothing in the text can end."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}\n{_visible(text)}\n{fence}"
 
 
 def _visible(text: str) -> str:
     """Text with its invisible characters as their numbers: some of them change how the others are read."""
-    more = f" … and {len(text) - SHOWN} more characters" if len(text) > SHOWN else ""
-    return "".join(char if _is_seen(char) else f"\\u{ord(char):04x}" for char in text[:SHOWN]) + more
+    more = f"\n… and {len(text) - SHOWN} more characters" if len(text) > SHOWN else ""
+    return "".join(char if _is_seen(char) else _number(char) for char in text[:SHOWN]) + more
+
+
+def _number(char: str) -> str:
+    return f"\\u{ord(char):04x}" if char <= "\uffff" else f"\\u{{{ord(char):x}}}"
 
 
 _BLANK = re.compile(
@@ -84,7 +93,7 @@ _BLANK = re.compile(
 
 
 def _is_seen(char: str) -> bool:
-    return char.isprintable() and not _BLANK.match(char)
+    return char == "\n" or (char.isprintable() and not _BLANK.match(char))
 
 
 def _button(words: str, name: str, variant: str) -> object:

@@ -16,18 +16,27 @@ def turn(*calls: ToolCall) -> Turn:
     )
 
 
-def shown(arguments: str) -> list[list[str]]:
-    """The rows of a call's table."""
+def shown(arguments: str) -> str:
+    """The text of a call."""
     parts: Any = asked(turn(ToolCall("c1", "pay", arguments)))
-    tables = [part["props"]["tableBody"]["rows"] for part in parts if part["component"] == "Table"]
-    return [row["children"] for rows in tables for row in rows]
+    (text,) = (part["props"]["textMarkdown"] for part in parts if part["component"] == "TextContent")
+    return str(text)
+
+
+def code(text: str, fence: str = "```") -> str:
+    return f"{fence}\n{text}\n{fence}"
 
 
 def test_each_call_is_shown_with_its_arguments_and_two_buttons_answer_them_all() -> None:
-    parts: Any = question(turn(ToolCall("c1", "pay", '{"amount": 1}'), ToolCall("c2", "stop", "{}")))
-    kinds = [part["component"] for part in parts]
-    assert kinds == ["Header", "InlineHeader", "Table", "InlineHeader", "ButtonGroup"]
-    assert [part["props"]["heading"] for part in parts if "heading" in part["props"]] == ["pay", "stop"]
+    parts: Any = question(turn(ToolCall("c1", "pay", '{"amount": 1}'), ToolCall("c2", "st`op", "")))
+    assert [part["component"] for part in parts] == [
+        "Header",
+        *("InlineHeader", "TextContent") * 2,
+        "ButtonGroup",
+    ]
+    assert [part["props"]["heading"] for part in parts if "heading" in part["props"]] == ["`pay`", "`st'op`"]
+    texts = [part["props"]["textMarkdown"] for part in parts if "textMarkdown" in part["props"]]
+    assert texts == [code('{\n  "amount": 1\n}'), code("{}")]
     buttons = [button["props"] for button in parts[-1]["props"]["children"]]
     assert [(button["children"], button["name"]) for button in buttons] == [
         ("Approve all", f"{APPROVE}r1"),
@@ -35,29 +44,37 @@ def test_each_call_is_shown_with_its_arguments_and_two_buttons_answer_them_all()
     ]
 
 
+MARKDOWN = '"![x](https://evil.example/?q=1) [bank](x) <!-- no -->"'
+
+
 @pytest.mark.parametrize(
-    ("arguments", "rows"),
+    ("argument", "seen"),
     [
-        ("{}", []),
-        ("", []),
-        ('{"a": "x\\ny", "b": 1.5, "c": null, "d": {"e": ["ü"]}}', [
-            ["a", "x\\u000ay"], ["b", "1.5"], ["c", "null"], ["d", '{"e": ["ü"]}'],
-        ]),
-        ('{"amount": 1, "amount": 100}', [["amount", "100"]]),
-        ('{"a": "\\u202exe\\u0000\\u200b"}', [["a", "\\u202exe\\u0000\\u200b"]]),
-        ('{"a": "b\U000e0100\ufe0f\u3164\u00a0\u2028c"}', [["a", "b\\ue0100\\ufe0f\\u3164\\u00a0\\u2028c"]]),
-        ("[1]", [["", "[1]"]]),
-        ("no json", [["", "no json"]]),
+        (r'"x\ny", "b": 1.5, "c": null', '"x\\ny",\n  "b": 1.5,\n  "c": null'),
+        ('["ü", {}]', '[\n    "ü",\n    {}\n  ]'),
+        ('1, "a": 100', "100"),
+        ('"\\u202exe\\u0000\\u200b"', r'"\u202exe\u0000\u200b"'),
+        ('"b\ufe0f\u3164\u00a0\u2028c"', r'"b\ufe0f\u3164\u00a0\u2028c"'),
+        ('"b\U000e0100c"', r'"b\u{e0100}c"'),
+        (MARKDOWN, MARKDOWN),
     ],
 )  # fmt: skip
-def test_arguments_are_shown_as_the_tool_gets_them(arguments: str, rows: list[list[str]]) -> None:
-    """What is invisible, or turns the direction of the text, is shown as its number."""
-    assert shown(arguments) == rows
+def test_arguments_are_shown_as_the_tool_gets_them(argument: str, seen: str) -> None:
+    """What is invisible, or turns the direction of the text, is shown as its number. Nothing is Markdown."""
+    assert shown(f'{{"a": {argument}}}') == code(f'{{\n  "a": {seen}\n}}')
+
+
+@pytest.mark.parametrize("text", ["no json", "[" * 2000])
+def test_arguments_that_are_no_json_are_shown_as_text(text: str) -> None:
+    assert shown(text) == code(json.dumps(text))
+
+
+def test_nothing_in_an_argument_ends_its_block() -> None:
+    assert shown('{"a": "````\\n# x"}') == code('{\n  "a": "````\\n# x"\n}', "`````")
 
 
 def test_a_long_argument_says_how_much_is_not_shown() -> None:
-    ((_, value),) = shown(json.dumps({"a": "x" * (SHOWN + 7)}))
-    assert value == "x" * SHOWN + " … and 7 more characters"
+    assert shown(json.dumps("x" * (SHOWN + 5))).endswith("xx\n… and 7 more characters\n```")
 
 
 def prompt(context: object) -> str:
