@@ -1,6 +1,7 @@
 # Two commands on a fresh machine: `make run` and `make test`. `make help` lists the rest.
 # For GNU make 3.81 and later (macOS has that one), in a folder of any name.
 PORT ?= 8000
+PAGE ?= c1
 PERSIST ?= .cache/threads-$(PORT).sqlite
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ VENV_SH := sh scripts/venv.sh
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE agui agui-fuzz attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
+.PHONY: FORCE agui agui-fuzz openui-prompt e2e-openui attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
   bench bench-short bench-function \
   bench-venvs bench-compare store-growth web e2e e2e-clients model-servers npm fix openui pins clean package function-tree frameworks \
   release deploy-check sam-local
@@ -18,9 +19,9 @@ export PYTHONDONTWRITEBYTECODE :=
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' Makefile
 
-run: $(VENV)/ready ## set everything up and serve on http://127.0.0.1:8000; PORT=8001 takes another port
+run: $(VENV)/ready ## set everything up and serve on http://127.0.0.1:8000; PORT=8001: another port; PAGE=openui: OpenUI's page
 	@mkdir -p .cache
-	$(BIN)/c1fn serve --page --port $(PORT) $(if $(PERSIST),--persist "$(PERSIST)")
+	$(BIN)/c1fn serve --page $(PAGE) --port $(PORT) $(if $(PERSIST),--persist "$(PERSIST)")
 
 test: $(VENV)/ready .cache/ministack/ready ## set everything up and run the tests
 	$(BIN)/pytest -n 2 --dist loadfile # two at once: half of the time is spent waiting for processes to start
@@ -124,9 +125,21 @@ model-servers: $(VENV)/ready npm ## whole conversations through LiteLLM's proxy 
 e2e-clients: $(VENV)/ready tests/e2e/node_modules/ready ## the same endpoint with four versions of the official client
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/clients.test.mjs
 
+openui-prompt: npm ## write the system prompt that teaches a model OpenUI Lang: .cache/openui-prompt.txt
+	@mkdir -p .cache
+	@test -d web-openui/node_modules || npm ci --prefix web-openui --ignore-scripts --no-audit --no-fund
+	OPENUI_TELEMETRY_DISABLED=1 npm --prefix web-openui run --silent prompt >.cache/openui-prompt.txt
+	@echo "C1FN_SYSTEM_PROMPT_FILE=.cache/openui-prompt.txt"
+
 agui: $(VENV)/ready tests/e2e/node_modules/ready ## AG-UI's own client and CopilotKit's, from npm, with the same threads
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/agui.test.mjs \
-	  tests/e2e/copilotkit.test.mjs
+	  tests/e2e/copilotkit.test.mjs tests/e2e/docs.test.mjs
+
+e2e-openui: $(VENV)/ready npm tests/e2e/node_modules/ready ## drive OpenUI's chat in Chromium; builds its page, the first time
+	@command -v chromium >/dev/null || { echo "chromium is missing. Debian: apt-get install -y chromium"; exit 1; }
+	$(BIN)/python -m c1fn.local.page_build openui
+	npm --prefix web-openui run check
+	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/openui.test.mjs
 
 agui-fuzz: $(VENV)/ready tests/e2e/node_modules/ready ## 12,000 generated runs, judged by AG-UI's schemas, by npm's client and by the store
 	@mkdir -p .cache

@@ -70,11 +70,14 @@ def serve(options: argparse.Namespace) -> int:
     """The local server."""
     from c1fn import compose
     from c1fn.api.pages import Site
-    from c1fn.local.page_build import Beside
+    from c1fn.compose.authentication import OFFLINE, OFFLINE_OPENUI
+    from c1fn.local.page_build import PAGES, Beside
     from c1fn.local.server import Server
     from c1fn.local.turn_lines import for_output
 
     settings = compose.settle(_settings(options), {})
+    if options.page == "openui" and settings.model == OFFLINE:
+        settings = replace(settings, model=OFFLINE_OPENUI)  # which that page shows
     threads = _persistent(settings, options.persist)
     asyncio.run(_look_at(settings))
     listener = ports.listen(options.port, ports.elsewhere("serve", options.port, os.environ))
@@ -82,7 +85,8 @@ def serve(options: argparse.Namespace) -> int:
     print(f"{_summary(settings, options.persist if threads else None)} · {where}", flush=True)
     site = Site(compose.image_hosts(settings))
     app = compose.web_app(settings, site, for_output(), threads=threads)
-    app.add_middleware(Beside, site=site, say=_tell, build=options.page)
+    web = PAGES[options.page or "c1"]
+    app.add_middleware(Beside, site=site, say=_tell, build=options.page is not None, web=web)
     with listener:
         Server(app).run(sockets=[listener])
     return 0

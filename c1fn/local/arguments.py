@@ -112,7 +112,13 @@ def parser(run: Mapping[str, Run]) -> argparse.ArgumentParser:
 
 def _serve_arguments(command: argparse.ArgumentParser, run: Run) -> None:
     command.add_argument("--port", type=_port, default=8000, help="0 lets the system choose (default: 8000)")
-    command.add_argument("--page", action="store_true", help="build the official client's page, with Node")
+    command.add_argument(
+        "--page",
+        nargs="?",
+        const="c1",
+        choices=("c1", "openui"),
+        help="build a client's page, with Node: C1's (c1, the default) or OpenUI's (openui)",
+    )
     command.add_argument(
         "--persist", type=Path, metavar="FILE", help="keep conversations in this file, not in memory alone"
     )

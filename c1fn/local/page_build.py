@@ -27,7 +27,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from c1fn.api.pages import Site
 
-WEB = Path(__file__).parents[2] / "web"
+ROOT = Path(__file__).parents[2]
+WEB = ROOT / "web"
+PAGES = {"c1": WEB, "openui": ROOT / "web-openui"}
+"""The sources of each client's page."""
+
 SOURCES = ("*.json", "*.html", "*.ts", ".npmrc", "src/**/*")
 
 NODE = 18
@@ -217,4 +221,5 @@ def _opened(folder: Path, name: str) -> IO[str]:
 if __name__ == "__main__":
     import sys
 
-    sys.exit(not asyncio.run(make(Site(), lambda line: print(line, flush=True))))  # noqa: T201 - a command
+    wanted = PAGES[sys.argv[1]] if sys.argv[1:] else WEB
+    sys.exit(not asyncio.run(make(Site(), lambda line: print(line, flush=True), web=wanted)))  # noqa: T201 - a command

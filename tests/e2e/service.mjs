@@ -10,14 +10,15 @@ process.on("exit", () => children.forEach((child) => child.kill("SIGKILL")));
 
 /** A `c1fn` command that serves; `url` is where. */
 export class Service {
-  constructor(command, environment) {
+  constructor(command, environment, options = []) {
+    this.options = options;
     this.command = command;
     this.environment = environment;
     this.port = 0;
   }
 
   async start() {
-    const argv = ["-m", "c1fn", this.command, "--port", `${this.port}`];
+    const argv = ["-m", "c1fn", this.command, "--port", `${this.port}`, ...this.options];
     const env = { ...process.env, ...this.environment };
     const child = spawn(PYTHON, argv, { cwd: ROOT, env, stdio: ["ignore", "pipe", "inherit"] });
     this.child = child;

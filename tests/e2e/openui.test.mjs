@@ -1,0 +1,128 @@
+// OpenUI's chat (AgentInterface), unmodified from npm, in Chromium: the page of web-openui, with a model that says what
+// each test tells it to. Screenshots are kept in .cache/e2e to be looked at.
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { BREAK, call, gate, Model } from "./model.mjs";
+import { Browser, PATIENCE, Service } from "./stage.mjs";
+
+const model = await new Model().start();
+const browser = await new Browser().start();
+const environment = { THESYS_API_KEY: "e2e", C1FN_BASE_URL: model.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
+const server = await new Service("serve", environment, ["--page", "openui"]).start();
+after(async () => {
+  await browser.stop();
+  await Promise.all([server.stop(), model.stop()]);
+});
+
+const REVENUE = ['root = Card([title, text])\ntitle = CardHeader("Quarterly revenue", "2026")\n', 'text = TextContent("Revenue rose by **8.4 %**.")\n'];
+
+describe("OpenUI's page on c1fn serve", { timeout: 600_000 }, () => {
+  let person;
+  before(async () => (person = await browser.person(server.url)));
+  beforeEach(async () => {
+    model.forget();
+    await person.tab();
+  });
+  afterEach(async () => {
+    await person.closes();
+    assert.deepEqual(person.complaints.splice(0), []);
+  });
+  after(() => person.leaves());
+
+  const send = async (words) => {
+    await person.composer.fill(words);
+    await person.composer.press("Enter");
+  };
+  const thread = (title) => person.page.locator(".openui-agent-thread-button", { hasText: title }).first();
+
+  test("an answer in OpenUI Lang grows on the screen before the model has ended", async () => {
+    const ended = gate();
+    model.next(REVENUE[0], ended, REVENUE[1]);
+    await send("How was the year?");
+    await person.sees("Quarterly revenue");
+    assert.equal(await person.page.getByText("8.4 %").count(), 0);
+    ended.open();
+    await person.sees("8.4 %");
+    await person.shot("openui-answer");
+  });
+
+  test("plain text is shown as text, also after a reload", async () => {
+    model.next("Revenue ", "**rose** sharply.");
+    await send("In plain text, please");
+    await person.sees("sharply.");
+    await person.reload();
+    await thread("In plain text, please").click();
+    await person.sees("sharply.");
+    await person.shot("openui-plain-text");
+  });
+
+  test("a reload midway: the answer goes on, and the model is called once", async () => {
+    const ended = gate();
+    model.next(REVENUE[0], ended, REVENUE[1]);
+    await send("Reload me midway");
+    await person.sees("Quarterly revenue");
+    await person.reload();
+    await thread("Reload me midway").click();
+    await person.sees("Quarterly revenue");
+    await person.shot("openui-reloaded-midway");
+    ended.open();
+    await person.sees("8.4 %");
+    assert.equal(model.requests.length, 1);
+  });
+
+  test("a stop ends the answer at the server, and what was said is kept", async () => {
+    model.next(REVENUE[0], gate());
+    await send("Stop me");
+    await person.sees("Quarterly revenue");
+    const stopping = person.page.waitForResponse((response) => response.url().endsWith("/stop"), { timeout: PATIENCE });
+    await person.page.getByLabel("Cancel message").click();
+    assert.deepEqual(await (await stopping).json(), { stopping: true });
+    await person.shot("openui-stopped");
+    await person.reload();
+    await thread("Stop me").click();
+    await person.sees("Quarterly revenue");
+  });
+
+  test("a model that breaks midway is told, also after a reload, and the page goes on", async () => {
+    model.next(REVENUE[0], BREAK);
+    await send("Break midway");
+    await person.sees("The connection to the model broke");
+    await person.shot("openui-error");
+    await person.reload();
+    await thread("Break midway").click();
+    await person.sees("The connection to the model broke");
+    await person.shot("openui-error-reloaded");
+    model.next(...REVENUE);
+    await send("And now?");
+    await person.sees("8.4 %");
+  });
+
+  test("a model that refuses is told in its words", async () => {
+    model.refuseNext(400, "no");
+    await send("Refuse me");
+    await person.sees("The model did not accept the request");
+    await person.shot("openui-refused");
+  });
+
+  test("a tool of the server is shown while it works, and is done", async () => {
+    model.next(call("current_time", { timezone: "UTC" }));
+    model.next('root = Card([TextContent("It is late.")])\n');
+    await send("What time is it?");
+    await person.sees("It is late.");
+    await person.shot("openui-tool");
+  });
+
+  test("threads are listed and deleted", async () => {
+    model.next(...REVENUE);
+    await send("A thread to delete");
+    await person.sees("8.4 %");
+    await person.reload();
+    await thread("A thread to delete").hover();
+    await person.shot("openui-threads");
+    await thread("A thread to delete").locator(".openui-agent-thread-button-dropdown-trigger").click();
+    await person.page.getByText("Delete", { exact: true }).click();
+    await thread("A thread to delete").waitFor({ state: "detached" });
+    await person.reload();
+    assert.equal(await thread("A thread to delete").count(), 0);
+  });
+});
