@@ -63,7 +63,8 @@ RULES = (once, what_was_asked, can_be_given, in_order)
 
 
 def _said(other: Call, call: Call, since: float) -> bool:
-    """Whether another prompt may have come between: also late, if it was not told what became of it."""
-    told = other.outcome not in ("refused", "deleted", "replay")
-    late = other.outcome in ("busy", "unknown") or since < other.ended
+    """Whether another prompt may have come between. One that began no turn may have held the lock for longer
+    than its lease, or have taken it late: then it stands there as an interrupted turn.
+    """
+    told, late = other.outcome != "deleted", other.outcome != "claim" or since < other.ended
     return other is not call and told and late and other.began <= call.ended
