@@ -7,7 +7,7 @@ import pytest
 
 from scripts.mutants import MUTANTS, ROOT, STORE, Mutant
 
-MIXINS = ("contract", "owning", "reserving", "waiting")
+MIXINS = ("contract", "forks", "owning", "reserving", "sharing", "waiting")
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
