@@ -191,3 +191,18 @@ def test_every_module_has_a_test_file_of_its_own(name: str, path: Path) -> None:
     if path.name == "__init__.py" or name == "runtime.__main__":
         pytest.skip("a port or an entry without logic: its parts' tests are its own")
     assert own_tests(path)
+
+
+def test_every_public_name_of_a_module_has_a_docstring() -> None:
+    """An error's class has a title and a detail instead."""
+    without = [
+        f"{path.relative_to(ROOT)}: {node.name}"
+        for path in (ROOT / "c1fn").rglob("*.py")
+        if path.name != "errors.py"
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+        and "overload" not in map(ast.unparse, node.decorator_list)
+    ]
+    assert without == []

@@ -36,6 +36,7 @@ class Api(FastAPI):
         return guarded(super().build_middleware_stack(), self.origins, refusal)
 
     def openapi(self) -> dict[str, Any]:
+        """The document, with the endpoints that are loaded late."""
         if self.openapi_schema is None:
             from c1fn.api import openapi
 

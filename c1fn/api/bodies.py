@@ -75,6 +75,8 @@ def _some_words(schema: dict[str, Any]) -> None:
 
 
 class TextPart(BaseModel):
+    """A part of a prompt's content; no other kind is taken."""
+
     type: Literal["text"]
     text: str
 

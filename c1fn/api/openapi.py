@@ -42,6 +42,8 @@ REFS = "#/components/schemas/{model}"
 
 
 class Health(BaseModel):
+    """The answer of a health check."""
+
     status: Literal["ok"]
     version: str
 
@@ -134,6 +136,8 @@ class Share(BaseModel):
 
 
 class Shares(BaseModel):
+    """The caller's links."""
+
     shares: list[Share]
 
 
@@ -147,6 +151,8 @@ class Shared(BaseModel):
 
 
 class Stopping(BaseModel):
+    """The answer to a stop."""
+
     stopping: bool = Field(description="Whether such an answer was being written.")
 
 

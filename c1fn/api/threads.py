@@ -165,4 +165,8 @@ def _forked(source: Source | None) -> dict[str, Any]:
 
 
 def iso(seconds: float) -> str:
+    """The time as an ISO 8601 text in UTC, with milliseconds.
+
+    :param seconds: since the epoch.
+    """
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

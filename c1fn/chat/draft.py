@@ -79,6 +79,7 @@ class Draft:
         return Usage(estimated_tokens(messages), estimated_tokens([said]))
 
     def turn(self, state: State, error: C1fnError | None) -> Turn:
+        """The turn as it is stored. Text of a round that did not end is its last message."""
         partial = (Message("assistant", "".join(self.text), opaque=self.opaque),) if self.text else ()
         return Turn(
             number=self.claim.number,

@@ -36,6 +36,7 @@ class EventQueue:
         self._ends_with_reader = False
 
     def say(self, event: Event) -> None:
+        """Put an event into the queue; wakes the reader. Never waits."""
         self._events.append(event)
         self._said.wake()
 

@@ -15,14 +15,18 @@ class ToolFailed(Exception):
 class Threads(Protocol):
     """Where a function runs that is not async."""
 
-    def run(self, function: Callable[[], Any]) -> Awaitable[Any]: ...
+    def run(self, function: Callable[[], Any]) -> Awaitable[Any]:
+        """Call the function in a thread; what it returns or raises."""
+        ...
 
 
 class Tool(Protocol):
     """One tool, wherever it runs."""
 
     @property
-    def spec(self) -> ToolSpec: ...
+    def spec(self) -> ToolSpec:
+        """What the model is told of it."""
+        ...
 
     def bind(self, arguments: str, context: ToolContext) -> Callable[[], Any]:
         """Read the arguments, which are as the model wrote them.
@@ -46,7 +50,9 @@ class Tool(Protocol):
 class Servers(Protocol):
     """Tools that other servers have: ``chat.mcp``."""
 
-    def connect(self) -> None: ...
+    def connect(self) -> None:
+        """Begin to list the tools, so that the first turn need not wait."""
+        ...
 
     async def tools(self) -> Mapping[str, Tool]:
         """Those that can be called now. It takes a few seconds at most, and raises nothing."""
@@ -60,9 +66,13 @@ class Servers(Protocol):
         """The turn is over."""
         ...
 
-    async def settle(self) -> None: ...
+    async def settle(self) -> None:
+        """Finish background work, so that the process may be frozen."""
+        ...
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...
 
 
 class NoServers:

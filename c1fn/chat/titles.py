@@ -58,6 +58,7 @@ class Titles:
         await asyncio.gather(*self._running)
 
     async def aclose(self) -> None:
+        """Give up titles that are not made yet, and close the model."""
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)

@@ -16,6 +16,8 @@ MOST = 8
 
 
 class Unsaved:
+    """The store's turns, and the answers that it could not save. At most ``MOST`` are kept."""
+
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._kept: dict[tuple[str, str], tuple[Claim, Turn]] = {}  # one a thread: its lock is the turn's

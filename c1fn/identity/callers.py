@@ -183,4 +183,5 @@ def _bearer(headers: Mapping[bytes, bytes]) -> bytes:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
+    """The value, or an empty mapping for anything else: what a door tells may lack any part."""
     return value if isinstance(value, Mapping) else {}

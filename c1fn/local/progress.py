@@ -11,6 +11,7 @@ PROGRESS = 2.0
 
 
 def tell(line: str) -> None:
+    """Write a line for the operator, to stderr."""
     print(support.safe(line), file=sys.stderr, flush=True)
 
 

@@ -102,6 +102,7 @@ def safe(line: str) -> str:
 
 
 def iso(seconds: float) -> str:
+    """The time as an ISO 8601 text in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -21,6 +21,7 @@ _RESTORED: dict[str, str] = {
 
 
 async def show_all(store: Store, options: argparse.Namespace) -> int:
+    """`c1fn thread list`: one JSON object a line."""
     async for found in support.every(store, options.owner):
         told = {"threadId": found.id, "createdAt": support.iso(found.created)}
         print(json.dumps(told | {"updatedAt": support.iso(found.updated), "isRunning": found.running}))
@@ -28,12 +29,14 @@ async def show_all(store: Store, options: argparse.Namespace) -> int:
 
 
 async def show(store: Store, options: argparse.Namespace) -> int:
+    """`c1fn thread show`."""
     found = await support.show(store, options.owner, options.id, text=options.text)
     print(json.dumps(found) if options.json else "\n".join(support.lines(found)))
     return 0
 
 
 async def delete(store: Store, options: argparse.Namespace) -> int:
+    """`c1fn thread delete`: one thread, or all of the owner's. Returns the exit status."""
     ids = [options.id] if options.id else [found.id async for found in support.every(store, options.owner)]
     question = f"Delete {len(ids)} threads of {options.owner}? Type yes: "
     if not (options.yes or input(question) == "yes"):  # noqa: ASYNC250 - nothing else runs meanwhile

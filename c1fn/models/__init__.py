@@ -13,6 +13,8 @@ class Unusable(ValueError):
 
 
 class Model(Protocol):
+    """A model that speaks; it may be used by many turns at once."""
+
     @property
     def name(self) -> str:
         """The model's name, for logs and for the line that `c1fn serve` prints."""

@@ -44,6 +44,7 @@ def outgoing(
 
 
 def offered(tool: ToolSpec) -> dict[str, Any]:
+    """A tool in OpenAI's form, for a request's ``tools``."""
     function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
     return {"type": "function", "function": function}
 

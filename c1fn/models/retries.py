@@ -37,6 +37,10 @@ async def give_up(response: httpx2.Response) -> None:
 
 
 def refusal(status: int, body: bytes) -> Refusal:
+    """What the body of a status error says.
+
+    :param status: HTTP's.
+    """
     return Refusal.read(document_of(body), status)
 
 

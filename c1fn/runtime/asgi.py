@@ -29,9 +29,13 @@ class AppError(Exception):
 class Sink(Protocol):
     """Where a response goes. ``write`` is called at least once, the last time with ``last``."""
 
-    async def begin(self, status: int, headers: Headers) -> None: ...
+    async def begin(self, status: int, headers: Headers) -> None:
+        """The response has begun. ``headers`` are as ASGI has them: pairs of bytes."""
+        ...
 
-    async def write(self, body: bytes, *, last: bool) -> None: ...
+    async def write(self, body: bytes, *, last: bool) -> None:
+        """A piece of the body, which may be empty; ``last``: no other follows."""
+        ...
 
 
 class State(enum.Enum):

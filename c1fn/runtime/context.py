@@ -54,22 +54,27 @@ class Context:
 
     @property
     def function_name(self) -> str:
+        """AWS_LAMBDA_FUNCTION_NAME; empty outside of Lambda."""
         return os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
 
     @property
     def function_version(self) -> str:
+        """AWS_LAMBDA_FUNCTION_VERSION."""
         return os.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
 
     @property
     def memory_limit_in_mb(self) -> str:
+        """AWS_LAMBDA_FUNCTION_MEMORY_SIZE, a text, as in AWS's own context."""
         return os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "")
 
     @property
     def log_group_name(self) -> str:
+        """AWS_LAMBDA_LOG_GROUP_NAME."""
         return os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME", "")
 
     @property
     def log_stream_name(self) -> str:
+        """AWS_LAMBDA_LOG_STREAM_NAME."""
         return os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", "")
 
     def get_remaining_time_in_millis(self) -> int:

@@ -39,6 +39,10 @@ class Fault:
         return cls(f"Function.{_name(error)}", message, trace)
 
     def body(self) -> bytes:
+        """The error report as Lambda takes it, in JSON.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-invokeerror
+        """
         report = {"errorType": self.name or self.type, "errorMessage": self.message, "stackTrace": self.trace}
         return json.dumps(report).encode()
 

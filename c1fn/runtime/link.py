@@ -81,6 +81,7 @@ class Link(asyncio.BufferedProtocol):
         return await self._answer
 
     def close(self) -> None:
+        """Drop the connection, with whatever was not sent."""
         if self._transport is not None:
             self._transport.abort()  # not close(): unsent bytes of a dead response are of no use
 
@@ -185,6 +186,7 @@ class Platform:
             log.info("an error report was answered with %s", answer)
 
     def close(self) -> None:
+        """Close the connection, if there is one."""
         if self._link is not None:
             self._link.close()
             self._link = None

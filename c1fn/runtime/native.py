@@ -26,9 +26,13 @@ NEEDED = ("streamify_response", "http_response_stream")
 class Stream(Protocol):
     """Where AWS's runtime takes an answer."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body."""
+        ...
 
-    def end(self) -> None: ...
+    def end(self) -> None:
+        """End the response."""
+        ...
 
 
 def can_stream(runtime: ModuleType | None) -> bool:

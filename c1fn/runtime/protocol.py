@@ -167,9 +167,17 @@ class Connection:
         return self._whole(path, fault.body(), *_fault_headers(fault), *_echo(invocation))
 
     def init_error(self, fault: Fault) -> bytes:
+        """The process cannot start.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-initerror
+        """
         return self._whole("/init/error", fault.body(), *_fault_headers(fault))
 
     def restore_error(self, fault: Fault) -> bytes:
+        """The process cannot go on after a snapshot was restored.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html
+        """
         return self._whole("/restore/error", fault.body(), *_fault_headers(fault))
 
     def receive(self, data: bytes | memoryview) -> Incoming | None:

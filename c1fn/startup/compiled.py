@@ -88,6 +88,7 @@ def install(path: Path = FILE) -> bool:
 
 
 def uninstall() -> None:
+    """Compile as usual again."""
     for module, name, _ in PLACES:
         vars(module).pop(name, None)
     if USABLE:

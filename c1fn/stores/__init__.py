@@ -282,6 +282,8 @@ class Threads(Protocol):
 
 
 class Store(Protocol):
+    """All that a deployment keeps, in its four ports."""
+
     @property
     def turns(self) -> Turns: ...
 

@@ -23,6 +23,7 @@ class Watch:
 
     @property
     def total_ms(self) -> float:
+        """Milliseconds since the turn began."""
         return _ms(self._clock() - self._begun)
 
     def hears(self) -> None:

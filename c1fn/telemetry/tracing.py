@@ -31,7 +31,9 @@ class Asked(Protocol):
         """Its first event is there."""
         ...
 
-    def ends(self, ended: Ended) -> None: ...
+    def ends(self, ended: Ended) -> None:
+        """The round has ended."""
+        ...
 
 
 class Span(Protocol):
@@ -49,10 +51,14 @@ class Span(Protocol):
         """One call of a tool."""
         ...
 
-    def end(self, told: Told) -> None: ...
+    def end(self, told: Told) -> None:
+        """The turn has ended. ``told`` are the fields of its line in the log."""
+        ...
 
 
 class Tracer(Protocol):
+    """Makes a span of each turn."""
+
     def begin(self, name: str, trace: str | None, thread: str = "") -> Span:
         """:param trace: X-Ray's header, if there was one.
         :param thread: the id of the conversation.
@@ -63,7 +69,9 @@ class Tracer(Protocol):
         """Send what ended, before the process may be frozen."""
         ...
 
-    async def aclose(self) -> None: ...
+    async def aclose(self) -> None:
+        """Send what is left."""
+        ...
 
 
 class Untraced:

@@ -37,6 +37,7 @@ class Resume:
     results: tuple[tuple[str, str], ...] = ()
 
     def approves(self, call: ToolCall) -> bool:
+        """Whether this call is to be run."""
         return self.approved is None or call.id in self.approved
 
 
@@ -81,6 +82,7 @@ class Usage:
 
     @property
     def tokens(self) -> int:
+        """Of input and output together."""
         return self.input_tokens + self.output_tokens
 
 

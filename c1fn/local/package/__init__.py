@@ -21,6 +21,7 @@ MAX_UPLOAD = 50 * 1024 * 1024
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `c1fn package`."""
     parser.add_argument(
         "--arch", choices=sorted(tree.PLATFORMS), default="arm64", help="Lambda's processor (default: arm64)"
     )

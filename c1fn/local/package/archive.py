@@ -30,6 +30,7 @@ def replace(folder: Path, built: Path) -> None:
 
 
 def pack(tree: Path, target: Path) -> None:
+    """Write the tree as a zip: the same tree gives the same bytes."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w") as archive:
         for path in files(tree):
@@ -40,8 +41,10 @@ def pack(tree: Path, target: Path) -> None:
 
 
 def files(tree: Path) -> Iterator[Path]:
+    """All files of the tree, sorted by path."""
     return iter(sorted(path for path in tree.rglob("*") if path.is_file()))
 
 
 def size(tree: Path) -> int:
+    """Bytes of all files, unpacked."""
     return sum(path.stat().st_size for path in files(tree))

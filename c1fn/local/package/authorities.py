@@ -89,6 +89,10 @@ def parts(data: bytes) -> Iterator[Part]:
 
 
 def element(tag: int, content: bytes) -> bytes:
+    """One element of DER.
+
+    https://www.itu.int/rec/T-REC-X.690
+    """
     length = len(content)
     if length < LONG:
         return bytes([tag, length]) + content

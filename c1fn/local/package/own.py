@@ -36,6 +36,8 @@ class NotBuilt(Exception):
 
 @dataclass(frozen=True)
 class Own:
+    """What a deployment adds to the package, as its pyproject.toml says under ``[tool.c1fn.package]``."""
+
     dependencies: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     modules: tuple[Path, ...] = ()

@@ -36,6 +36,8 @@ CHANGING = re.DEBUG | re.LOCALE
 
 
 class Recorder:
+    """Notes each text that is compiled, and what it becomes."""
+
     def __init__(self) -> None:
         self.texts: set[tuple[str, str]] = set()
         self.patterns: compiled.Patterns = {}
@@ -87,6 +89,7 @@ async def start(handler: str) -> None:
 
 
 def main() -> None:
+    """Record one start, and write the file."""
     os.environ |= SETTINGS
     recorder = Recorder()
     recorder.begin()

@@ -124,6 +124,11 @@ def pip(architecture: str | None) -> list[str]:
 
 
 def install(architecture: str | None, tree: Path) -> None:
+    """Let pip lay out the pinned dependencies.
+
+    :param architecture: Lambda's name of it; None: this machine's.
+    :raises NotBuilt: pip could not.
+    """
     pins = ("--require-hashes", "--requirement", str(PINS))
     if subprocess.run([*pip(architecture), *pins, "--target", str(tree)], check=False).returncode:
         raise NotBuilt("the pinned dependencies could not be installed; pip says why, above")

@@ -68,6 +68,7 @@ class Signed(httpx2.Auth):
 
 
 def is_function_url(url: str) -> bool:
+    """Whether this is the URL of a function, which takes signed requests."""
     return (urlsplit(url).hostname or "").endswith(".on.aws")
 
 

@@ -19,4 +19,5 @@ def children(value: object) -> list[Component]:
 
 
 def markdown(text: str) -> Component:
+    """A text as C1 has it in a card."""
     return {"component": "TextContent", "props": {"textMarkdown": text}}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Heading:
+    """A card's title, with a line below it."""
+
     title: str
     subtitle: str
 
@@ -58,6 +60,8 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Form:
+    """Fields, and the button that sends them."""
+
     name: str
     fields: tuple[Field, ...]
     submit: str = "Submit"
@@ -72,6 +76,8 @@ class Buttons:
 
 @dataclass(frozen=True, slots=True)
 class FollowUps:
+    """Prompts that a person may send next."""
+
     texts: tuple[str, ...]
 
 

@@ -24,6 +24,7 @@ _CLOSED, _ENDED = "</content>", "</context>"
 
 
 def hear(content: str) -> Heard:
+    """Read a prompt's content, whichever client wrote it. Never fails."""
     text, context = _unwrapped(content)
     if text is None:
         return Heard(plain(content))

@@ -38,11 +38,13 @@ def prefix(options: Options) -> str:
 
 
 def function_url(options: Options) -> Door:
+    """https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html"""
     event = _event(options, events.function_url, stage="$default")
     return Door(event=event, mode=options.url_mode, streams=True)
 
 
 def rest_api(options: Options) -> Door:
+    """A REST API of API Gateway, in proxy integration."""
     return Door(
         event=_event(options, events.rest_api, below=prefix(options)),
         mode=options.rest_mode,
@@ -54,6 +56,7 @@ def rest_api(options: Options) -> Door:
 
 
 def http_api(options: Options) -> Door:
+    """An HTTP API of API Gateway, payload 2.0."""
     return Door(
         event=_event(options, events.http_api, below=prefix(options)),
         patience=HTTP_PATIENCE,
@@ -63,6 +66,7 @@ def http_api(options: Options) -> Door:
 
 
 def load_balancer(options: Options) -> Door:
+    """https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html"""
     several = options.multi_value_headers
     return Door(
         event=_event(options, partial(events.load_balancer, several=several)),

@@ -164,6 +164,7 @@ def load_balancer(request: HttpRequest, place: Place, *, several: bool) -> dict[
 
 
 def utc_now() -> datetime:
+    """Now, in UTC."""
     return datetime.now(UTC)
 
 

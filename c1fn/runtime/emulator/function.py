@@ -12,6 +12,8 @@ class Throttled(Exception):
 
 
 class Function:
+    """The processes that run the handler, and the calls that wait for them."""
+
     def __init__(self, options: Options) -> None:
         self.options = options
         self._sandboxes: list[Sandbox] = []

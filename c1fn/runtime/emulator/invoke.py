@@ -26,12 +26,16 @@ _PATHS = re.compile(
 
 
 class Refusal(Exception):
+    """An error of the Invoke API."""
+
     def __init__(self, status: int, kind: str, message: str) -> None:
         super().__init__(message)
         self.status, self.kind = status, kind
 
 
 class InvokeApi:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
+
     def __init__(self, function: Function) -> None:
         self._function = function
 

@@ -18,6 +18,8 @@ class NoPrelude(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
+    """Status and headers of a streamed response, as its prelude has them."""
+
     status: int
     headers: tuple[tuple[str, str], ...]
 

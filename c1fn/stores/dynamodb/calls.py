@@ -128,6 +128,7 @@ class Calls:
 
     @property
     def table(self) -> str:
+        """The table's name."""
         return self._table
 
     async def aclose(self) -> None:

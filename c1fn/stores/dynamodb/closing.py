@@ -12,6 +12,8 @@ from c1fn.stores.dynamodb.rows import ThreadRow, TurnRow
 
 
 class Closing:
+    """Closes the turns of processes that died."""
+
     def __init__(self, access: Access, following: Following) -> None:
         self._access = access
         self._following = following

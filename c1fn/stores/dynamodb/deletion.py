@@ -10,6 +10,8 @@ from c1fn.stores.dynamodb.rows import ThreadRow
 
 
 class Deletion:
+    """Deletes threads, and finishes deletions that another process began."""
+
     def __init__(self, access: Access) -> None:
         self._access = access
 
@@ -27,6 +29,10 @@ class Deletion:
             await self.sweep(key, row)
 
     async def sweep(self, key: ThreadKey, row: ThreadRow) -> None:
+        """Delete what is left of a deleted thread, or of one that was never shown.
+
+        :param row: the thread's row as it was read.
+        """
         unseen = row.importing is not None
         if unseen and not await self._access.threads.abandon(key, row):
             return

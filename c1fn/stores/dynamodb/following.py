@@ -40,10 +40,13 @@ class Sight:
 
 
 class Following:
+    """Reads turns that run, perhaps in another process."""
+
     def __init__(self, access: Access) -> None:
         self._access = access
 
     async def look(self, owner: str, thread_id: str, response_id: str) -> Sight:
+        """What there is of this turn now: its row, or the lock under which it runs."""
         key = ThreadKey(owner, thread_id)
         thread = await self._access.threads.get(key)
         if thread is None or not thread.is_there(self._access.clock(), self._access.retention):

@@ -27,6 +27,7 @@ class Forked:
 
     @property
     def value(self) -> Item:
+        """As the thread's row has it."""
         told = {
             "thread": self.source.thread_id,
             "response": self.source.response_id,

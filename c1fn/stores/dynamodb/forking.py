@@ -44,10 +44,13 @@ class Taken:
 
     @property
     def last(self) -> TurnRow | None:
+        """The newest turn that is taken."""
         return self.dead or (self.rows[-1] if self.rows else None)
 
 
 class Forking:
+    """Copies turns into a thread that nobody sees until it has them all."""
+
     def __init__(self, access: Access, deletion: Deletion, following: Following, calls: Calls) -> None:
         self._access = access
         self._following = following

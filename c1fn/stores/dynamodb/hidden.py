@@ -45,6 +45,8 @@ class Hidden:
 
 
 class HiddenThreads:
+    """Threads that are being written, by a fork or by a restore, and that nobody sees yet."""
+
     def __init__(self, access: Access, deletion: Deletion, calls: Calls) -> None:
         self._access = access
         self._deletion = deletion

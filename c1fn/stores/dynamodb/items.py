@@ -11,14 +11,17 @@ Item = dict[str, Any]
 
 
 def S(text: str) -> Item:  # noqa: N802 - DynamoDB's own name of the type, as N and B below
+    """A text."""
     return {"S": text}
 
 
 def N(number: float) -> Item:  # noqa: N802
+    """A number; DynamoDB takes it as a text of up to 38 digits."""
     return {"N": repr(number)}
 
 
 def B(data: bytes) -> Item:  # noqa: N802
+    """Binary data."""
     return {"B": data}
 
 
@@ -46,6 +49,10 @@ def names(*expressions: str) -> dict[str, str]:
 
 
 def expiry(until: float | None) -> Item:
+    """The attribute by which DynamoDB deletes a row; none where it is kept for ever.
+
+    :param until: in seconds since the epoch.
+    """
     return {} if until is None else {"expires_at": N(int(until))}
 
 

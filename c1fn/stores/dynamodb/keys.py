@@ -33,11 +33,16 @@ def unescaped(name: str) -> str:
 
 
 def thread_key(owner: str, thread_id: str) -> Item:
+    """Of a thread's row: all threads of an owner are in one partition.
+
+    :raises BadField: no key can hold the id.
+    """
     _escaped(thread_id)
     return {"pk": S(f"U#{_escaped(owner)}"), "sk": S(thread_id)}
 
 
 def usage_key(owner: str) -> Item:
+    """Of an owner's usage row."""
     return {"pk": S(f"Q#{_escaped(owner)}"), "sk": S("usage")}
 
 
@@ -79,14 +84,17 @@ class ThreadKey:
 
 
 def turn_sk(number: int) -> str:
+    """The second key of a turn's row; turns sort by number."""
     return f"T#{number:010}"
 
 
 def part_sk(token: str, index: int) -> str:
+    """The second key of one part of a text that is too long for its row."""
     return f"P#{token}#{index:04}"
 
 
 def checkpoint_sk(attempt: str, index: int) -> str:
+    """The second key of one piece of a running answer."""
     return f"S#{attempt}#{index:06}"
 
 
@@ -96,4 +104,5 @@ def fence_of(attempt: str) -> str:
 
 
 def row_key(key: ThreadKey, sk: str) -> Item:
+    """The whole key of a row of this thread."""
     return {"pk": S(key.pk), "sk": S(sk)}

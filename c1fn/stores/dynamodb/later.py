@@ -13,10 +13,14 @@ from c1fn.stores.dynamodb.keys import ThreadKey
 
 
 class Later:
+    """Runs work in the background, and can be asked to wait for it."""
+
     def __init__(self) -> None:
         self._tasks: dict[asyncio.Task[None], tuple[str, str]] = {}
 
     def do(self, key: ThreadKey, work: Coroutine[Any, Any, None]) -> None:
+        """Begin the work. What DynamoDB refuses stays undone: whoever reads the thread next does it."""
+
         async def quietly() -> None:
             with suppress(StoreUnavailable):
                 await work

@@ -30,11 +30,13 @@ class Found:
 
     @classmethod
     def read(cls, item: Item) -> "Found":
+        """Read a row of which only the keys and these attributes were asked for."""
         gone = "gone" in item or text_of(item, "state") == GONE
         return cls(item["pk"]["S"], item["sk"]["S"], gone, number_of(item, "expires_at"))
 
     @property
     def key(self) -> Item:
+        """The row's key."""
         return {"pk": S(self.pk), "sk": S(self.sk)}
 
     def remnant(self, *, expire: bool) -> Remnant:

@@ -29,6 +29,7 @@ class Lock:
 
     @classmethod
     def of(cls, ask: Ask, attempt: str, now: float, prompt: Packed) -> "Lock":
+        """The lock of a new attempt, with a lease from ``now``."""
         return cls(ask.response_id, attempt, now + LEASE, now, prompt_hash(ask.prompt), prompt)
 
     @classmethod
@@ -52,6 +53,7 @@ class Lock:
 
     @property
     def value(self) -> Item:
+        """As the thread's row has it."""
         run = {
             "response": S(self.response_id),
             "attempt": S(self.attempt),

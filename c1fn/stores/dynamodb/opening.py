@@ -36,12 +36,15 @@ busy.
 
 
 class Opening:
+    """Begins turns: takes the lock, counts, and undoes both where no claim comes of it."""
+
     def __init__(self, access: Access, deletion: Deletion, following: Following) -> None:
         self._access = access
         self._deletion = deletion
         self._closing = Closing(access, following)
 
     def begin(self, ask: Ask, history: int) -> Try:
+        """Prepare to open; makes no call."""
         attempt = self._access.token()
         prompt = Packed.of(pack_turn(ask.prompt, (), Tokens()), attempt, PROMPT_INLINE)
         lock = Lock.of(ask, attempt, self._access.clock(), prompt)

@@ -136,6 +136,7 @@ def _resume(response_id: str, approved: list[str] | None, results: list[list[str
 
 
 def pack_text(text: str) -> bytes:
+    """Compress a text, a revised answer or a checkpoint."""
     return _squeeze(text)
 
 
@@ -148,6 +149,7 @@ def unpack_text(packed: bytes) -> str:
 
 
 def pack_turn(prompt: Message, reply: tuple[Message, ...], usage: Usage) -> bytes:
+    """Compress all texts of a turn, with its tokens."""
     counts = [usage.input_tokens, usage.output_tokens]
     return _squeeze([_listed(prompt), [_listed(message) for message in reply], counts])
 
@@ -179,6 +181,10 @@ class Packed:
 
     @classmethod
     def read(cls, value: dict[str, Any]) -> "Packed":
+        """Read it from a row.
+
+        :raises KeyError: it is not of this form; ``read_or_none`` does not raise.
+        """
         if "B" in value:
             return cls(bytes(value["B"]))
         return cls(token=value["M"]["token"]["S"], count=int(value["M"]["count"]["N"]))
@@ -200,6 +206,7 @@ class Packed:
 
     @property
     def slices(self) -> list[bytes]:
+        """What is written in rows of its own, in order: at most ``SLICE`` bytes each."""
         return [self.data[i * SLICE : (i + 1) * SLICE] for i in range(self.count)]
 
 

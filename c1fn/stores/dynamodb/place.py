@@ -21,6 +21,7 @@ class Place:
 
     @property
     def value(self) -> Item:
+        """As the thread's row has it."""
         return {"M": {"response": S(self.response_id), "until": N(self.until)}}
 
 

@@ -21,6 +21,8 @@ RENEWED = 10.0
 
 
 class Reserving:
+    """Gives a waiting prompt the thread's next turn."""
+
     def __init__(self, access: Access) -> None:
         self._access = access
 

@@ -25,6 +25,8 @@ class Written:
 
 
 class Restoring:
+    """Writes the threads of an export, each hidden until it is complete."""
+
     def __init__(self, access: Access, hidden: HiddenThreads) -> None:
         self._access = access
         self._hidden = hidden

@@ -123,6 +123,7 @@ class ThreadRow:
         return self.next is not None and self.next.until > now and self.next.response_id != response_id
 
     def noun(self, now: float) -> Thread:
+        """The thread as lists show it."""
         running = self.alive(now) is not None
         source = self.forked.source if self.forked else None
         return Thread(self.id, self.title, self.created, self.updated, running, source)

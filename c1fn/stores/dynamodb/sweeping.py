@@ -20,6 +20,8 @@ PASSES = 20
 
 
 class Sweeping:
+    """Deletes the rows of a thread that was deleted."""
+
     def __init__(self, calls: Calls, texts: Texts, clock: Callable[[], float]) -> None:
         self._calls = calls
         self._texts = texts
@@ -74,6 +76,7 @@ class Sweeping:
 
 
 def tombstone(pk: str, sk: str, response_id: str | None, now: float) -> Item:
+    """The row that keeps a deleted thread's responseId from being used again, for ``TOMBSTONES`` seconds."""
     expires = N(int(now) + TOMBSTONES)
     row = {"pk": S(pk), "sk": S(sk), "state": S(GONE), "attempt": S(GONE), "expires_at": expires}
     return V | row | ({"response": S(response_id)} if response_id else {})

@@ -30,6 +30,8 @@ PASSES = 20
 
 
 class Texts:
+    """Parts and checkpoints: texts in rows of their own."""
+
     def __init__(self, calls: Calls, clock: Callable[[], float]) -> None:
         self._calls = calls
         self._clock = clock

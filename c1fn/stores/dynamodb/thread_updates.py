@@ -36,6 +36,7 @@ class ThreadUpdates:
         return ThreadRow.read(answer["Item"]) if "Item" in answer else None
 
     def new_generation(self) -> int:
+        """A random number of 48 bits: the rows of a deleted thread of this id have another one."""
         return self._generation()
 
     def used(self) -> dict[str, Item]:

@@ -35,6 +35,8 @@ _STILL = "#attempt = :attempt"
 
 
 class TurnRows:
+    """Turns' rows: written once, or in the place of an attempt that failed."""
+
     def __init__(self, calls: Calls, texts: Texts, clock: Callable[[], float], retention: Retention) -> None:
         self._calls = calls
         self._texts = texts
@@ -90,6 +92,7 @@ class TurnRows:
         return [int(item["sk"]["S"][2:]) for item in answer["Items"]]
 
     async def get(self, key: ThreadKey, number: int) -> TurnRow | None:
+        """The turn of this number, read consistently; None: there is none."""
         answer = await self._calls("get_item", Key=row_key(key, turn_sk(number)), ConsistentRead=True)
         item = answer.get("Item")
         return TurnRow.read(item) if item and self._is_there(item) else None
@@ -209,6 +212,7 @@ class TurnRows:
         return unpack_text(await self._texts.read(key, row.revised)) if row.revised else None
 
     async def nouns(self, key: ThreadKey, rows: Iterable[TurnRow]) -> tuple[Turn, ...]:
+        """The rows as turns, in their order, with texts that stand in rows of their own."""
         return tuple(await asyncio.gather(*(self.noun(key, row) for row in rows)))
 
     def _is_there(self, item: Item) -> bool:

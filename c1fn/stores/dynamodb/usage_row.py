@@ -105,6 +105,7 @@ class Write:
     values: dict[str, Item] = field(default_factory=dict)
 
     def arguments(self, owner: str) -> dict[str, Any]:
+        """For ``UpdateItem``."""
         update = f"SET {', '.join(self.sets)}" if self.sets else ""
         update += f" REMOVE {', '.join(self.removes)}" if self.removes else ""
         condition = " AND ".join(self.conditions)

@@ -31,10 +31,12 @@ class Run:
         return self.claim.ask
 
     def turn(self, state: State) -> Turn:
+        """The turn with what was said so far."""
         said = (Message("assistant", self.said, id=self.ask.response_id),) if self.said else ()
         return Turn(self.claim.number, self.ask.response_id, state, self.ask.prompt, self.claim.started, said)
 
     def wake(self) -> None:
+        """Let followers look again."""
         self.changed.set()
         self.changed = asyncio.Event()
 
@@ -56,6 +58,7 @@ class Conversation:
     until: Until | None = None
 
     def find(self, response_id: str) -> Turn | None:
+        """The turn of this responseId, if it is stored."""
         return next((turn for turn in self.turns if turn.response_id == response_id), None)
 
     def alive(self, now: float) -> Run | None:
@@ -80,6 +83,7 @@ class Conversation:
         return {turn.response_id for turn in self.turns} | running
 
     def shown(self, thread_id: str, now: float) -> Thread:
+        """The thread as lists show it."""
         running = self.alive(now) is not None
         return Thread(thread_id, self.title, self.created, self.updated, running, self.source)
 
@@ -108,6 +112,7 @@ class Used:
     followers: int = 0
 
     def begin_day(self, now: float) -> None:
+        """Count from zero if a new day of UTC has begun."""
         if self.day != int(now // DAY):
             self.day, self.turns, self.tokens, self.writes = int(now // DAY), 0, 0, 0
 
@@ -145,15 +150,21 @@ class Memory:
         return self.threads.setdefault((owner, thread_id), Conversation(title, now, now))
 
     def find(self, owner: str, thread_id: str) -> Conversation | None:
+        """The thread, if there is one."""
         return self.threads.get((owner, thread_id))
 
     def get(self, owner: str, thread_id: str) -> Conversation:
+        """:raises NotFound: there is no such thread."""
         thread = self.find(owner, thread_id)
         if thread is None:
             raise NotFound("There is no such conversation.")
         return thread
 
     def delete(self, owner: str, thread_id: str) -> None:
+        """Delete a thread, and keep its responseIds for a day.
+
+        :raises NotFound: there is no such thread.
+        """
         thread = self.get(owner, thread_id)
         del self.threads[owner, thread_id]
         self.deleted = {key: gone for key, gone in self.deleted.items() if gone[0] > self.clock() - DAY}
@@ -205,6 +216,7 @@ class Memory:
             used.followers -= 1
 
     def extend(self, claim: Claim, until: float) -> None:
+        """Renew the slot of a running turn."""
         slot = self.used.get(claim.ask.owner, Used()).slots.get(claim.attempt)
         if slot:
             slot.until = until

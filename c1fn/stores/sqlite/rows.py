@@ -114,12 +114,16 @@ class ThreadRow:
 
 @dataclass(frozen=True, slots=True)
 class TurnRow:
+    """A turn as its row has it."""
+
     attempt: str
     turn: Turn
 
 
 @dataclass(frozen=True, slots=True)
 class UsedRow:
+    """What an owner used, as its row has it."""
+
     owner: str
     used: Used
 
