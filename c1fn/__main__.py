@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from c1fn import __version__
@@ -143,7 +145,7 @@ def chat(options: argparse.Namespace) -> int:
             print(f"c1fn: {error}", file=sys.stderr)
             return 2
         if aloud:
-            print(f"{what} · /help · Ctrl-D ends", flush=True)
+            print(fill(f"{what} · /help · Ctrl-D ends", get_terminal_size().columns), flush=True)
         return terminal.converse(endpoint, as_json=options.json, thread_id=options.thread)
 
 

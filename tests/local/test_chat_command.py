@@ -55,7 +55,7 @@ class Terminal:
         self._arrived.set()
 
     def type(self, text: str) -> None:
-        os.write(self._ours, text.encode())
+        os.write(self._ours, text.encode(errors="surrogateescape"))
 
     async def until(self, text: str) -> str:
         """What was shown up to this text; it is not found again."""
@@ -128,6 +128,23 @@ async def test_ctrl_c_drops_a_line_and_ctrl_d_ends_its_own_server_too(tmp_path: 
     async with terminal(folder=tmp_path) as screen:
         assert "model offline" in await screen.until(ASKS)
         screen.type("never sent" + CTRL_C)
+        await screen.until(ASKS)
+        screen.type(CTRL_D)
+        assert await screen.process.wait() == 0
+
+
+async def test_what_is_typed_during_an_answer_waits_and_no_byte_is_a_traceback(tmp_path: Path) -> None:
+    """It does not run into the answer; it is one prompt, sent when that has ended."""
+    async with terminal(folder=tmp_path) as screen:
+        await screen.until(ASKS)
+        screen.type("hello \udcff" + ENTER)
+        await screen.until("Turn 1")
+        screen.type("qux" + ENTER + "quux" + ENTER)
+        answer = await screen.until("> qux")
+        assert "On “hello \ufffd”" in answer
+        assert "Show as a line chart" in answer
+        assert "qux" not in answer
+        await screen.until("On “qux quux”")
         await screen.until(ASKS)
         screen.type(CTRL_D)
         assert await screen.process.wait() == 0

@@ -27,10 +27,10 @@ from c1fn.local.terminal import converse
 from c1fn.local.terminal.answer import Answer, read, words
 from c1fn.local.terminal.cards import clean, render
 from c1fn.local.terminal.choices import Choices
+from c1fn.local.terminal.dialogue import Dialogue
 from c1fn.local.terminal.endpoint import Endpoint, EndpointError, is_function_url
 from c1fn.local.terminal.local import serving
 from c1fn.local.terminal.screen import Readable, grown, plain
-from c1fn.local.terminal.talk import Dialogue
 from c1fn.models.offline.cards import card
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import to_nobody
@@ -55,13 +55,30 @@ def shown(text: str) -> str:
     return "\n".join(plain(console, part) for part in parts)
 
 
+def test_a_chart_fits_a_narrow_terminal() -> None:
+    """Its bars become shorter; figures and labels stay whole, as long as they can."""
+    for width in (100, 80, 40, 20):
+        console = Console(file=io.StringIO(), width=width)
+        (chart,) = (
+            part for part in read(card_of("a chart"), ended=True).settled if "chartData" in part["props"]
+        )
+        lines = "\n".join(plain(console, part) for part in render(chart, Choices())).splitlines()
+        bars = [line for line in lines if "█" in line]
+        assert len(bars) == 4
+        assert max(map(len, bars)) <= width
+        assert all(re.fullmatch(r"Q\d +█+ +\d+", bar) for bar in bars)
+        assert max(bar.count("█") for bar in bars) == min(30, width - 8)
+
+
 @pytest.mark.parametrize("prompt", ["a chart", "a table", "a form", "Ünï <b> & \\ * `"])
 def test_what_is_settled_never_changes_wherever_the_stream_is_cut(prompt: str) -> None:
     whole = card_of(prompt)
-    final = read(whole, ended=True).settled
+    final, before = read(whole, ended=True).settled, 0
     for cut in range(len(whole)):
         settled = read(whole[:cut], ended=False).settled
         assert settled == final[: len(settled)]
+        assert len(settled) >= before  # else it would be printed again
+        before = len(settled)
 
 
 def test_an_answer_appears_before_it_has_ended() -> None:
@@ -405,6 +422,36 @@ def test_a_conversation_is_renamed_exported_and_deleted(
         dialogue(endpoint, [f"/open {talk.thread_id}", "/delete", "yes", "/quit", "never asked"])
         assert endpoint.threads() == []
     assert "was not written: File exists." in capsys.readouterr().err
+
+
+def test_a_conversation_is_shared_and_its_answer_rated(
+    capsys: pytest.CaptureFixture[str], store: MemoryStore
+) -> None:
+    with serving(served(store, says("an answer"))) as url, Endpoint(url) as endpoint:
+        lines = ["/share", "/rate up", "a", "/rate", "/rate down not what I asked", "/share"]
+        talk = dialogue(endpoint, lines)
+        told = capsys.readouterr()
+        (link,) = re.findall(r"^http\S+$", told.out, re.MULTILINE)
+        with Endpoint(url) as anybody_else:
+            shown = anybody_else._json(dict, "GET", link.removeprefix(url))
+        assert [message["content"] for message in shown["messages"]] == ["a", "an answer"]
+        assert endpoint.messages(talk.thread_id)[1]["feedback"] == {
+            "value": "down",
+            "comment": "not what I asked",
+        }
+    assert re.search(r"as it is now, until \d{4}-\d\d-\d\d\.", told.err)
+    assert told.err.count("/rate takes up or down") == 2
+
+
+@pytest.mark.parametrize("thread", ["\udcff", "a\ud800b"])
+def test_half_a_character_in_an_id_is_one_sentence(
+    thread: str, capsys: pytest.CaptureFixture[str], store: MemoryStore
+) -> None:
+    with serving(served(store)) as url, Endpoint(url) as endpoint:
+        dialogue(endpoint, [f"/open {thread}"])
+        talk = Dialogue(endpoint, Readable(), Typed(["hello", "/rename x"]), thread)
+        assert talk.run() == 1
+    assert "Traceback" not in capsys.readouterr().err
 
 
 def test_what_was_not_answered_is_asked_again_as_the_same_turn(store: MemoryStore) -> None:

@@ -2,9 +2,11 @@
 
 import sys
 
+from c1fn.local.terminal.dialogue import Dialogue
 from c1fn.local.terminal.endpoint import Endpoint
+from c1fn.local.terminal.keyboard import Keyboard
 from c1fn.local.terminal.screen import Readable
-from c1fn.local.terminal.talk import Dialogue, one
+from c1fn.local.terminal.talk import one
 
 
 def converse(endpoint: Endpoint, *, as_json: bool = False, thread_id: str | None = None) -> int:
@@ -14,7 +16,5 @@ def converse(endpoint: Endpoint, *, as_json: bool = False, thread_id: str | None
     """
     if as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return one(endpoint, as_json=as_json, thread_id=thread_id)
-    from prompt_toolkit import PromptSession
-
-    session: PromptSession[str] = PromptSession()
-    return Dialogue(endpoint, Readable(), session.prompt, thread_id).run()
+    keyboard = Keyboard()
+    return Dialogue(endpoint, Readable(keyboard.aside), keyboard.ask, thread_id).run()

@@ -141,7 +141,7 @@ def _parts(component: Component) -> list[Component]:
         case {"component": "Card", "props": {"children": list(several)}}:
             return [part for child in children(several) for part in _parts(child)]
         case {"component": "TextContent", "props": {"textMarkdown": str(text)}}:
-            return _paragraphs(text)
+            return _paragraphs(text) or [markdown(text)]
         case {"component": str(), "props": dict()}:
             return [component]
     return []

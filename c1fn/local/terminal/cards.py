@@ -18,12 +18,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from c1fn.local.terminal.bars import Bars
 from c1fn.local.terminal.choices import Choice, Choices, button
 from c1fn.local.terminal.forms import Field, form_fields
 from c1fn.local.terminal.parts import Component, children, props
-
-BAR = 30
-"""Characters of the longest bar: labels and figures fit beside it in a narrow terminal."""
 
 DEPTH = 20
 """Components within components that are followed: more than a person could make out."""
@@ -114,15 +112,7 @@ def _chart(own: Props) -> Shown:
     chart = own.get("chartData")
     own = chart if isinstance(chart, dict) else own
     yield from (part for header in children(own.get("header")) for part in _heading(props(header)))
-    bars = list(_bars(own.get("data")))
-    longest = max((abs(value) for *_, value in bars), default=0) or 1
-    table = Table.grid(padding=(0, 1))
-    for name, series, value in bars:
-        bar = "█" * round(BAR * abs(value) / longest) or "▏"
-        table.add_row(
-            Text(name), Text(series, "dim"), Text(bar, "red" if value < 0 else "cyan"), Text(f"{value:g}")
-        )
-    yield table
+    yield Bars(list(_bars(own.get("data"))))
 
 
 def _bars(data: object) -> Iterator[tuple[str, str, float]]:
@@ -167,7 +157,7 @@ def _buttons(own: Props, choices: Choices, form: str = "", fields: tuple[Field, 
         elif choice.label:
             choices.append(choice)
             words.append(f"{len(choices)}. [{clean(choice.label)}]")
-    yield Text("  ".join(words), "bold blue")
+    yield Text("  ".join(words), "bold")
 
 
 def _address(own: Props) -> object:
@@ -180,7 +170,7 @@ def _address(own: Props) -> object:
 def _offers(own: Props, choices: Choices) -> Shown:
     for text in _texts(own.get("followUpText")):
         choices.append(Choice(text))
-        yield Text(f"{len(choices)}. {text}", "blue")
+        yield Text(f"{len(choices)}. {text}")
 
 
 def _texts(value: object) -> list[str]:

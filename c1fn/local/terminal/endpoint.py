@@ -5,6 +5,7 @@ Every failure is an :class:`EndpointError` of one sentence, which names the addr
 https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html · docs/http.md
 """
 
+import json
 import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -140,6 +141,19 @@ class Endpoint:
         """The title as it is stored."""
         return str(self._json(dict, "PUT", _thread(thread_id), {"title": title}).get("title", ""))
 
+    def share(self, thread_id: str) -> tuple[str, str]:
+        """A link that shows the thread as it is now, and the day on which it ends."""
+        made = self._json(dict, "POST", f"{_thread(thread_id)}/shares")
+        token, ends = made.get("token"), made.get("expiresAt")
+        if not isinstance(token, str) or not isinstance(ends, str):
+            raise self._no_service()
+        return f"{self.url}/api/shares/{quote(token, safe='')}", ends[: len("2026-01-01")]
+
+    def rate(self, thread_id: str, response_id: str, value: str, comment: str) -> None:
+        body = {"value": value, **({"comment": comment} if comment else {})}
+        with self._sent("PUT", f"{_message(thread_id, response_id)}/feedback", body):
+            pass
+
     def delete(self, thread_id: str) -> None:
         with self._sent("DELETE", _thread(thread_id), None):
             pass
@@ -176,7 +190,7 @@ class Endpoint:
     @contextmanager
     def _sent(self, method: str, path: str, body: object) -> Iterator[httpx2.Response]:
         try:
-            with self._client.stream(method, self.url + path, json=body) as response:
+            with self._client.stream(method, self.url + path, **_json_of(body)) as response:
                 if not response.is_success:
                     response.read()
                     raise EndpointError(_refusal(response))
@@ -201,8 +215,19 @@ def _root(url: str) -> str:
     raise EndpointError("The URL must begin with http:// or https:// and name a host.")
 
 
+def _json_of(body: object) -> dict[str, Any]:
+    """A request's body in ASCII, where half a character is no fault."""
+    if body is None:
+        return {}
+    return {"content": json.dumps(body).encode(), "headers": {"content-type": "application/json"}}
+
+
 def _thread(thread_id: str) -> str:
-    return f"/api/threads/{quote(thread_id, safe='')}"
+    return f"/api/threads/{quote(thread_id, safe='', errors='replace')}"
+
+
+def _message(thread_id: str, response_id: str) -> str:
+    return f"{_thread(thread_id)}/messages/{quote(response_id, safe='')}"
 
 
 def _refusal(response: httpx2.Response) -> str:

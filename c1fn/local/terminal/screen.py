@@ -7,8 +7,10 @@ https://rich.readthedocs.io/en/stable/reference/status.html
 """
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from rich.console import Console, RenderableType
@@ -40,9 +42,13 @@ class Screen(Protocol):
 
 
 class Readable:
-    """Text for people: with colours and a moving line on a terminal, plain in a pipe."""
+    """Text for people: with colours and a moving line on a terminal, plain in a pipe.
 
-    def __init__(self) -> None:
+    :param aside: while something is shown; see `keyboard`.
+    """
+
+    def __init__(self, aside: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self._aside = aside
         self.console = Console(
             markup=False, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH
         )
@@ -62,7 +68,7 @@ class Readable:
             for answer in grown(pieces):
                 printed = self._print(answer, printed)
             return answer
-        with self.console.status("…", spinner_style="dim") as status:
+        with self._aside(), self.console.status("…", spinner_style="dim") as status:
             for answer in grown(pieces):
                 status.update(self._line(answer))
                 printed = self._print(answer, printed)
@@ -87,7 +93,7 @@ class Readable:
             self._begun = True
             for part in render(component, self.choices):
                 self._out(part)
-        return len(answer.settled)
+        return max(printed, len(answer.settled))
 
     def _out(self, part: RenderableType) -> None:
         if self.console.is_terminal:
@@ -157,9 +163,10 @@ def plain(console: Console, part: RenderableType) -> str:
 
 
 def _tail(component: Component) -> str:
-    """The text a growing component has so far, else its kind."""
+    """The text a growing component has so far, else its kind: "bar chart" for BarChartV2."""
     text = props(component).get("textMarkdown")
-    return text if isinstance(text, str) else str(component.get("component", ""))
+    kind = str(component.get("component", "")).removesuffix("V2")
+    return text if isinstance(text, str) else re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind).lower()
 
 
 def _line(**fields: Any) -> None:
