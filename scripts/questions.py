@@ -93,10 +93,20 @@ async def died(mortal: Emulator, client: AsyncClient, name: str, moment: Awaitab
         with suppress(HTTPError):
             await post(mortal, client, pressed(APPROVE, name), f"{name}-0", name)
 
+    await awake(mortal, client)
     posting = asyncio.create_task(first())
     await moment
     kill(mortal)
     await posting
+
+
+async def awake(function: Emulator, client: AsyncClient) -> None:
+    """Wait for a process that serves, in the place of the one that was killed."""
+    for _ in range(int(PATIENCE / LOOK)):
+        with suppress(HTTPError):
+            if (await client.get(f"{function.url}/healthz")).is_success:
+                return
+        await asyncio.sleep(LOOK)
 
 
 async def call_made(made: IO[str], name: str) -> None:
