@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: FORCE agui agui-fuzz openui-prompt e2e-openui attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
   bench bench-short bench-function \
-  bench-venvs bench-compare store-growth web e2e e2e-clients model-servers npm fix openui pins clean package function-tree frameworks \
+  bench-venvs bench-compare store-growth web e2e e2e-long e2e-clients model-servers npm fix openui pins clean package function-tree frameworks \
   release deploy-check sam-local
 
 help: ## this list
@@ -116,8 +116,11 @@ web: $(VENV)/ready npm ## build the official client's page; needs Node and npm
 e2e: web tests/e2e/node_modules/ready ## drive the page in Chromium; screenshots go to .cache/e2e
 	@command -v chromium >/dev/null || { echo "chromium is missing. Debian: apt-get install -y chromium"; exit 1; }
 	npm --prefix web run check
-	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/page.test.mjs \
-	  tests/e2e/prefix.test.mjs
+	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-concurrency=1 --test-reporter=spec \
+	  $(addprefix tests/e2e/,page.test.mjs conversation.test.mjs access.test.mjs prefix.test.mjs)
+
+e2e-long: web tests/e2e/node_modules/ready ## the page with too much, other scripts, and servers that answer something else
+	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/bad.test.mjs
 
 model-servers: $(VENV)/ready npm ## whole conversations through LiteLLM's proxy too; 0.7 GB, the first time
 	C1FN_MODEL_SERVERS=litellm $(BIN)/pytest tests/models/test_servers.py --timeout 1800

@@ -122,6 +122,8 @@ class Message(BaseModel):
     content: str
     feedback: Feedback | None = Field(None, description="Of an answer that was rated.")
     running: Id = Field("", description="Of a prompt that is being answered: the responseId to follow.")
+    stopped: Id = Field("", description="Of a prompt whose answer was stopped: its responseId.")
+    failed: Id = Field("", description="Of a prompt whose answer failed or broke off: its responseId.")
     waiting: Waiting | None = Field(None, description="Of an answer that ended with calls to approve.")
 
 

@@ -98,11 +98,21 @@ async def save_answer(
     return Response(status_code=204)
 
 
+_ENDED = {
+    State.RUNNING: "running",
+    State.STOPPED: "stopped",
+    State.FAILED: "failed",
+    State.INTERRUPTED: "failed",
+}
+"""By which name a prompt tells the responseId of an answer that is not complete."""
+
+
 def visible(turns: Sequence[Turn], *, cards: bool = False, now: float | None = None) -> list[dict[str, Any]]:
     """The messages of a thread that users see: prompts and answers; a failure as the card that was shown.
 
-    A prompt whose answer is being written has its responseId as ``running``: that answer can be followed. An
-    answer that ended with a question has its calls as ``waiting`` while they can be approved.
+    A prompt whose answer is being written has its responseId as ``running``: that answer can be followed. One
+    whose answer is not complete has it as ``stopped`` or ``failed``. An answer that ended with a question has
+    its calls as ``waiting`` while they can be approved.
 
     :param cards: show a plain text answer as a card.
     :param now: the time, if the last turn is the thread's newest.
@@ -111,11 +121,11 @@ def visible(turns: Sequence[Turn], *, cards: bool = False, now: float | None = N
     messages: list[dict[str, Any]] = []
     for turn in turns:
         prompt_id = turn.prompt.id or f"{turn.response_id}-prompt"
-        running = {"running": turn.response_id} if turn.state is State.RUNNING else {}
+        ended = {_ENDED[turn.state]: turn.response_id} if turn.state in _ENDED else {}
         prompt = turn.prompt.content
         words = typed(prompt) if is_of_openui(prompt) else prompt
-        if words or running:  # else it brought a waiting turn what it waited for
-            messages.append({"id": prompt_id, "role": "user", "content": words, **running})
+        if words or ended:  # else it brought a waiting turn what it waited for
+            messages.append({"id": prompt_id, "role": "user", "content": words, **ended})
         failed = turn.state in (State.FAILED, State.INTERRUPTED)
         answer = turn.revised  # an answer that its reader saved was saved as it was seen, card and all
         if answer is None:

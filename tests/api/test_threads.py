@@ -112,6 +112,14 @@ async def test_a_failed_turn_shows_its_partial_answer_and_its_card(stage: Stage)
     )
 
 
+async def test_a_prompt_names_its_failed_answer_until_it_is_answered(stage: Stage) -> None:
+    scene = await stage([AnswerCut()], says("a"))
+    await scene.say("hi")
+    assert (await scene.call("GET", "/t/messages")).json[0]["failed"] == "r1"
+    await scene.say("hi")
+    assert "failed" not in (await scene.call("GET", "/t/messages")).json[0]
+
+
 async def test_a_failed_answer_that_was_saved_shows_its_card_once(stage: Stage) -> None:
     scene = await stage([Delta("par"), AnswerCut()])
     shown = (await scene.say("hi")).body.decode()
@@ -145,7 +153,8 @@ async def test_a_stopped_answer_keeps_what_was_said(stage: Stage) -> None:
     assert (await scene.call("POST", "/t/stop", {"responseId": "r9"})).json == {"stopping": False}
     assert (await scene.call("POST", "/t/stop")).json == {"stopping": True}
     assert (await answer.whole()).body == b"a"
-    assert (await scene.call("GET", "/t/messages")).json[1]["content"] == "a"
+    prompt, answer = (await scene.call("GET", "/t/messages")).json
+    assert (answer["content"], prompt["stopped"]) == ("a", "r1")
 
 
 async def test_a_thread_is_renamed(stage: Stage) -> None:

@@ -6,7 +6,7 @@ import { ROOT } from "./service.mjs";
 
 export { ROOT, Service } from "./service.mjs";
 const CHROMIUM = process.env.E2E_CHROMIUM ?? "/usr/bin/chromium";
-const SHOTS = join(ROOT, ".cache/e2e");
+export const SHOTS = join(ROOT, ".cache/e2e");
 
 /** Milliseconds that a person would wait for anything here; a busy machine needs many of them. */
 export const PATIENCE = 30_000;
@@ -79,7 +79,7 @@ export class Person {
   }
 
   get composer() {
-    return this.page.locator("textarea:visible").last();
+    return this.page.getByRole("textbox", { name: "Message", exact: true });
   }
 
   async send(prompt) {
@@ -98,11 +98,27 @@ export class Person {
 
   /** Until the answer has ended: the button sends again instead of stopping. */
   async answered() {
-    await this.page.locator("button[aria-label='Send']:visible").last().waitFor();
+    await this.button("Send").waitFor();
   }
 
+  button(name) {
+    return this.page.getByRole("button", { name, exact: true });
+  }
+
+  /** A thread in the list. */
   thread(title) {
-    return this.page.locator(".crayon-shell-thread-button", { hasText: title });
+    return this.page.getByRole("navigation").getByRole("link", { name: title });
+  }
+
+  /** The menu of a thread in the list. */
+  async choose(title, item) {
+    await this.thread(title).hover();
+    await this.button(`Options of ${title}`).click();
+    await this.page.getByRole("menuitem", { name: item }).click();
+  }
+
+  get threadId() {
+    return new URL(this.page.url()).searchParams.get("thread");
   }
 
   async reload() {

@@ -1,14 +1,15 @@
+import "@fontsource-variable/inter";
 import "@crayonai/react-ui/styles/index.css";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { Chat } from "./Chat";
-import { name } from "./names";
-import "./page.css";
+import { App } from "./App";
+import "./css/base.css";
+import "./css/list.css";
+import "./css/conversation.css";
+import "./css/over.css";
 
-const root = document.getElementById("root")!;
-name(root);
-createRoot(root).render(
+createRoot(document.getElementById("root")!).render(
   <StrictMode>
-    <Chat />
+    <App />
   </StrictMode>,
 );

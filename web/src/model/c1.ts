@@ -1,0 +1,45 @@
+/** The official client's form of a message: escaped words in a `content` element, then what a form holds. */
+
+const ESCAPES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+
+/** Words that a person typed, as the official client sends them. */
+export function wrapped(words: string): string {
+  return `<content thesys="true">${words.replace(/[&<>"']/g, (character) => ESCAPES[character]!)}</content>`;
+}
+
+export type Field = { name: string; value: string };
+
+/** What a person sees of a prompt: the words, and the fields of a form that was sent with them. */
+export function read(content: string): { words: string; fields: Field[] } {
+  const [said = "", context = ""] = content.split("<context>", 2);
+  const words = /^\s*<content[\s>]/.test(said) ? textOf(said) : said;
+  return { words: words.trim(), fields: context ? fieldsOf(textOf(`<context>${context}`)) : [] };
+}
+
+/** Its text, without running or loading anything. */
+function textOf(markup: string): string {
+  return new DOMParser().parseFromString(markup, "text/html").body.textContent;
+}
+
+/** A context is a sentence, and then the forms: in a list, or alone, by the version of the client. */
+function fieldsOf(context: string): Field[] {
+  try {
+    return JSON.parse(context).slice(1).flat(2).flatMap(pairs);
+  } catch {
+    return [];
+  }
+}
+
+/** A form is a record of fields, a field a record with a value: {contact: {fullname: {value: "Ada"}}}. */
+function pairs(forms: unknown): Field[] {
+  if (forms === null || typeof forms !== "object") return [];
+  return Object.entries(forms).flatMap(([name, inner]) => {
+    if (inner === null || typeof inner !== "object") return [];
+    return "value" in inner ? shown(name, inner.value) : pairs(inner);
+  });
+}
+
+function shown(name: string, value: unknown): Field[] {
+  if (value === undefined || value === null || value === "") return [];
+  return [{ name, value: typeof value === "string" ? value : JSON.stringify(value) }];
+}
