@@ -93,7 +93,7 @@ class IssuerServer:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         try:
-            path = (await reader.readuntil(b"\r\n\r\n")).split()[1]
+            method, path, *_ = (await reader.readuntil(b"\r\n\r\n")).split()
             document: dict[str, Any] = {"issuer": self.url, "jwks_uri": f"{self.url}/keys"} | self.about
             if path == b"/keys":
                 self.fetched += 1
@@ -102,7 +102,8 @@ class IssuerServer:
                     await self.gate.wait()
                 document = {"keys": self.keys}
             body = json.dumps(document).encode() if self.body is None else self.body
-            head = f"HTTP/1.1 {self.status} X\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+            status = self.status if method == b"GET" else 405
+            head = f"HTTP/1.1 {status} X\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
             writer.write(head.encode() + body)
             await writer.drain()
         except ConnectionError:

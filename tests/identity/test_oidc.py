@@ -256,12 +256,16 @@ async def test_without_a_token_a_caller_is_told_to_send_one(client: Client) -> N
 # --- keys
 
 
+RSA = rsa_key()
+
+
 @pytest.mark.parametrize(
     ("algorithm", "key"),
     [
-        *((name, rsa_key()) for name in ("RS256", "RS512", "PS256")),
+        *((f"{kind}{bits}", RSA) for kind in ("RS", "PS") for bits in (256, 384, 512)),
         ("ES256", ec.generate_private_key(ec.SECP256R1())),
         ("ES384", ec.generate_private_key(ec.SECP384R1())),
+        ("ES512", ec.generate_private_key(ec.SECP521R1())),
         ("EdDSA", ed25519.Ed25519PrivateKey.generate()),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
