@@ -91,7 +91,8 @@ def shown(thread: Thread) -> dict[str, Any]:
 
 
 def messages_of(turns: Iterable[Turn]) -> list[dict[str, Any]]:
-    """Prompts as they were typed, and answers as the model wrote them; a failure as OpenUI's callout.
+    """Prompts as they were typed, and answers as the model wrote them; a failure as OpenUI's callout
+    after them.
 
     A prompt whose answer is being written has its runId as ``running``: that run can be sent again.
     """
@@ -103,14 +104,16 @@ def messages_of(turns: Iterable[Turn]) -> list[dict[str, Any]]:
         words = typed(prompt) if is_of_c1(prompt) else prompt
         if words or running:  # else it brought a waiting turn what it waited for
             messages.append({"id": prompt_id, "role": "user", "content": words, **running})
-        if answer := _answer(turn):
-            messages.append({"id": turn.response_id, "role": "assistant", "content": answer})
+        answers = {turn.response_id: turn.answer, f"{turn.response_id}#error": _failure(turn)}
+        messages += [
+            {"id": id_, "role": "assistant", "content": text} for id_, text in answers.items() if text
+        ]
     return messages
 
 
-def _answer(turn: Turn) -> str:
+def _failure(turn: Turn) -> str:
+    """What went wrong, as a program of its own: what was said before may end within a text."""
     if turn.state not in (State.FAILED, State.INTERRUPTED):
-        return turn.answer
+        return ""
     error = by_code(turn.error, turn.detail)
-    callout = f'root = Card([Callout("error", {_json(error.title)}, {_json(str(error))})])'
-    return f"{turn.answer}\n{callout}" if turn.answer else callout
+    return f'root = Card([TextCallout("danger", {_json(error.title)}, {_json(str(error))})])'

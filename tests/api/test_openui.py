@@ -70,8 +70,9 @@ async def test_a_failure_is_openuis_callout_after_the_partial_answer(stage: Stag
     assert (await scene.client.post("/api/agui", body)).status == AnswerCut.status
     answers = [m["content"] for m in (await call(scene, "GET", "/get/t")).json if m["role"] == "assistant"]
     assert answers == [
-        f'root = Card([\nroot = Card([Callout("error", "{AnswerCut.title}", "{AnswerCut.detail}")])',
-        f'root = Card([Callout("error", "{AnswerCut.title}", "It said \\"no\\".")])',
+        "root = Card([",
+        f'root = Card([TextCallout("danger", "{AnswerCut.title}", "{AnswerCut.detail}")])',
+        f'root = Card([TextCallout("danger", "{AnswerCut.title}", "It said \\"no\\".")])',
     ]
 
 

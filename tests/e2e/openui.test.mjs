@@ -76,7 +76,7 @@ describe("OpenUI's page on c1fn serve", { timeout: 600_000 }, () => {
     await person.sees("Quarterly revenue");
     const stopping = person.page.waitForResponse((response) => response.url().endsWith("/stop"), { timeout: PATIENCE });
     await person.page.getByLabel("Cancel message").click();
-    assert.deepEqual(await (await stopping).json(), { stopping: true });
+    assert.equal((await stopping).status(), 200); // its body is not read by the page, so it cannot be here either
     await person.shot("openui-stopped");
     await person.reload();
     await thread("Stop me").click();
