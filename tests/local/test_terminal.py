@@ -30,7 +30,7 @@ from c1fn.local.terminal.choices import Choices
 from c1fn.local.terminal.dialogue import Dialogue
 from c1fn.local.terminal.endpoint import Endpoint, EndpointError, is_function_url
 from c1fn.local.terminal.local import serving
-from c1fn.local.terminal.screen import Readable, grown, plain
+from c1fn.local.terminal.screen import THEME, Readable, grown, plain
 from c1fn.models.offline.cards import card
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import to_nobody
@@ -53,6 +53,21 @@ def shown(text: str) -> str:
     console, choices = Console(file=io.StringIO(), width=80), Choices()
     parts = (part for component in read(text, ended=True).settled for part in render(component, choices))
     return "\n".join(plain(console, part) for part in parts)
+
+
+def test_nothing_has_a_background_of_its_own() -> None:
+    """The terminal's may be light or dark."""
+    told = (
+        "`code` in a line\n\n```python\nx = 1  # a comment\n```\n\n> quoted\n\n# Title\n\n| a |\n|---|\n| b |"
+    )
+    answer = read(told, ended=True).settled + read(card_of("a form"), ended=True).settled
+    console = Console(file=io.StringIO(), width=80, theme=THEME, force_terminal=True, color_system="standard")
+    with console.capture() as shown:
+        for component in answer:
+            console.print(*render(component, Choices()))
+    codes = {int(code) for run in re.findall(r"\x1b\[([\d;]+)m", shown.get()) for code in run.split(";")}
+    assert codes & set(range(30, 38))
+    assert not codes & {7, *range(40, 48), *range(100, 108)}
 
 
 def test_a_chart_fits_a_narrow_terminal() -> None:

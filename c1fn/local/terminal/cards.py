@@ -63,7 +63,12 @@ _COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u
 
 def _text(own: Props) -> Shown:
     text = clean(own.get("textMarkdown"))
-    yield Markdown(text, hyperlinks=False) if len(text) < LONG else Text(text)
+    yield _markdown(text) if len(text) < LONG else Text(text)
+
+
+def _markdown(text: str) -> Markdown:
+    """Without backgrounds: the terminal's own may be light or dark."""
+    return Markdown(text, hyperlinks=False, code_theme="ansi_dark")
 
 
 def _heading(own: Props) -> Shown:
@@ -189,7 +194,7 @@ def _whatever(own: Props, choices: Choices, depth: int) -> Shown:
     """The texts, then the components, that a component holds."""
     for name in _TEXTS:
         if isinstance(own.get(name), str):
-            yield Markdown(clean(own[name]), hyperlinks=False)
+            yield _markdown(clean(own[name]))
     for value in own.values():
         for child in children(value):
             if "component" in child:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from rich.console import Console, RenderableType
 from rich.text import Text
+from rich.theme import Theme
 
 from c1fn.local.terminal.answer import Answer, read
 from c1fn.local.terminal.cards import clean, render
@@ -23,6 +24,9 @@ from c1fn.local.terminal.parts import Component, props
 
 PIPE_WIDTH = 100
 """Columns where there is no terminal to tell."""
+
+THEME = Theme({"markdown.code": "bold"})
+"""rich shows code in a line on black, also where all else is on white."""
 
 GROWTH = 50
 """The text is read again once it has grown by a 50th: so a long answer is read 50 times over, not squared."""
@@ -50,7 +54,11 @@ class Readable:
     def __init__(self, aside: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self._aside = aside
         self.console = Console(
-            markup=False, highlight=False, emoji=False, width=None if sys.stdout.isatty() else PIPE_WIDTH
+            theme=THEME,
+            markup=False,
+            highlight=False,
+            emoji=False,
+            width=None if sys.stdout.isatty() else PIPE_WIDTH,
         )
         self._begun = False
         self.choices = Choices()  # of the newest answer
