@@ -1,6 +1,8 @@
+import html
+
 import pytest
 
-from c1fn.turn import UNTITLED, Message, State, ToolCall, Turn, Usage, title_of
+from c1fn.turn import UNTITLED, Message, State, ToolCall, Turn, Usage, escaped, title_of, unescaped
 from c1fn.turn.transcript import for_model
 
 PROMPT = Message("user", "p")
@@ -41,6 +43,12 @@ def test_the_model_sees_whole_turns_that_came_to_something(
     seen: bool,  # noqa: FBT001 - a case
 ) -> None:
     assert for_model([turn(state, *reply)]) == ([PROMPT, *reply] if seen else [])
+
+
+@pytest.mark.parametrize("text", ["", "plain", "<a href=\"x\">&amp; 'so'</a>", "größe & <b>", "&#39;&lt;"])
+def test_text_is_escaped_as_html_and_comes_back(text: str) -> None:
+    assert escaped(text) == html.escape(text)
+    assert unescaped(escaped(text)) == text
 
 
 def test_usage_adds_up() -> None:

@@ -17,13 +17,14 @@ from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
-from html import escape
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
+
+from c1fn.turn import escaped
 
 FOR_EVER = "public, max-age=31536000, immutable"
 """A year in seconds, the longest useful cache time."""
@@ -109,7 +110,7 @@ class Site:
         headers = PAGE | {"content-security-policy": policy(self._images, "'self'" if root else "'none'")}
         if self._index and not root:
             return FileResponse(self._index, headers=headers)
-        note = f'<p id="note">{escape(self.note)}</p>' if self.note else ""
+        note = f'<p id="note">{escaped(self.note)}</p>' if self.note else ""
         text = self._text if self._index else _plain_page().replace(_NOTE, note)
         return HTMLResponse(_below(root, text) if root else text, headers=headers)
 
@@ -124,5 +125,5 @@ def _below(root: str, text: str) -> str:
     """The page for a browser that has it at ``root``, with or without a slash at the end: its links are
     relative, and only the second of these would be their base.
     """
-    base = f'<base href="{escape(root)}/">'
+    base = f'<base href="{escaped(root)}/">'
     return _HEAD.sub(lambda found: found[0] + base, text, count=1)

@@ -5,7 +5,6 @@ complete turns, numbered from 1 without gaps. The messages for users and those f
 from turns. Nothing here does I/O; every value is frozen.
 """
 
-import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -254,7 +253,21 @@ def unescaped(text: str) -> str:
 
     https://html.spec.whatwg.org/multipage/parsing.html#numeric-character-reference-end-state
     """
+    if "&" not in text:
+        return text
+    import html  # see `escaped`
+
     return html.unescape(_ENDLESS.sub("\N{REPLACEMENT CHARACTER}", text))
+
+
+_REFERENCES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;"))
+
+
+def escaped(text: str) -> str:
+    """As `html.escape`, whose module loads the table of all of HTML's names: 0.4 % of a cold start."""
+    for character, reference in _REFERENCES:
+        text = text.replace(character, reference)
+    return text
 
 
 _WRAPPED = re.compile(r"\s*<content\b[^>]*>(.*?)</content>", re.DOTALL)

@@ -15,12 +15,11 @@ import json
 import re
 from collections.abc import Iterable
 from enum import Enum, auto
-from html import escape
 from typing import assert_never
 
 from c1fn.errors import C1fnError
 from c1fn.events import Called, Delta, Event, Failed, Finished, Returned, Working
-from c1fn.turn import Turn
+from c1fn.turn import Turn, escaped
 
 KEEP_ALIVE = b"<!-- -->"
 
@@ -162,8 +161,8 @@ def whole(answer: str, error: C1fnError | None, *, cards: bool, told: Iterable[o
 def think_item(title: str, content: str) -> str:
     """Progress, shown until the content begins."""
     return (
-        f'<thinkitem ephemeral="true"><thinkitemtitle>{escape(title)}</thinkitemtitle>'
-        f"<thinkitemcontent>{escape(content)}</thinkitemcontent></thinkitem>"
+        f'<thinkitem ephemeral="true"><thinkitemtitle>{escaped(title)}</thinkitemtitle>'
+        f"<thinkitemcontent>{escaped(content)}</thinkitemcontent></thinkitem>"
     )
 
 
@@ -175,7 +174,7 @@ def error_card(error: C1fnError) -> str:
 def content(component: object) -> str:
     """A component as the client's first dialect writes it."""
     document = {"component": component, "error": None}
-    return f'<content thesys="true">{escape(_json(document))}</content>'
+    return f'<content thesys="true">{escaped(_json(document))}</content>'
 
 
 def _card(*children: object) -> object:
@@ -192,18 +191,18 @@ def _callout(error: C1fnError) -> object:
 _BEGINS, _, _ENDS = content(_card({"component": "TextContent", "props": {"textMarkdown": "TEXT"}})).partition(
     "TEXT"
 )
-_TEXT_ENDS = escape('"}}')
+_TEXT_ENDS = escaped('"}}')
 _CARD_ENDS = _ENDS.removeprefix(_TEXT_ENDS)
 
 
 def _in_string(text: str) -> str:
     """The text as a part of a JSON string in the content."""
-    return escape(_json(text)[1:-1])
+    return escaped(_json(text)[1:-1])
 
 
 def _ends(*told: object) -> str:
     """The end of the text and the card, with components below the text."""
-    return _TEXT_ENDS + "".join(f",{escape(_json(component))}" for component in told) + _CARD_ENDS
+    return _TEXT_ENDS + "".join(f",{escaped(_json(component))}" for component in told) + _CARD_ENDS
 
 
 def _question(turn: Turn) -> list[object]:

@@ -7,14 +7,13 @@ https://docs.python.org/3/library/zlib.html#zlib.compressobj
 """
 
 import hashlib
-import html
 import json
 import zlib
 from dataclasses import dataclass
 from typing import Any
 
 from c1fn.errors import DamagedRow
-from c1fn.turn import Message, Resume, Role, ToolCall, Usage
+from c1fn.turn import Message, Resume, Role, ToolCall, Usage, escaped
 
 _FORMAT = b"\x01"
 _LEVEL = 9  # 0.2 ms for a 6 KB answer
@@ -90,7 +89,7 @@ _PLAIN = r"""
 "00000000-0000-4000-8000-000000000000"],[["a","<content thesys=\"true\">
 """
 
-_DICTIONARY = (html.escape(_ESCAPED.replace("\n", "")) + _PLAIN.replace("\n", "")).encode()
+_DICTIONARY = (escaped(_ESCAPED.replace("\n", "")) + _PLAIN.replace("\n", "")).encode()
 
 
 def _squeeze(value: Any) -> bytes:
