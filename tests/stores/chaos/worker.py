@@ -64,6 +64,7 @@ class Worker(Machine):
         super().__init__(weather, name, journal, store, dice)
         self._forks: list[Place] = []
         self._taken: list[tuple[Place, str]] = []
+        self._shares: list[tuple[str, Share]] = []  # also of links that have ended since
 
     async def work(self, done: int, turns: int, note: Callable[[int], None]) -> None:
         """:param done: its turns that came to something in an earlier life."""
@@ -155,15 +156,15 @@ class Worker(Machine):
         await self._call("share", place, work, _shared)
 
     async def _links(self) -> None:
-        """One of the links of an owner's list is opened, or ended."""
+        """One of the links of an owner's list is ended, and one that was ever in it is opened."""
         owner, _ = self._dice.choice(self._weather.places)
         shares = await self.links(owner)
         if shares and self._dice.random() < 0.3:
             share = self._dice.choice(shares)
             work = self._store.shares.revoke(owner, share.token)
             await self._call("revoke", (owner, share.thread_id), work, token=share.token)
-        if shares:
-            await self.view(owner, self._dice.choice(shares))
+        if self._shares:
+            await self.view(*self._dice.choice(self._shares[-8:]))
 
     async def links(self, owner: str) -> tuple[Share, ...]:
         found: list[Share] = []
@@ -173,6 +174,7 @@ class Worker(Machine):
             return {"listed": [share.token for share in shares]}
 
         await self._call("links", (owner, ""), self._store.shares.list(owner), tell)
+        self._shares += [(owner, share) for share in found]
         return tuple(found)
 
     async def view(self, owner: str, share: Share) -> None:
