@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from c1fn.errors import NotFound
-from c1fn.stores import DAY, Replay, Store
+from c1fn.errors import NotFound, NotWaiting
+from c1fn.stores import DAY, LEASE, Replay, Store
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
 from tests.stores.faults import reply
+from tests.stores.forks import say
 from tests.stores.machines import Machine, meanwhile, passed
+from tests.stores.waiting import YES, answer, waiting
 
 LONG = "".join(f"{i * 104_729:08x}" for i in range(60_000))
 
@@ -161,3 +163,26 @@ async def test_a_thread_that_is_deleted_while_it_is_loaded(
     else:
         with pytest.raises(NotFound):
             await one.store.threads.load("ann", "t", limit=limit)
+
+
+async def test_a_refused_answer_that_others_closed_is_refused_again(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork
+) -> None:
+    """Its open took longer than its lease, so it stands there as an interrupted turn: it answers nothing."""
+    await waiting(one.store)
+    await say(one.store, "r3")
+    await one.store.settle()
+
+    async def closed() -> None:
+        time.now += LEASE
+        another = Machine(endpoint, time)
+        with pytest.raises(NotWaiting):
+            await another.store.turns.open(answer("r9", YES), history=20)
+        await another.close()
+
+    one.sky.at("Query", meanwhile(closed))
+    for _ in range(2):
+        with pytest.raises(NotWaiting):
+            await one.store.turns.open(answer("r2", YES), history=20)
+        await one.store.settle()
+    assert [turn.response_id for turn in await one.store.threads.load("ann", "t")] == ["r1", "r3", "r2"]

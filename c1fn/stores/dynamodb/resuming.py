@@ -21,8 +21,7 @@ async def resumed(
     if resume is None:
         return None, None
     turns = await access.turns.nouns(mine.key, [*newest, *([known] if known else [])])
-    if known:
-        return turns[0], turns[-1]
-    waiting, source = turns[0] if turns else None, thread.forked.source if thread.forked else None
-    resuming.check(resume, waiting, source, access.clock())
-    return waiting, None
+    waiting, source = turns[0] if newest else None, thread.forked.source if thread.forked else None
+    # The earlier attempt may be one that was refused, and then closed by others: it is checked as it came.
+    resuming.check(resume, waiting, source, known.started if known else access.clock())
+    return waiting, turns[-1] if known else None
