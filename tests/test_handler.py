@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import uuid
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -260,6 +261,39 @@ def broken(*, after: bool) -> Callable[[Scope, Receive, Send], Any]:
         raise ValueError("my prompt")
 
     return app
+
+
+async def russian(scope: Scope, _: Receive, send: Send) -> None:
+    """Four megabytes of UTF-8, which are twelve as JSON in ASCII."""
+    assert scope["type"] == "http"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": "ж".encode() * 2_000_000})
+
+
+def test_an_answer_may_be_as_large_as_the_runtime_that_writes_it_makes_it() -> None:
+    """AWS's runtime of Python 3.11 and older writes JSON in ASCII: there it does not fit."""
+    handler = Handler(OFFLINE)
+    handler.app = Lifespan(russian)
+    assert handler(event("http-api"), CONTEXT)["statusCode"] == (502 if sys.version_info < (3, 12) else 200)
+    escaped = asyncio.run(handler.buffered(event("http-api"), CONTEXT, escaped=True))
+    assert escaped["statusCode"] == 502
+    handler.close()
+
+
+def test_a_direct_invocation_is_a_post_of_a_chat(handler: Handler) -> None:
+    scope, body = handler.request({"prompt": {"role": "user", "content": "hi"}, "stream": True}, CONTEXT)
+    assert (scope["method"], scope["path"], json.loads(body)) == (
+        "POST",
+        "/api/chat",
+        {"prompt": {"role": "user", "content": "hi"}},
+    )
+    assert (b"host", b"lambda") in scope["headers"]
+
+
+def test_the_base_path_of_the_settings_is_not_a_part_of_the_apps_path() -> None:
+    handler = Handler(OFFLINE | {"C1FN_BASE_PATH": "/chat"})
+    scope, _ = handler.request(event("http-api", rawPath="/chat/healthz"), CONTEXT)
+    assert (scope["root_path"], scope["path"].removeprefix(scope["root_path"])) == ("/chat", "/healthz")
 
 
 def test_a_bug_is_told_to_the_managed_runtime_by_its_kind_alone() -> None:
