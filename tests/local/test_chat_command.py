@@ -133,21 +133,28 @@ async def test_ctrl_c_drops_a_line_and_ctrl_d_ends_its_own_server_too(tmp_path: 
         assert await screen.process.wait() == 0
 
 
-async def test_what_is_typed_during_an_answer_waits_and_no_byte_is_a_traceback(tmp_path: Path) -> None:
+async def test_what_is_typed_during_an_answer_waits_and_no_byte_is_a_traceback(
+    upstream: Upstream, tmp_path: Path
+) -> None:
     """It does not run into the answer; it is one prompt, sent when that has ended."""
-    async with terminal(folder=tmp_path) as screen:
+    settings, gate = {"THESYS_API_KEY": "sk-x", "C1FN_BASE_URL": upstream.url}, asyncio.Event()
+    upstream.queue(Answer((ROLE, delta("Half an answer.\n\nmore"), gate, *END)), say(card("The last answer")))
+    async with (
+        serving("serve", "--port", "0", folder=tmp_path, **settings) as server,
+        terminal("--url", server.url, folder=tmp_path) as screen,
+    ):
         await screen.until(ASKS)
         screen.type("hello \udcff" + ENTER)
-        await screen.until("Turn 1")
+        await screen.until("Half an answer.")
         screen.type("qux" + ENTER + "quux" + ENTER)
-        answer = await screen.until("> qux")
-        assert "On “hello \ufffd”" in answer
-        assert "Show as a line chart" in answer
-        assert "qux" not in answer
-        await screen.until("On “qux quux”")
+        gate.set()
+        assert "qux" not in await screen.until("> qux")
+        await screen.until("The last answer")
         await screen.until(ASKS)
         screen.type(CTRL_D)
         assert await screen.process.wait() == 0
+    asked = [request.body["messages"][-1]["content"] for request in upstream.requests]
+    assert asked == ["hello \ufffd", "qux\nquux"]
 
 
 async def piped(*arguments: str, folder: Path, typed: str = "hi\n") -> tuple[int | None, str, str]:
