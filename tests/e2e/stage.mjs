@@ -79,7 +79,7 @@ export class Person {
   }
 
   get composer() {
-    return this.page.getByRole("textbox", { name: "Message", exact: true });
+    return this.page.getByRole("textbox", { name: "Message", exact: true }).last(); // a form may have a field of this name
   }
 
   async send(prompt) {
