@@ -23,10 +23,13 @@ export function tie(): () => void {
   const goThere = () => go(named());
   if (named()) goThere();
   window.addEventListener("popstate", goThere);
-  const untie = useConversation.subscribe(({ threadId }) => {
-    if (threadId === named()) return;
-    const query = threadId === null ? "" : `?${new URLSearchParams({ thread: threadId })}`;
-    window.history.pushState(null, "", window.location.pathname + query);
+  const untie = useConversation.subscribe(({ threadId, turns }) => {
+    const unsaved = turns.length === 1 && turns[0]!.refusal !== undefined; // the server may not have the thread
+    const name = unsaved ? null : threadId;
+    if (name === named()) return;
+    const address = window.location.pathname + (name === null ? "" : `?${new URLSearchParams({ thread: name })}`);
+    if (unsaved) window.history.replaceState(null, "", address);
+    else window.history.pushState(null, "", address);
   });
   return () => {
     window.removeEventListener("popstate", goThere);
