@@ -9,7 +9,7 @@ from c1fn.chat.approval import needs_approval
 from c1fn.errors import AnswerCut
 from c1fn.events import Called, Delta, Ended
 from c1fn.turn import State, ToolCall, Usage
-from c1fn.turn.transcript import NOT_APPROVED
+from c1fn.turn.transcript import NOT_APPROVED, REFUSED
 from tests.agui import Seen, seen
 from tests.api.scene import Scene, Stage
 from tests.asgi import Exchange
@@ -193,7 +193,7 @@ async def test_a_clients_result_of_a_servers_call_is_not_taken(stage: Stage) -> 
     await run(scene, user())
     await run(scene, user(), called("c4"), result("c4", "refunded 1000"), run="r2")
     ((_, text),) = [pair for pair in heard(scene) if pair[0] == "tool"]
-    assert NOT_APPROVED in text
+    assert REFUSED in text
 
 
 async def test_no_word_of_a_client_is_a_system_message(stage: Stage) -> None:
@@ -248,7 +248,7 @@ async def test_only_a_plain_yes_approves(stage: Stage, entry: dict[str, Any]) ->
     await run(scene, user())
     await run(scene, user(), called("c4"), run="r2", resume=[{"interruptId": "r1##c4", **entry}])
     ((_, text),) = [pair for pair in heard(scene) if pair[0] == "tool"]
-    assert NOT_APPROVED in text
+    assert REFUSED in text
 
 
 @pytest.mark.parametrize("name", ["x", "r1#1#c4", "r2##c4", ""])
