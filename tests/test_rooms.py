@@ -22,7 +22,7 @@ ROOMS: dict[str, set[str]] = {
     "compose": {"api", "chat", "models", "stores", "identity", "telemetry", "startup", "settings", "toolbox"}
     | NOUNS,
     "local": {"api", "stores", "telemetry", "runtime", "settings", "identity", "startup"} | NOUNS,
-    "api": {"chat", "stores", "identity", "telemetry"} | NOUNS,
+    "api": {"chat", "stores", "identity", "telemetry", "startup"} | NOUNS,
     "chat": {"models", "stores", "telemetry"} | NOUNS,
     "models": {"startup"} | NOUNS,
     "stores": {"startup"} | NOUNS,

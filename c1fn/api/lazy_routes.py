@@ -11,6 +11,8 @@ from fastapi import FastAPI
 from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import Receive, Scope, Send
 
+from c1fn.startup.deferred_models import deferred
+
 PATHS = {
     "health": "/(healthz|readyz)",
     "threads": "/api/threads(/[^/]+(/messages(/[^/]+)?)?)?",
@@ -45,7 +47,9 @@ class LazyRoutes(BaseRoute):
     def _load(self, module: str) -> None:
         if module in self._waiting:
             self._waiting.remove(module)
-            self._app.router.routes.extend(import_module(f"c1fn.api.{module}").routes.routes)  # as in app.py
+            with deferred():
+                routes = import_module(f"c1fn.api.{module}").routes
+            self._app.router.routes.extend(routes.routes)  # as in app.py
 
     def url_path_for(self, name: str, /, **_: object) -> NoReturn:
         raise NoMatchFound(name, {})

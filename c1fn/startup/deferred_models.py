@@ -31,7 +31,9 @@ USABLE = hasattr(BaseModel, TOUCHED)
 
 @contextmanager
 def deferred() -> Generator[None]:
-    """Import and build a web application in the block, while nothing else is imported."""
+    """Import and build routes of a web application in the block. A model that another thread makes meanwhile
+    is built at its first use as well.
+    """
     if is_plain() or not USABLE:
         yield
         return
