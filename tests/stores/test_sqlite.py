@@ -5,6 +5,7 @@ import os
 import resource
 import sqlite3
 import stat
+import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import aclosing, closing, contextmanager
 from pathlib import Path
@@ -225,12 +226,16 @@ async def test_an_answer_that_cannot_be_written_is_written_later(opened: Opened,
 
 
 async def test_a_request_that_is_cancelled_leaves_the_thread_free(opened: Opened) -> None:
+    """Cancelled while the disk is busy with an earlier write, for which its own waits."""
     store = await opened()
+    earlier = threading.Event()
+    store._writer._worker.submit(earlier.wait, 60)
     opening = asyncio.ensure_future(store.turns.open(ask("r1"), history=20))
     await asyncio.sleep(0)
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
+    earlier.set()
     assert claimed(await store.turns.open(ask("r2"), history=20)).number == 2
 
 
