@@ -26,6 +26,7 @@ from benchmarks.contestants import (
     BARE_PYTHON,
     CHAT,
     FUNCTION,
+    LISTED,
     OTHERS,
     Contestant,
     Upstream,
@@ -86,8 +87,14 @@ def with_setting(contestant: Contestant, setting: str) -> Contestant:
 
 
 def without(lever: str) -> Contestant:
+    """Without the folder of authorities, or what reads it, the environment names the list."""
     ours = today()
-    return Contestant(f"no {lever}", [str(BARE_PYTHON), "-c", WITHOUT, lever], ours.environment, FUNCTION)
+
+    def environment(model: str, database: str) -> Mapping[str, str]:
+        listed = LISTED if lever in {"authorities", "aws"} else {}
+        return {**ours.environment(model, database), **listed}
+
+    return Contestant(f"no {lever}", [str(BARE_PYTHON), "-c", WITHOUT, lever], environment, FUNCTION)
 
 
 # CPU
