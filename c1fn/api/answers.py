@@ -30,7 +30,8 @@ After = Annotated[int, Query(ge=0, le=LONGEST, description="Bytes of the answer 
 
 
 @routes.get("/{threadId}/turns/{responseId}", tags=["chat"], response_class=Response)
-async def follow_answer(  # noqa: PLR0917 - FastAPI passes them by name
+async def follow_answer(
+    *,
     request: Request,
     caller: CurrentCaller,
     chat: CurrentChat,

@@ -9,6 +9,7 @@ https://spec.openapis.org/oas/v3.1.0 · https://www.rfc-editor.org/rfc/rfc9457
 
 from collections.abc import Iterable
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -350,7 +351,7 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
 def _success(status: int, answers: dict[str, Any] | None) -> dict[str, Any]:
     if answers is not None:
         return {"description": "Done.", "content": {"application/json": {"schema": answers}}}
-    if status != 200:  # noqa: PLR2004 - HTTP's OK
+    if status != HTTPStatus.OK:
         return {"description": "Done."}
     return {
         "description": "The model's deltas as they are, UTF-8 text without framing. A browser gets a refusal "

@@ -53,7 +53,8 @@ async def create_thread(request: Request, caller: CurrentCaller, store: CurrentS
 
 
 @routes.get("/{threadId}/messages")
-async def load_messages(  # noqa: PLR0917 - FastAPI passes them by name
+async def load_messages(
+    *,
     request: Request,
     caller: CurrentCaller,
     store: CurrentStore,

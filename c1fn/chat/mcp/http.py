@@ -69,7 +69,7 @@ class Client(httpx2.AsyncClient):
         if response.status_code in (401, 403):
             await response.aclose()
             return _failed(request, REFUSED, f"The server refused the request: {response.status_code}.")
-        if _is_json(response) or response.status_code >= 400:  # noqa: PLR2004 - of HTTP
+        if _is_json(response) or response.is_error:
             await response.aread()
         if _has_lost(request, response):
             return _failed(request, LOST, "The server has lost the session.")
@@ -101,8 +101,8 @@ def _has_lost(request: httpx2.Request, response: httpx2.Response) -> bool:
     """Nothing ran: a server that does not know the session does not read the request."""
     if "mcp-session-id" not in request.headers:
         return False
-    return response.status_code == 404 or (  # noqa: PLR2004 - of HTTP
-        response.status_code == 400 and _FORGOTTEN.search(response.content) is not None  # noqa: PLR2004
+    return response.status_code == httpx2.codes.NOT_FOUND or (
+        response.status_code == httpx2.codes.BAD_REQUEST and _FORGOTTEN.search(response.content) is not None
     )
 
 

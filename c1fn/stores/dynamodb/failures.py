@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 from botocore.exceptions import (
@@ -112,7 +113,7 @@ def passes(error: ClientError | BotoCoreError) -> bool:
     """Whether trying again may help."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= 500 or error.response["Error"]["Code"] in _PASSING  # noqa: PLR2004 - HTTP's class
+        return status >= HTTPStatus.INTERNAL_SERVER_ERROR or error.response["Error"]["Code"] in _PASSING
     return isinstance(error, NoConnectionError | HTTPClientError | IncompleteReadError)
 
 
