@@ -52,13 +52,6 @@ def in_moto(aws: None) -> Iterator[Any]:  # noqa: ARG001
         yield OneAtATime(connect())
 
 
-@pytest.fixture(scope="module")
-def in_server(dynamodb: str) -> Iterator[Any]:
-    client = connect(dynamodb)
-    yield client
-    client.close()
-
-
 class TestMoto(OnDynamo, Waiting):
     # What waits for a person needs no write that the others do not make: in moto alone.
 
@@ -69,5 +62,5 @@ class TestMoto(OnDynamo, Waiting):
 
 class TestServer(OnDynamo):
     @pytest.fixture
-    def client(self, in_server: Any) -> Any:
-        return in_server
+    def client(self, tables: Any) -> Any:
+        return tables
