@@ -532,7 +532,7 @@ class Contract:
         other = await self.begin(store, "r1", "a", owner="bob")
         waiting = [await self.waits(store, time) for _ in range(4)]
         with pytest.raises(TooManyAtOnce):
-            await told(store.turns.follow("ann", "a", "r1"))
+            await time.run(told(store.turns.follow("ann", "a", "r1")))
         bobs = await self.waits(store, time, "bob")
         leaving = waiting.pop()
         leaving.cancel()
