@@ -141,6 +141,7 @@ async def questions(count: int, seed: int) -> Questions:
             retries = []
             for number in range(count):
                 name = f"order-{number}"
+                await awake(mortal, client)
                 card = await post(mortal, client, name, name, name)
                 books.demand(APPROVE + name in card, f"{name}: no question, but {card[:200]}")
                 kill(mortal)
