@@ -232,7 +232,8 @@ for (const service of [server, emulator]) {
       await person.answered();
       const sizes = [begin, begin + more].map((said) => Buffer.byteLength(said));
       assert.deepEqual(asked.slice(0, 3), [0, ...sizes]);
-      assert.equal(await person.page.getByText("It begins").count(), 1);
+      const shown = person.page.getByRole("region", { name: "Messages" }).getByText("It begins");
+      assert.equal(await shown.count(), 1);
       await person.context.unroute(/\/turns\//);
       await person.shot(`${service.command}-stretches`);
       await person.reload();
