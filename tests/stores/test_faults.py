@@ -195,7 +195,7 @@ async def test_cancelled_take_over_is_given_back(
         undone.set()
         return reply(request, answer.status_code, answer.content)
 
-    taker.sky.at("UpdateItem", passed, slow, undoes)
+    taker.sky.at("UpdateItem", passed, passed, slow, undoes)  # the lock, its closing, the taking over
     opening = asyncio.ensure_future(taker.store.turns.open(ask("r2"), history=20))
     await asyncio.to_thread(sent.wait, 20)
     opening.cancel()
