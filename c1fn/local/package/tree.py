@@ -69,6 +69,8 @@ NEVER_READ = (
     "**/__pycache__",
     "cffi",  # cryptography needs its compiled half alone, which lies beside; the rest writes C
     "pycparser*",  # the parser of that rest
+    "pydantic/v1",  # pydantic 1, which FastAPI looks for and does without (`startup/deferred_models.py`)
+    "pydantic/mypy.py",  # a plugin of a type checker
     # The notes of an installer, untrue once anything is taken out. METADATA, entry points, licences stay.
     "*.dist-info/RECORD",
     "*.dist-info/INSTALLER",
