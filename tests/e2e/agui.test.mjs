@@ -7,8 +7,7 @@ import { BREAK, call, gate, Model } from "./model.mjs";
 import { Service } from "./service.mjs";
 
 const model = await new Model().start();
-const environment = { THESYS_API_KEY: "e2e", C1FN_BASE_URL: model.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
-environment.C1FN_TOOLS = "tests.e2e.asking:TOOLS";
+const environment = { ...model.environment, C1FN_TOOLS: "tests.e2e.asking:TOOLS" };
 const server = await new Service("serve", environment).start();
 const emulator = await new Service("lambda", environment).start();
 after(() => Promise.all([server.stop(), emulator.stop(), model.stop()]));

@@ -1,14 +1,13 @@
 // What the page does with too much, with other scripts than Latin, and with servers that answer something else.
 // `make e2e-long` runs it: it takes a minute or two.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { card, Model, text as words } from "./model.mjs";
-import { Browser, Service } from "./stage.mjs";
+import { Browser, eachInATab, Service } from "./stage.mjs";
 
 const model = await new Model().start();
 const browser = await new Browser().start();
-const environment = { THESYS_API_KEY: "e2e", C1FN_BASE_URL: model.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
-const server = await new Service("serve", environment).start();
+const server = await new Service("serve", model.environment).start();
 after(async () => {
   await browser.stop();
   await Promise.all([server.stop(), model.stop()]);
@@ -19,13 +18,7 @@ const HANGS = 10_000;
 
 describe("too much, and other scripts", { timeout: 900_000 }, () => {
   let person;
-  before(async () => (person = await browser.person(server.url, { permissions: ["clipboard-read", "clipboard-write"] })));
-  beforeEach(() => person.tab());
-  afterEach(async () => {
-    await person.closes();
-    assert.deepEqual(person.complaints.splice(0), []);
-  });
-  after(() => person.leaves());
+  eachInATab(async () => (person = await browser.person(server.url, { permissions: ["clipboard-read", "clipboard-write"] })));
 
   const chat = async (threadId, responseId, content) =>
     (await person.context.request.post(`${server.url}api/chat`, { data: { threadId, responseId, prompt: { role: "user", content } } })).text();

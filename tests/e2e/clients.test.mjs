@@ -19,8 +19,7 @@ const ANSWER = card(
 );
 
 const model = await new Model().start();
-const environment = { THESYS_API_KEY: "e2e", C1FN_BASE_URL: model.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
-const server = await new Service("serve", environment).start();
+const server = await new Service("serve", model.environment).start();
 const browser = await new Browser().start();
 let bytes = []; // what the raw endpoint answers: texts and gates
 const raw = createServer(async (request, response) => {

@@ -2,18 +2,17 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { after, beforeEach, describe, test } from "node:test";
 import { call, card, cut, gate, Model, text } from "./model.mjs";
-import { Browser, ROOT, Service } from "./stage.mjs";
+import { Browser, eachInATab, ROOT, Service } from "./stage.mjs";
 
 /** Milliseconds for a suite; they end a test that hangs without a locator. */
 const SUITE = 600_000;
 
 const model = await new Model().start();
 const browser = await new Browser().start();
-const environment = { THESYS_API_KEY: "e2e", C1FN_BASE_URL: model.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
 const tools = { C1FN_TOOLS: "refunds:TOOLS", PYTHONPATH: join(ROOT, "tests/e2e") };
-const server = await new Service("serve", { ...environment, ...tools }).start();
+const server = await new Service("serve", { ...model.environment, ...tools }).start();
 after(async () => {
   await browser.stop();
   await Promise.all([server.stop(), model.stop()]);
@@ -21,16 +20,8 @@ after(async () => {
 
 describe("a conversation on the page", { timeout: SUITE }, () => {
   let person;
-  before(async () => (person = await browser.person(server.url, { permissions: ["clipboard-read", "clipboard-write"] })));
-  beforeEach(async () => {
-    model.forget();
-    await person.tab();
-  });
-  afterEach(async () => {
-    await person.closes();
-    assert.deepEqual(person.complaints.splice(0), []);
-  });
-  after(() => person.leaves());
+  beforeEach(() => model.forget());
+  eachInATab(async () => (person = await browser.person(server.url, { permissions: ["clipboard-read", "clipboard-write"] })));
 
   const api = (path, options) => person.context.request.fetch(`${server.url}api/${path}`, options);
 

@@ -10,8 +10,7 @@ const own = createRequire(createRequire(import.meta.url).resolve("@copilotkit/co
 const { HttpAgent } = own("@ag-ui/client");
 
 const model = await new Model().start();
-const environment = { THESYS_API_KEY: "e2e", C1FN_BASE_URL: model.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
-const server = await new Service("serve", environment).start();
+const server = await new Service("serve", model.environment).start();
 after(() => Promise.all([server.stop(), model.stop()]));
 
 const at = (path) => new URL(path, server.url).href;

@@ -40,6 +40,11 @@ export class Model {
     return this;
   }
 
+  /** The settings of a c1fn whose model this is, with threads in memory. */
+  get environment() {
+    return { THESYS_API_KEY: "e2e", C1FN_BASE_URL: this.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
+  }
+
   async stop() {
     this.#server.closeAllConnections();
     await new Promise((closed) => this.#server.close(closed));

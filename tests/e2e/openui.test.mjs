@@ -1,14 +1,13 @@
 // OpenUI's chat (AgentInterface), unmodified from npm, in Chromium: the page of web-openui, with a model that says what
 // each test tells it to. Screenshots are kept in .cache/e2e to be looked at.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { after, beforeEach, describe, test } from "node:test";
 import { BREAK, call, gate, Model } from "./model.mjs";
-import { Browser, PATIENCE, Service } from "./stage.mjs";
+import { Browser, eachInATab, PATIENCE, Service } from "./stage.mjs";
 
 const model = await new Model().start();
 const browser = await new Browser().start();
-const environment = { THESYS_API_KEY: "e2e", C1FN_BASE_URL: model.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
-const server = await new Service("serve", environment, ["--page", "openui"]).start();
+const server = await new Service("serve", model.environment, ["--page", "openui"]).start();
 after(async () => {
   await browser.stop();
   await Promise.all([server.stop(), model.stop()]);
@@ -18,16 +17,8 @@ const REVENUE = ['root = Card([title, text])\ntitle = CardHeader("Quarterly reve
 
 describe("OpenUI's page on c1fn serve", { timeout: 600_000 }, () => {
   let person;
-  before(async () => (person = await browser.person(server.url)));
-  beforeEach(async () => {
-    model.forget();
-    await person.tab();
-  });
-  afterEach(async () => {
-    await person.closes();
-    assert.deepEqual(person.complaints.splice(0), []);
-  });
-  after(() => person.leaves());
+  beforeEach(() => model.forget());
+  eachInATab(async () => (person = await browser.person(server.url)));
 
   const send = async (words) => {
     await person.composer.fill(words);

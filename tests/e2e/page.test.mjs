@@ -1,9 +1,9 @@
 // The page as a person meets it: in Chromium, on the local server and on the emulated function, with a model
 // that says what each test tells it to. Screenshots are kept in .cache/e2e to be looked at.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, test } from "node:test";
+import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { BREAK, card, cut, gate, Model, text } from "./model.mjs";
-import { Browser, filesOf, Service } from "./stage.mjs";
+import { Browser, eachInATab, filesOf, Service } from "./stage.mjs";
 
 const action = { type: "continue_conversation", props: {} };
 const FORM = {
@@ -24,9 +24,8 @@ const SUITE = 600_000;
 
 const model = await new Model().start();
 const browser = await new Browser().start();
-const environment = { THESYS_API_KEY: "e2e", C1FN_BASE_URL: model.url, C1FN_MODEL: "e2e", C1FN_STORE: "memory" };
-const server = await new Service("serve", environment).start();
-const emulator = await new Service("lambda", environment).start();
+const server = await new Service("serve", model.environment).start();
+const emulator = await new Service("lambda", model.environment).start();
 after(async () => {
   await browser.stop();
   await Promise.all([server.stop(), emulator.stop(), model.stop()]);
@@ -35,16 +34,8 @@ after(async () => {
 for (const service of [server, emulator]) {
   describe(`on c1fn ${service.command}`, { timeout: SUITE }, () => {
     let person;
-    before(async () => (person = await browser.person(service.url, { files: filesOf(server.url) })));
-    beforeEach(async () => {
-      model.forget();
-      await person.tab();
-    });
-    afterEach(async () => {
-      await person.closes();
-      assert.deepEqual(person.complaints.splice(0), []);
-    });
-    after(() => person.leaves());
+    beforeEach(() => model.forget());
+    eachInATab(async () => (person = await browser.person(service.url, { files: filesOf(server.url) })));
 
     test("the first prompt's answer grows on the screen before the model has ended", async () => {
       const ended = gate();

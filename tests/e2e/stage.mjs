@@ -1,6 +1,8 @@
 // What the tests stand on: c1fn's own processes, a browser, and a person's view of the page.
+import assert from "node:assert/strict";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { after, afterEach, before, beforeEach } from "node:test";
 import { chromium } from "playwright-core";
 import { ROOT } from "./service.mjs";
 
@@ -53,6 +55,18 @@ export function filesOf(site) {
     }
     return kept.get(name);
   };
+}
+
+/** Each test of a suite is in a tab of its own of one person, and the page does nothing that it must not. */
+export function eachInATab(arrives) {
+  let person;
+  before(async () => (person = await arrives()));
+  beforeEach(() => person.tab());
+  afterEach(async () => {
+    await person.closes();
+    assert.deepEqual(person.complaints.splice(0), []);
+  });
+  after(() => person.leaves());
 }
 
 export class Person {
