@@ -77,7 +77,9 @@ def test_a_title_is_the_prompt_decoded_in_one_line_and_cut_at_a_word(content: st
     assert title_of(Message("user", content)) == title
 
 
-@pytest.mark.parametrize("blank", ["\u200b", "\u00ad\u2060", "\u3164 \u115f", "\u2800", "\u202e \ufeff", " "])
+@pytest.mark.parametrize(
+    "blank", ["\u200b", "\u00ad\u2060", "\u3164 \u115f", "\u2800", "\u202e \ufeff", "\ufe0f \u034f", " "]
+)
 def test_a_title_of_characters_that_nobody_sees_is_none(blank: str) -> None:
     assert title_of(Message("user", blank)) == UNTITLED
     assert title_of(Message("user", f"{blank}a")) != UNTITLED

@@ -235,8 +235,10 @@ TITLE_LENGTH = 60
 
 UNTITLED = "New conversation"
 
-_BLANK = "\u115f\u1160\u2800\u3164\uffa0"
-"""Letters and symbols that look like nothing: fillers of Hangul, and Braille without a dot."""
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+"""Letters and marks that look like nothing: Unicode's Default_Ignorable_Code_Point, and an empty Braille."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """What no list can show: control characters, and halves of characters."""
@@ -300,9 +302,14 @@ def typed(prompt: str) -> str:
     return (rest if first.startswith(f"{_MARK}content") else text).removesuffix("\n")
 
 
+def is_blank(char: str) -> bool:
+    """Whether it is a letter, a mark or a symbol that looks like nothing."""
+    return _BLANK.match(char) is not None
+
+
 def can_be_seen(text: str) -> bool:
     """Whether there is anything in it that a person sees."""
-    return any(char.isprintable() and not char.isspace() and char not in _BLANK for char in text)
+    return any(char.isprintable() and not char.isspace() and not is_blank(char) for char in text)
 
 
 def title_of(prompt: Message) -> str:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from c1fn.turn import Resume, ToolCall, Turn, unescaped
+from c1fn.turn import Resume, ToolCall, Turn, is_blank, unescaped
 
 SHOWN = 20_000
 """Characters of a call's arguments that are shown: more than anybody reads, and a page can show them."""
@@ -39,7 +39,7 @@ def asked(turn: Turn) -> list[object]:
 
 def resume_of(prompt: str) -> Resume | None:
     """What a button of a question says, if one was pressed; the prompt is as the client sent it."""
-    if "c1fn:" not in prompt or not (found := _CONTEXT.search(prompt)):
+    if not (found := _CONTEXT.search(prompt)):
         return None
     try:
         context = json.loads(unescaped(found[1]))
@@ -86,14 +86,8 @@ def _number(char: str) -> str:
     return f"\\u{ord(char):04x}" if char <= "\uffff" else f"\\u{{{ord(char):x}}}"
 
 
-_BLANK = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
-"""Letters and marks that look like nothing: Unicode's Default_Ignorable_Code_Point, and an empty Braille."""
-
-
 def _is_seen(char: str) -> bool:
-    return char == "\n" or (char.isprintable() and not _BLANK.match(char))
+    return char == "\n" or (char.isprintable() and not is_blank(char))
 
 
 def _button(words: str, name: str, variant: str) -> object:
