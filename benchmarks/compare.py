@@ -18,7 +18,7 @@ import re
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,36 +64,29 @@ def today() -> Contestant:
     return Contestant("today", [str(BARE_PYTHON), "-m", "c1fn.runtime"], ours.environment, FUNCTION)
 
 
+def adding(contestant: Contestant, more: Mapping[str, str]) -> Callable[[str, str], Mapping[str, str]]:
+    """The contestant's environment, with more."""
+    return lambda model, database: {**contestant.environment(model, database), **more}
+
+
 def before(tree: Path) -> Contestant:
     """An older tree, with the same certificates and settings."""
     ours, tree = today(), tree.resolve()
     for folder in {path.parent for path in tree.glob("c1fn/**/*.0")}:  # as OpenSSL names certificates
         prepare(folder)
-
-    def environment(model: str, database: str) -> Mapping[str, str]:
-        return {**ours.environment(model, database), "LAMBDA_TASK_ROOT": str(tree)}
-
-    return Contestant("before", ours.command, environment, tree)
+    return Contestant("before", ours.command, adding(ours, {"LAMBDA_TASK_ROOT": str(tree)}), tree)
 
 
 def with_setting(contestant: Contestant, setting: str) -> Contestant:
     """:param setting: as in `C1FN_MODEL=m`."""
     name, _, value = setting.partition("=")
-
-    def environment(model: str, database: str) -> Mapping[str, str]:
-        return {**contestant.environment(model, database), name: value}
-
+    environment = adding(contestant, {name: value})
     return Contestant(f"{contestant.name}, {name}", contestant.command, environment, contestant.folder)
 
 
 def without(lever: str) -> Contestant:
     """Without the folder of authorities, or what reads it, the environment names the list."""
-    ours = today()
-
-    def environment(model: str, database: str) -> Mapping[str, str]:
-        listed = LISTED if lever in {"authorities", "aws"} else {}
-        return {**ours.environment(model, database), **listed}
-
+    environment = adding(today(), LISTED if lever in {"authorities", "aws"} else {})
     return Contestant(f"no {lever}", [str(BARE_PYTHON), "-c", WITHOUT, lever], environment, FUNCTION)
 
 

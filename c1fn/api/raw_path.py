@@ -11,9 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from c1fn.api.bodies import Id
 
-_Decoded = BeforeValidator(unquote)
-ThreadId = Annotated[Id, _Decoded, Path(alias="threadId", description="Percent-encoded.")]
-ResponseId = Annotated[Id, _Decoded, Path(alias="responseId", description="Percent-encoded.")]
+DECODED = BeforeValidator(unquote)
+"""The parameter as it was before it was percent-encoded."""
+
+ThreadId = Annotated[Id, DECODED, Path(alias="threadId", description="Percent-encoded.")]
+ResponseId = Annotated[Id, DECODED, Path(alias="responseId", description="Percent-encoded.")]
 
 
 class RawPath:

@@ -7,17 +7,15 @@ is what allows it. Imported at the first request, as `conversation` is.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BeforeValidator
 
 from c1fn.api.bodies import Id
 from c1fn.api.browsers import lists_cards
 from c1fn.api.dependencies import CurrentCaller, CurrentStore
-from c1fn.api.raw_path import ThreadId
-from c1fn.api.threads import MOST, iso, visible
+from c1fn.api.raw_path import DECODED, ThreadId
+from c1fn.api.threads import MOST, iso, older, visible
 from c1fn.errors import NotFound
 from c1fn.stores import DAY
 from c1fn.stores.shares import Share
@@ -29,7 +27,7 @@ TURNS = 100
 PRIVATE = {"referrer-policy": "no-referrer", "x-robots-tag": "noindex"}
 """A link is a secret: no page that it leads to learns it, and no search engine keeps what it shows."""
 
-Token = Annotated[Id, BeforeValidator(unquote), Path(description="Percent-encoded.")]
+Token = Annotated[Id, DECODED, Path(description="Percent-encoded.")]
 
 routes = APIRouter(tags=["shares"])
 
@@ -67,11 +65,9 @@ async def open_share(
     """What a link shows: prompts and answers, and no more of the thread. It needs no authentication."""
     _days(request)
     share, turns = await store.shares.view(token, before=before, limit=limit)
-    headers = dict(PRIVATE)
-    if turns and turns[0].number > 1:
-        headers["link"] = f'<?limit={limit}&before={turns[0].number}>; rel="prev"'
     messages = visible([*_nameless(turns)], cards=lists_cards(request))
     times = {"createdAt": iso(share.created), "expiresAt": iso(share.expires)}
+    headers = PRIVATE | older(turns, limit)
     return JSONResponse({"title": share.title, **times, "messages": messages}, headers=headers)
 
 

@@ -66,11 +66,8 @@ async def load_messages(
     linked in the header `Link`, as `rel="prev"`, until there is none.
     """
     turns = await store.threads.load(caller.owner, thread_id, before=before, limit=limit)
-    headers = {}
-    if limit and turns and turns[0].number > 1:
-        headers["link"] = f'<?limit={limit}&before={turns[0].number}>; rel="prev"'
     now = time.time() if before is None else None
-    return JSONResponse(visible(turns, cards=lists_cards(request), now=now), headers=headers)
+    return JSONResponse(visible(turns, cards=lists_cards(request), now=now), headers=older(turns, limit))
 
 
 @routes.put("/{threadId}")
@@ -97,6 +94,16 @@ async def save_answer(
     content = read(AnswerBody, await body_of(request, answer=True)).content
     await store.threads.revise(caller.owner, thread_id, response_id, content)
     return Response(status_code=204)
+
+
+def older(turns: Sequence[Turn], limit: int | None) -> dict[str, str]:
+    """The header that links the page before these turns, if there is one.
+
+    https://www.rfc-editor.org/rfc/rfc8288
+    """
+    if not limit or not turns or turns[0].number <= 1:
+        return {}
+    return {"link": f'<?limit={limit}&before={turns[0].number}>; rel="prev"'}
 
 
 _ENDED = {

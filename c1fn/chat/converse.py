@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, assert_never
 
 from c1fn.chat import following
-from c1fn.chat.busy import patience, until_free
 from c1fn.chat.cancellation import Cancellation, LeaseGone, ShutDown, Stopped, completed, outcome
 from c1fn.chat.draft import Draft
 from c1fn.chat.event_queue import EventQueue
@@ -115,6 +114,8 @@ class Chat:
 
     async def _wait(self, ask: Ask, queue: EventQueue, seconds: float | None, origin: Origin) -> None:
         """Begin the turn when the thread is free. Its reader may leave meanwhile."""
+        from c1fn.chat.busy import patience, until_free  # by default no prompt waits
+
         began = self._clock()
         try:
             await until_free(self.store, ask, patience(seconds), self._clock, self._sleep)

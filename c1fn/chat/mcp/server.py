@@ -60,6 +60,11 @@ class Access:
     renew: Callable[[], Awaitable[Mapping[str, str]]] | None = None
 
 
+def _read(arguments: str) -> dict[str, Any]:
+    """:raises ValidationError: they are no JSON object."""
+    return _OBJECT.validate_json(arguments or "{}")
+
+
 class RemoteTool:
     """A tool of a server, as ``chat.tools`` calls it."""
 
@@ -71,13 +76,13 @@ class RemoteTool:
 
     def asks(self, arguments: str) -> bool:
         """:raises ValidationError: the arguments are no JSON object."""
-        return self._asks and isinstance(_OBJECT.validate_json(arguments or "{}"), dict)
+        if self._asks:
+            _read(arguments)
+        return self._asks
 
     def bind(self, arguments: str, context: ToolContext) -> Callable[[], Awaitable[str]]:
         """:raises ValidationError: the arguments are no JSON object. Whether they fit, the server tells."""
-        return functools.partial(
-            self._server.call, self._name, _OBJECT.validate_json(arguments or "{}"), context
-        )
+        return functools.partial(self._server.call, self._name, _read(arguments), context)
 
     async def call(self, bound: Callable[[], Any], _: object) -> str:
         """:raises ToolFailed: the server said so, or did not answer."""
