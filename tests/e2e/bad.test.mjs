@@ -1,13 +1,15 @@
 // What the page does with too much, with other scripts than Latin, and with servers that answer something else.
 // `make e2e-long` runs it: it takes a minute or two.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, afterEach, beforeEach, describe, test } from "node:test";
 import { card, Model, text as words } from "./model.mjs";
-import { Browser, eachInATab, Service } from "./stage.mjs";
+import { Browser, eachInATab, Service, SHOTS } from "./stage.mjs";
 
 const model = await new Model().start();
 const browser = await new Browser().start();
-const server = await new Service("serve", model.environment).start();
+const unlimited = { C1FN_OWNER_TURNS_A_DAY: "0", C1FN_OWNER_TOKENS_A_DAY: "0" }; // 1,200 turns are more than a day's
+const server = await new Service("serve", { ...model.environment, ...unlimited }).start();
 after(async () => {
   await browser.stop();
   await Promise.all([server.stop(), model.stop()]);
@@ -20,8 +22,11 @@ describe("too much, and other scripts", { timeout: 900_000 }, () => {
   let person;
   eachInATab(async () => (person = await browser.person(server.url, { permissions: ["clipboard-read", "clipboard-write"] })));
 
-  const chat = async (threadId, responseId, content) =>
-    (await person.context.request.post(`${server.url}api/chat`, { data: { threadId, responseId, prompt: { role: "user", content } } })).text();
+  const chat = async (threadId, responseId, content) => {
+    const data = { threadId, responseId, prompt: { role: "user", content } };
+    const answer = await person.context.request.post(`${server.url}api/chat`, { data });
+    assert.equal(answer.headers()["c1fn-error"], undefined, await answer.text());
+  };
   const fits = () => person.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth && document.querySelector(".scroll").scrollWidth <= document.querySelector(".scroll").clientWidth);
 
   test("200 threads of one title can be told apart by their times, and the open one is in view", async () => {
@@ -184,7 +189,11 @@ describe("a server that answers something else", { timeout: 600_000 }, () => {
     const context = await browser.chromium.newContext({ javaScriptEnabled: false });
     const page = await context.newPage();
     await page.goto(server.url);
-    await page.getByText("This page needs JavaScript").waitFor();
+    const told = page.locator("noscript p"); // getByText looks into no <noscript>
+    await told.waitFor();
+    assert.match(await told.innerText(), /^This page needs JavaScript/);
+    await page.locator("#loading").waitFor({ state: "hidden" });
+    await page.screenshot({ path: join(SHOTS, "bad-no-javascript.png") });
     await context.close();
   });
 
