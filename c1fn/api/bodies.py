@@ -66,6 +66,9 @@ WORD = r"[^\s\x1c-\x1f\x85]"
 """What a prompt must hold one of: a character that Python does not take for a blank. Other languages' ``\\s``
 leaves out the five that are named."""
 
+BLANK = r"^[\s\x1c-\x1f\x85]*$"
+"""A text without such a character."""
+
 
 def _some_words(schema: dict[str, Any]) -> None:
     """State in the schema what ``read_prompt`` requires: at least one part must have a text."""

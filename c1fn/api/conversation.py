@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
 
-from c1fn.api.bodies import Id, body_of, read
+from c1fn.api.bodies import BLANK, Id, body_of, read
 from c1fn.api.browsers import streams_cards
 from c1fn.api.chat import streamed
 from c1fn.api.dependencies import CurrentCaller, CurrentChat, origin_of, time_left
@@ -38,7 +38,12 @@ class ForkBody(BaseModel):
     without either, all. Without an id of the new thread c1fn makes one.
     """
 
-    model_config = ConfigDict(json_schema_extra={"not": {"required": ["through", "before"]}})
+    model_config = ConfigDict(
+        json_schema_extra={
+            # One of them is missing or null: `not` with `required` would refuse nulls, which are taken.
+            "anyOf": [{"properties": {end: {"type": "null"}}} for end in ("through", "before")]
+        }
+    )
 
     threadId: Id | None = None
     through: Id | None = None
@@ -61,7 +66,7 @@ class FeedbackBody(BaseModel):
         json_schema_extra={
             "anyOf": [
                 {"properties": {"value": {"type": "string"}}},
-                {"properties": {"comment": {"type": "null"}}},
+                {"properties": {"comment": {"pattern": BLANK}}},
             ]
         }
     )
