@@ -79,9 +79,8 @@ class Worker:
         except ForeignEvent as error:
             log.error("%s", error)  # noqa: TRY400 - where it was found tells nothing
             await response.fail(Fault.of(error, reveal=True))
-        except (
-            SystemExit
-        ):  # as with AWS's runtime, whose platform tells the exit status and not who caused it
+        except SystemExit:
+            # As with AWS's runtime: its platform tells the exit status, and not who caused it.
             log.exception("the function ended its process")
             raise
         except (Exception, asyncio.CancelledError) as error:

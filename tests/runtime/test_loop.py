@@ -3,11 +3,12 @@
 import asyncio
 import json
 import os
+import signal
 from typing import Any
 
 import pytest
 
-from c1fn.runtime import records
+from c1fn.runtime import loop, records
 from c1fn.runtime.asgi import Receive, Scope, Send
 from c1fn.runtime.doors import BadEvent, Mode
 from c1fn.runtime.emulator.call import Begun
@@ -15,12 +16,14 @@ from c1fn.runtime.emulator.http import Exchange, Server
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.link import Fatal
 from c1fn.runtime.load_handler import Plain
-from c1fn.runtime.loop import LONGEST, Worker, leave
+from c1fn.runtime.loop import LONGEST, Worker, leave, serve
 from c1fn.runtime.protocol import Address
 from tests.runtime.bench import answer, event, get, runtime_api, submit, working
 from tests.runtime.functions.plain import app as plain
 
 GONE = Fault("Sandbox.Timedout", "the platform ended it")
+LIMIT = 100_000
+"""Bytes of an answer that a platform of a test takes."""
 
 
 class Gated:
@@ -62,6 +65,8 @@ class Doors(Plain):
     async def buffered(self, event: Any, context: Any) -> Any:
         if "bad" in event:
             raise BadEvent("bad, it says")
+        if "exit" in event:
+            raise SystemExit(event["exit"])
         return {"statusCode": 200, "seen": event.get("http", {}).get("rawPath"), "id": context.aws_request_id}
 
 
@@ -435,6 +440,120 @@ async def test_a_platform_that_is_gone_after_an_invocation_ends_the_worker() -> 
     address = Address("127.0.0.1", server.sockets[0].getsockname()[1], "")
     with pytest.raises(Fatal, match="the Runtime API is gone"):
         await Worker(address, Plain(plain), plain, alone=True).run()
+
+
+async def test_a_worker_that_is_done_is_idle_again_and_leaves_at_once() -> None:
+    server, asked, left = await silent_after_one()
+    worker = Worker(Address("127.0.0.1", server.port, ""), Doors(plain), plain, alone=True)
+    task = asyncio.create_task(worker.run())
+    await asked.wait()
+    await leave({task: worker}, LONGEST)
+    await left.wait()  # it closed its connection: the platform must not hand it another event
+    await server.close()
+
+
+async def silent_after_one(
+    event: bytes = b'{"door":"buffer"}',
+) -> tuple[Server, asyncio.Event, asyncio.Event]:
+    """A platform with one event: when it is asked for the next, and when that request was given up."""
+    asked, left, gets = asyncio.Event(), asyncio.Event(), 0
+    headers = [("lambda-runtime-aws-request-id", "id-1"), ("lambda-runtime-deadline-ms", "0")]
+
+    async def platform(exchange: Exchange) -> None:
+        nonlocal gets
+        await exchange.body(LIMIT)
+        if exchange.method == "POST":
+            await exchange.respond(202)
+            return
+        gets += 1
+        if gets == 1:
+            await exchange.respond(200, headers, event)
+            return
+        asked.set()
+        try:
+            await exchange.unless_gone(asyncio.Event().wait())
+        finally:
+            left.set()
+
+    return await Server.listen(platform), asked, left
+
+
+async def test_a_function_that_exits_ends_its_process_with_its_status() -> None:
+    server, _, _ = await silent_after_one(b'{"door":"buffer","exit":3}')
+    with pytest.raises(SystemExit) as ended:
+        await Worker(Address("127.0.0.1", server.port, ""), Doors(plain), plain, alone=True).run()
+    assert ended.value.code == 3
+    await server.close()
+
+
+async def test_a_worker_that_is_told_to_end_midway_ends() -> None:
+    app = Gated()
+    async with working(app) as (api, (task,)):
+        submit(api, get("/"))
+        await app.entered.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        assert task.cancelled()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_a_process_serves_until_sigterm_and_lets_its_answer_end(workers: int) -> None:
+    """With one worker the environment names its trace; with more it would name another's."""
+    app = Gated()
+    async with runtime_api() as (api, address, _):
+        serving = asyncio.create_task(serve(address, Plain(app), app, concurrency=workers))
+        call = submit(api, get("/"))
+        await app.entered.wait()
+        assert os.environ.get("_X_AMZN_TRACE_ID") == (call.trace_id if workers == 1 else None)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.sleep(0)
+        app.gate.set()
+        got = await answer(call)
+        await serving
+    assert (got.body, got.fault) == (b"firstsecond", None)
+
+
+async def test_at_sigterm_an_answer_gets_the_grace_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "GRACE", 0)
+    app = Gated()
+    async with runtime_api() as (api, address, _):
+        serving = asyncio.create_task(serve(address, Plain(app), app, concurrency=1))
+        submit(api, get("/"))
+        await app.entered.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await serving
+    assert not app.finished.is_set()
+
+
+async def test_when_the_platform_is_gone_an_answer_is_finished_for_its_store(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not within SIGTERM's grace: nobody is about to kill the process."""
+    monkeypatch.setattr(loop, "GRACE", 0)
+    app, gets = Gated(), 0
+    headers = [("lambda-runtime-aws-request-id", "id-1"), ("lambda-runtime-deadline-ms", "0")]
+
+    async def platform(exchange: Exchange) -> None:
+        nonlocal gets
+        if exchange.method == "POST":
+            async for _piece in exchange.chunks():
+                pass
+            await exchange.respond(202)
+            return
+        await exchange.body(0)
+        gets += 1
+        if gets == 1:
+            await exchange.respond(200, headers, get("/"))
+        else:
+            await app.entered.wait()
+            await exchange.respond(403, (), b'{"errorType":"No"}')
+            app.gate.set()
+
+    server = await Server.listen(platform)
+    with pytest.raises(Fatal, match="403 No"):
+        await serve(Address("127.0.0.1", server.port, ""), Plain(app), app, concurrency=2)
+    assert app.finished.is_set()
+    await server.close()
 
 
 async def test_a_fault_and_a_refusal_are_one_log_line_each(caplog: pytest.LogCaptureFixture) -> None:
