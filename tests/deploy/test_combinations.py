@@ -133,9 +133,11 @@ def shares() -> list[list[str]]:
     return [share or ["us-east-1"] for share in found]
 
 
-def linted(stacks: Sequence[tuple[Mapping[str, Any], list[str]]]) -> list[str]:
+def linted(
+    stacks: Sequence[tuple[Mapping[str, Any], list[str]]], ignored: Sequence[str] = GENERATED
+) -> list[str]:
     """What cfn-lint finds in each stack, for its regions."""
-    asked = [{"template": template, "regions": regions, "ignored": GENERATED} for template, regions in stacks]
+    asked = [{"template": template, "regions": regions, "ignored": ignored} for template, regions in stacks]
     found: list[str] = json.loads(run([TOOLS / "bin/python", "scripts/lint_stacks.py"], json.dumps(asked)))
     return found
 
