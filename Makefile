@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE agui agui-fuzz openui-prompt e2e-openui attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
-  bench bench-short bench-function \
+  bench bench-short bench-function bench-node bench-old \
   bench-venvs bench-compare store-growth web e2e e2e-long e2e-clients model-servers npm fix openui pins clean package function-tree frameworks \
   release deploy-check sam-local
 
@@ -85,10 +85,10 @@ $(BUILD)/ready: FORCE
 
 BENCH := .cache/bench
 
-bench: $(VENV)/ready bench-venvs bench-function ## measure everything against its peers and write docs/performance.md; Linux, python3.13
-	PRODUCT_PYTHON="$(abspath $(BIN)/python)" $(BENCH)/bench/bin/python -m benchmarks
+bench: $(VENV)/ready bench-venvs bench-function bench-node $(if $(OLD),bench-old) ## measure everything against its peers and write docs/performance.md; OLD=REVISION: beside it, too; Linux, python3.13, npm
+	PRODUCT_PYTHON="$(abspath $(BIN)/python)" $(BENCH)/bench/bin/python -m benchmarks $(if $(OLD),--old $(BENCH)/old)
 
-bench-short: $(VENV)/ready bench-venvs bench-function ## the same once, for breakage only
+bench-short: $(VENV)/ready bench-venvs bench-function bench-node ## the same once, for breakage only
 	PRODUCT_PYTHON="$(abspath $(BIN)/python)" $(BENCH)/bench/bin/python -m benchmarks --short
 
 bench-compare: $(VENV)/ready bench-venvs bench-function ## beside an older tree, or with one optimisation off; COMPARE="--before TREE", "--levers --count"
@@ -102,10 +102,23 @@ store-growth: $(VENV)/ready bench-venvs npm ## measure how the store grows on Am
 bench-function: $(BUILD)/ready # the tree that is measured: as it is deployed, for this machine
 	$(BUILD)/bin/python -m c1fn.local.package --arch $$(uname -m | sed s/aarch64/arm64/) --tree $(BENCH)/function
 
+bench-old: $(BUILD)/ready # the tree of an older revision
+	rm -rf $(BENCH)/old $(BENCH)/old-sources && mkdir -p $(BENCH)/old-sources
+	git archive $(OLD) | tar -x -C $(BENCH)/old-sources
+	cd $(BENCH)/old-sources && "$(abspath $(BUILD))/bin/python" -m c1fn.local.package --arch $$(uname -m | sed s/aarch64/arm64/) --tree "$(abspath $(BENCH))/old"
+
 bench-venvs:
 	@$(VENV_SH) $(BENCH)/bench "$(FUNCTION_PYTHON)" requirements-bench.txt
 	@$(VENV_SH) $(BENCH)/peers "$(FUNCTION_PYTHON)" requirements-peers.txt
 	@"$(FUNCTION_PYTHON)" -m venv --clear --without-pip $(BENCH)/bare
+
+bench-node: benchmarks/node/node_modules/ready # the quickstart on Node: bundled, and as it is
+	npm --prefix benchmarks/node run --silent bundle -- --log-level=warning
+	npm --prefix benchmarks/node run --silent transpile -- --log-level=warning
+
+benchmarks/node/node_modules/ready: benchmarks/node/package-lock.json | npm
+	npm ci --prefix benchmarks/node --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 npm:
 	@command -v npm >/dev/null || { echo "npm is missing. Debian, Ubuntu: apt-get install -y npm · macOS: brew install node"; exit 1; }

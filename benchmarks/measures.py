@@ -11,10 +11,22 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contestants import BARE, CHAT, DOOR, RELAY, ROOT, Contestant, Upstream, event, upstream
+from benchmarks.contestants import (
+    BARE,
+    CHAT,
+    DOOR,
+    RELAY,
+    ROOT,
+    Contestant,
+    Upstream,
+    event,
+    streaming,
+    upstream,
+)
 from benchmarks.sandbox import Answer, Sandbox
 from benchmarks.server import WebServer
 from benchmarks.upstream import STAMP, Asked, Way
@@ -55,8 +67,8 @@ def _cold(rounds: int, handshake: float) -> Figures:
                         "first_ms": (answer.pieces[0][0] - box.spawned) / 1e6,
                         "cpu_ms": box.cpu() / 1e6,
                     }
-                _note(found, contestant.name, taken)
-    return _medians(found)
+                note(found, contestant.name, taken)
+    return medians(found)
 
 
 def bare(rounds: int, count: int) -> Figures:
@@ -92,8 +104,8 @@ def _warm(contestants: Sequence[Contestant], up: Upstream, rounds: int, count: i
                     "p99_us": statistics.quantiles(first, n=100)[98],
                     "cpu_us": (box.cpu() - before) / count / 1e3,
                 }
-                _note(found, name, taken)
-    return _medians(found)
+                note(found, name, taken)
+    return medians(found)
 
 
 def _times(box: Sandbox, count: int, start: int) -> list[float]:
@@ -108,12 +120,10 @@ def delta(rounds: int) -> Figures:
     the bare relay is the floor.
     """
     found: dict[str, dict[str, list[float]]] = {}
-    ours, *_ = CHAT
     with upstream(store_wait=0) as up, ExitStack() as stack:
         starts: dict[str, Callable[[Way], Sandbox | WebServer]] = {
-            "c1fn": lambda way: ours.start(up, way),
-            "plain port, uvicorn": lambda way: WebServer(up, way),
-            RELAY.name: lambda way: RELAY.start(up, way),
+            **{one.name: partial(one.start, up) for one in (*streaming(), RELAY)},
+            "plain port, uvicorn": partial(WebServer, up),
         }
         boxes = {
             name: {way: stack.enter_context(start(way)) for way in (FEW, PACED, BURST)}
@@ -124,8 +134,8 @@ def delta(rounds: int) -> Figures:
                 box.invoke(event(0))
         for number in range(1, rounds + 1):
             for name, mine in boxes.items():
-                _note(found, name, _delta(mine, number))
-    return _medians(found)
+                note(found, name, _delta(mine, number))
+    return medians(found)
 
 
 def _delta(boxes: dict[Way, Any], number: int) -> dict[str, float]:
@@ -135,7 +145,7 @@ def _delta(boxes: dict[Way, Any], number: int) -> dict[str, float]:
         answers[way] = box.invoke(event(number))
         time.sleep(0.05)  # what is left to do after the answer belongs to it, too
         cpu[way] = (box.cpu() - before) / 1e3
-    late = sorted(_latencies(answers[PACED]))
+    late = sorted(latencies(answers[PACED]))
     return {
         "paced_cpu_us": (cpu[PACED] - cpu[FEW]) / (PACED.deltas - FEW.deltas),
         "burst_cpu_us": (cpu[BURST] - cpu[FEW]) / (BURST.deltas - FEW.deltas),
@@ -145,7 +155,7 @@ def _delta(boxes: dict[Way, Any], number: int) -> dict[str, float]:
     }
 
 
-def _latencies(answer: Answer) -> Iterable[float]:
+def latencies(answer: Answer) -> Iterable[float]:
     """Of each delta, from its sending by the model to its arrival at the client, in µs."""
     text = b""
     for came, data in answer.pieces:
@@ -215,12 +225,12 @@ def store(python: str) -> Figures:
     return found
 
 
-def _note(found: dict[str, dict[str, list[float]]], name: str, taken: dict[str, float]) -> None:
+def note(found: dict[str, dict[str, list[float]]], name: str, taken: dict[str, float]) -> None:
     for what, value in taken.items():
         found.setdefault(name, {}).setdefault(what, []).append(value)
 
 
-def _medians(found: dict[str, dict[str, list[float]]]) -> Figures:
+def medians(found: dict[str, dict[str, list[float]]]) -> Figures:
     """Of each figure the median of its rounds, and the rounds themselves."""
     return {
         name: {what: round(statistics.median(values), 2) for what, values in figures.items()}

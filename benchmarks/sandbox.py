@@ -216,10 +216,22 @@ class Sandbox:
 
     def invoke_all(self, events: Sequence[bytes]) -> list[Answer]:
         """As many events at once as there are, on as many pending requests for one."""
-        self._until(lambda: len(self._waiting) >= len(events))
-        answers = [self._send(event) for event in events]
-        self._until(lambda: all(answer.ended for answer in answers))
+        answers = self.begin(events)
+        self.finish(answers)
         return answers
+
+    def begin(self, events: Sequence[bytes]) -> list[Answer]:
+        """Send them, and wait for nothing."""
+        self._until(lambda: len(self._waiting) >= len(events))
+        return [self._send(event) for event in events]
+
+    def finish(self, answers: Sequence[Answer]) -> None:
+        self._until(lambda: all(answer.ended for answer in answers))
+
+    def listen(self, seconds: float) -> None:
+        """Take what comes for so long."""
+        end = time.monotonic() + seconds
+        self._until(lambda: time.monotonic() >= end)
 
     def _send(self, event: bytes) -> Answer:
         self._count += 1
@@ -236,7 +248,7 @@ class Sandbox:
         while not done():
             if self._process.poll() is not None or time.monotonic() > end:
                 raise Gone(self._complaint())
-            for key, _ in self._selector.select(0.5):
+            for key, _ in self._selector.select(0.1):
                 if key.fileobj is self._server:
                     self._accept()
                 else:

@@ -4,6 +4,8 @@ The base URL tells how the model answers: ``https://localhost:PORT/wait=50,delta
 waits 50 ms and then says 40 deltas of 16 characters, one each millisecond (``pace=0``: all in one piece). A
 delta begins with the nanosecond at which it was sent, so that its receiver can tell how long it took.
 
+A prompt with the word ``briefly`` gets at most ten deltas.
+
 Any other path is DynamoDB's: it answers after ``--store-wait`` milliseconds, and as for a thread that nobody
 has written to. That is all the benchmarks ask: each turn is a new thread's first. What a store costs is
 measured on an emulator that keeps what it is given (store_cost.py).
@@ -29,6 +31,9 @@ from typing import Any, NamedTuple
 
 STAMP = 20
 """Characters of a delta's time: nanoseconds of the machine's monotonic clock."""
+
+BRIEF = 10
+"""Deltas."""
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 JSON_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: %d\r\n\r\n%s"
@@ -129,7 +134,8 @@ class Connection:
             self._socket.sendall(JSON_HEAD % (len(told), told))
             self._shared.asked.append(Asked(operation, came, time.monotonic_ns()))
         else:
-            self._say(Way.of(path))
+            way = Way.of(path)
+            self._say(way._replace(deltas=min(BRIEF, way.deltas)) if b"briefly" in body else way)
             self._shared.asked.append(Asked("model", came, time.monotonic_ns()))
 
     def _say(self, way: Way) -> None:
