@@ -1,12 +1,13 @@
 // Four versions of the official client on the same endpoint, as `<C1Chat apiUrl="api/chat" />` alone, and what
 // each makes of the few bytes that c1fn adds to the model's (c1fn/api/wires/c1.py).
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, test } from "node:test";
 import { built, VERSIONS } from "./clients.mjs";
 import { BREAK, card, cut, gate, Model, text } from "./model.mjs";
-import { Browser, PATIENCE, Service } from "./stage.mjs";
+import { Browser, PATIENCE, ROOT, Service } from "./stage.mjs";
 
 const KEEP_ALIVE = "<!-- -->";
 const THINK =
@@ -18,7 +19,11 @@ const ANSWER = card(
   { component: "FollowUpBlock", props: { followUpText: ["Compare with last year"] } },
 );
 
+/** What each version sends of the offline model's forms; the offline model is tested with the same file. */
+const FORMS = JSON.parse(await readFile(join(ROOT, "tests/models/forms.json"), "utf8"));
+
 const model = await new Model().start();
+const offline = await new Service("serve", { C1FN_MODEL: "offline", C1FN_STORE: "memory" }).start();
 const server = await new Service("serve", model.environment).start();
 const browser = await new Browser().start();
 let bytes = []; // what the raw endpoint answers: texts and gates
@@ -35,8 +40,11 @@ const rawUrl = `http://127.0.0.1:${raw.address().port}/`;
 after(async () => {
   await browser.stop();
   raw.close();
-  await Promise.all([server.stop(), model.stop()]);
+  await Promise.all([server.stop(), offline.stop(), model.stop()]);
 });
+
+/** The content of a prompt, with the day on which the forms were recorded: a calendar opens at this month. */
+const day = (content) => content.replace(/\w{3} \w{3} 15 \d{4} 00:00:00/, "Sun Nov 15 2026 00:00:00");
 
 for (const version of Object.keys(VERSIONS)) {
   describe(`genui-sdk ${version}`, { timeout: 900_000 }, () => {
@@ -52,7 +60,7 @@ for (const version of Object.keys(VERSIONS)) {
       assert.deepEqual(person.complaints, []);
     });
     const open = async (url) => {
-      person = await browser.person(url, { files });
+      person = await browser.person(url, { files, field: "textarea:visible", timezoneId: "UTC" });
       await person.tab();
     };
     const ask = async (prompt) => {
@@ -83,6 +91,56 @@ for (const version of Object.keys(VERSIONS)) {
       await person.shot(`client-${version}`);
       await person.page.getByText("Compare with last year").click();
       await person.sees("You said: Compare with last year");
+    });
+
+    test("the offline model's forms are filled in, sent as recorded, and answered", { timeout: PATIENCE * 6 }, async () => {
+      await open(offline.url);
+      const running = person.page.locator("svg.lucide-square"); // the button that stops
+      const until_answered = async () => {
+        await running.waitFor();
+        await running.waitFor({ state: "detached" }); // before, the client takes the focus away from a form's fields
+      };
+      const fill = async (form, fields) => {
+        await ask(`Make a ${form} form`);
+        await until_answered();
+        const answer = person.page.locator(".crayon-shell-thread-message-assistant").last();
+        await fields(answer);
+        const sending = person.page.waitForRequest((request) => request.method() === "POST");
+        await answer.getByRole("button", { name: "Submit" }).click();
+        assert.equal(day((await sending).postDataJSON().prompt.content), FORMS[version][form]);
+        await until_answered();
+        await person.shot(`form-${form}-${version}`);
+        return person.page.locator("tbody tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.innerText)));
+      };
+      const contact = await fill("contact", async (form) => {
+        await form.getByPlaceholder("Jane Doe").fill("Ada <Lovelace> & “Co”");
+        await form.getByPlaceholder("jane@example.com").fill("ada@example.com");
+        await form.getByPlaceholder("What is it about?").fill("one\ntwo [3]");
+      });
+      assert.deepEqual(contact.splice(0), [
+        ["Your name", "Ada <Lovelace> & “Co”"],
+        ["E-mail", "ada@example.com"],
+        ["Message", "one two [\u20603]"],
+      ]);
+      const feedback = await fill("feedback", async (form) => {
+        await form.getByRole("radio", { name: "Fair" }).click();
+        await form.getByRole("checkbox", { name: "The speed" }).click();
+        await form.getByRole("checkbox", { name: "The answers" }).click();
+      });
+      assert.deepEqual(feedback.slice(-3), [["How was it?", "Fair"], ["The speed", "yes"], ["The answers", "yes"]]);
+      const booking = await fill("booking", async (form) => {
+        await form.getByPlaceholder("Jane Doe").fill("Ada");
+        await form.getByText("Select a date").click();
+        await person.page.getByRole("gridcell", { name: /15th/ }).click();
+        await person.page.keyboard.press("Escape");
+        await form.getByText("Choose a time").click();
+        await person.page.getByRole("option", { name: "2 in the afternoon" }).click();
+        await form.getByRole("slider").press("ArrowRight");
+        await form.getByRole("slider").press("ArrowRight");
+      });
+      const [people, name, date, time] = booking.slice(-4);
+      assert.deepEqual([people, name, time], [["People", "3"], ["Your name", "Ada"], ["Time", "2 in the afternoon"]]);
+      assert.match(date.join(), /^Day,\w{3} \w{3} 15 \d{4}$/);
     });
 
     test("plain text and Markdown are a card that grows", { timeout: PATIENCE * 3 }, async () => {

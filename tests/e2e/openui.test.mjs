@@ -18,7 +18,7 @@ const REVENUE = ['root = Card([title, text])\ntitle = CardHeader("Quarterly reve
 describe("OpenUI's page on c1fn serve", { timeout: 600_000 }, () => {
   let person;
   beforeEach(() => model.forget());
-  eachInATab(async () => (person = await browser.person(server.url)));
+  eachInATab(async () => (person = await browser.person(server.url, { field: "textarea:visible" })));
 
   const send = async (words) => {
     await person.composer.fill(words);

@@ -27,8 +27,11 @@ export class Browser {
     await this.chromium.close();
   }
 
-  /** A new person at the page: nothing is remembered of the ones before. `files` has the page, where the server has none. */
-  async person(url, { files, ...options } = {}) {
+  /**
+   * A new person at the page: nothing is remembered of the ones before. `files` has the page, where the server has none.
+   * `field` is where a person types, on a page that is not c1fn's own.
+   */
+  async person(url, { files, field = 'role=textbox[name="Message"s]', ...options } = {}) {
     const context = await this.chromium.newContext({ viewport: { width: 1280, height: 800 }, ...options });
     context.setDefaultTimeout(PATIENCE);
     if (files) {
@@ -39,7 +42,7 @@ export class Browser {
       await context.route((address) => address.href.split("?")[0] === url, lent);
       await context.route(`${url}assets/**`, lent);
     }
-    return new Person(context, url);
+    return new Person(context, url, field);
   }
 }
 
@@ -72,9 +75,8 @@ export function eachInATab(arrives) {
 export class Person {
   complaints = []; // what the page did that it must not
 
-  constructor(context, url) {
-    this.context = context;
-    this.url = url;
+  constructor(context, url, field) {
+    Object.assign(this, { context, url, field });
     context.on("request", (request) => {
       if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) this.complaints.push(`asked ${request.url()}`);
     });
@@ -93,7 +95,7 @@ export class Person {
   }
 
   get composer() {
-    return this.page.getByRole("textbox", { name: "Message", exact: true }).last(); // a form may have a field of this name
+    return this.page.locator(this.field).last(); // a form may have one like it
   }
 
   async send(prompt) {

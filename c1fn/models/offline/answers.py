@@ -65,8 +65,10 @@ def answer(messages: Sequence[Message]) -> Answer:
 
 
 def quoted(text: str) -> str:
-    """Markdown that shows the text as it is."""
-    return re.sub(r"([\\`*_\[\]<>~$|&])", r"\\\1", text)
+    """Markdown that shows the text as it is. The official client hides a number in brackets, even an escaped
+    one, as a citation: so an invisible character stands before the number.
+    """
+    return re.sub(r"([\\`*_\[\]<>~$|&])", r"\\\1", re.sub(r"\[(?=\d+\])", "[\u2060", text))
 
 
 OF_ONE_SERIES = ("Pie", "Radial")
@@ -132,17 +134,27 @@ def _table(asked: Asked) -> Answer:
 
 
 def _echo(heard: Heard, turn: int) -> Answer:
-    more = [("…", f"and {len(heard.fields) - ROWS} more")] if len(heard.fields) > ROWS else []
     name = next((value for field, value in heard.fields if "name" in field.lower() and value), "")
     thanks = f"Thank you, {quoted(name)}." if name else "Thank you."
     return _card(
         "Received",
         turn,
-        Words(f"{thanks} This is what you sent:"),
-        Grid(("Field", "Value"), (*heard.fields[:ROWS], *more)),
+        Words(f"{thanks} This is what you sent:\n\n{_sent(heard.fields)}"),
         Buttons(("Show another chart",)),
         FollowUps(("Make a booking form", "Make a feedback form", "Show a table")),
     )
+
+
+def _sent(fields: Sequence[tuple[str, str]]) -> str:
+    """A table in Markdown, and not a table component: what a person typed can be quoted in Markdown, but the
+    cells of a component are Markdown for some versions of the official client and plain text for others.
+    """
+    more = [("…", f"and {len(fields) - ROWS} more")] if len(fields) > ROWS else []
+    rows = (
+        f"| {quoted(_LABELS.get((name, ''), name))} | {quoted(_LABELS.get((name, value), value))} |"
+        for name, value in (*fields[:ROWS], *more)
+    )
+    return "\n".join(("| Field | Value |", "| --- | --- |", *rows))
 
 
 def _form(form: Form) -> Kind:
@@ -203,6 +215,16 @@ _FEEDBACK = Form(
         Field("TextArea", "comment", "Comment", "Anything else?"),
     ),
 )
+
+_LABELS = {
+    (field.name, ""): field.label for form in (_CONTACT, _BOOKING, _FEEDBACK) for field in form.fields
+} | {
+    (choice.value, "") if field.kind == "CheckBoxGroup" else (field.name, choice.value): choice.label
+    for form in (_BOOKING, _FEEDBACK)
+    for field in form.fields
+    for choice in field.choices
+}
+"""The words of a field, or of one of its values. Each box that is checked is sent as a field of its own."""
 
 _KINDS: tuple[tuple[re.Pattern[str], Kind], ...] = tuple(
     (re.compile(rf"\b(?:{words})\b", re.IGNORECASE), kind)

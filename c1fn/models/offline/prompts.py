@@ -68,9 +68,22 @@ def _fields(context: object) -> list[tuple[str, str]]:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, dict) and "value" in value:
-        return _shown(value["value"])
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """In words, as far as there are any."""
+    match value:
+        case {"value": inner} | {"mode": str(), "date": inner}:
+            return _shown(inner)
+        case str():
+            return _DAY.sub(r"\1", value)
+        case bool():
+            return "yes" if value else "no"
+        case list() if not any(isinstance(one, dict | list) for one in value):
+            return ", ".join(map(_shown, value))
+        case _:
+            return json.dumps(value, ensure_ascii=False)
+
+
+_DAY = re.compile(r"^(\w{3} \w{3} \d\d \d{4}) 00:00:00 GMT.*")
+"""The day of a date picker, as JavaScript writes it: `Sun Nov 15 2026 00:00:00 GMT+0000 (…)`."""
 
 
 def plain(text: str) -> str:

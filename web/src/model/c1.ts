@@ -40,6 +40,15 @@ function pairs(forms: unknown): Field[] {
 }
 
 function shown(name: string, value: unknown): Field[] {
-  if (value === undefined || value === null || value === "") return [];
-  return [{ name, value: typeof value === "string" ? value : JSON.stringify(value) }];
+  const words = inWords(value);
+  return words === "" ? [] : [{ name, value: words }];
+}
+
+/** A slider's value is a list, a day a record with the text of a `Date`. */
+function inWords(value: unknown): string {
+  if (value === undefined || value === null) return "";
+  if (typeof value === "boolean") return value ? "yes" : "no";
+  if (typeof value === "string") return value.replace(/^(\w{3} \w{3} \d\d \d{4}) 00:00:00 GMT.*/, "$1");
+  if (Array.isArray(value)) return value.map(inWords).join(", ");
+  return typeof value === "object" && "mode" in value && "date" in value ? inWords(value.date) : JSON.stringify(value);
 }
