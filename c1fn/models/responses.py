@@ -11,6 +11,7 @@ from contextlib import aclosing, suppress
 from c1fn.errors import AnswerCut, AnswerGarbled, ModelError, ModelTimeout
 from c1fn.events import Delta
 from c1fn.models.chunks import Round
+from c1fn.models.net.stream import pacing
 from c1fn.models.sse import LIMIT, Decoder, EventTooLong
 from c1fn.startup.lazy_imports import lazy
 
@@ -37,12 +38,14 @@ async def deltas(response: httpx2.Response, round_: Round, total: float) -> Asyn
         async with aclosing(response):
             read = _document(response) if _is_document(response.headers) else _stream(response, round_, total)
             async with aclosing(read) as batches:
-                async for events in batches:
-                    for event in events:
-                        if text := round_.read(event):
-                            yield Delta(text)
-                    if round_.reason is not None:
-                        break
+                with pacing(response.extensions) as begin_pace:
+                    async for events in batches:
+                        for event in events:
+                            if text := round_.read(event):
+                                yield Delta(text)
+                                begin_pace()
+                        if round_.reason is not None:
+                            break
                 async with aclosing(_after_reason(batches, round_)) as rest:
                     async for events in rest:
                         for event in events:

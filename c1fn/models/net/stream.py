@@ -14,12 +14,14 @@ import asyncio
 import select
 import socket
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import httpcore2
 
 from c1fn.models.net.dial import dial
+from c1fn.models.net.pace import Pace
 from c1fn.models.wakeup import WakeUp
 
 _T = TypeVar("_T")
@@ -28,7 +30,12 @@ _T = TypeVar("_T")
 class Backend(httpcore2.AsyncNetworkBackend):
     """Streams of our own where the event loop can watch a socket (all of Python's but Windows'), else
     the library's.
+
+    :param pace: of its streams.
     """
+
+    def __init__(self, pace: Pace | None = None) -> None:
+        self._pace = pace or Pace()
 
     async def connect_tcp(
         self,
@@ -52,17 +59,21 @@ class Backend(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectError(str(error)) from error
         for option in socket_options or ():
             sock.setsockopt(*option)
-        return Stream(sock, loop)
+        return Stream(sock, loop, self._pace)
 
 
 class Stream(httpcore2.AsyncNetworkStream):
     """A connection, with TLS or without; it owns the socket.
 
     :param sock: connected, non-blocking.
+    :param pace: when it is read, while it is ``paced``.
     """
 
-    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop, pace: Pace) -> None:
         self._sock, self._fd = sock, sock.fileno()
+        self._pace, self._paced = pace, False
+        self._filled = False  # the last read took as much as it could
+        self._broke: OSError | None = None  # after what the last read took
         # An SSLSocket's recv would only look for flags before it reads.
         self._take = sock.read if isinstance(sock, ssl.SSLSocket) else sock.recv
         self._loop = loop
@@ -78,10 +89,17 @@ class Stream(httpcore2.AsyncNetworkStream):
         :raises httpcore2.ReadError: the connection broke, or was closed here; or ReadTimeout.
         """
         try:
-            if not self._listens:
+            if self._broke:
+                raise self._broke
+            if self._paced and self._pace.many and not self._filled:
+                self._deafen()
+                await self._pace.turn()
+            elif not self._listens:
                 await asyncio.sleep(0)  # bytes may be there already: others first
+            if not self._listens:
                 try:
-                    return self._sock.recv(max_bytes)  # not `_take`: when closed that raises ValueError
+                    first = self._sock.recv(max_bytes)  # not `_take`: when closed that raises ValueError
+                    return self._all(first, max_bytes) if self._paced and first else first
                 except (BlockingIOError, ssl.SSLWantReadError):
                     self._loop.add_reader(self._fd, self._receive)
                     self._listens = True
@@ -92,6 +110,31 @@ class Stream(httpcore2.AsyncNetworkStream):
         except OSError as error:
             raise httpcore2.ReadError(str(error)) from error
         return self._came
+
+    @property
+    def paced(self) -> bool:
+        """An answer comes on it, of which the first delta was read: it is read together with others."""
+        return self._paced
+
+    @paced.setter
+    def paced(self, paced: bool) -> None:
+        if paced != self._paced:
+            self._paced, self._filled = paced, False
+            (self._pace.join if paced else self._pace.leave)()
+
+    def _all(self, first: bytes, most: int) -> bytes:
+        """What has come besides: one call takes one record of TLS. An end or an error is the next read's."""
+        parts, left = [first], most - len(first)
+        try:
+            while left and (part := self._take(left)):
+                parts.append(part)
+                left -= len(part)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            pass
+        except OSError as error:
+            self._broke = error
+        self._filled = not left
+        return b"".join(parts)
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """:raises httpcore2.WriteError: the connection broke, or was closed here; or WriteTimeout: the other
@@ -123,7 +166,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             tls = ssl_context.wrap_socket(
                 self._sock, server_hostname=server_hostname, do_handshake_on_connect=False
             )
-            stream, self._fd = Stream(tls, self._loop), -1  # the number is the new stream's
+            stream, self._fd = Stream(tls, self._loop, self._pace), -1  # the number is the new stream's
             async with asyncio.timeout(timeout):
                 await stream._done(tls.do_handshake)
         except BaseException as error:
@@ -202,6 +245,26 @@ class Stream(httpcore2.AsyncNetworkStream):
         finally:
             if self._fd >= 0:
                 remove(self._fd)
+
+
+@contextmanager
+def pacing(extensions: Mapping[str, Any]) -> Generator[Callable[[], None], None, None]:
+    """Gives what begins the pace of a response's connection, and ends it again.
+
+    :param extensions: the response's.
+    """
+    stream = extensions.get("network_stream")
+    ours = stream if isinstance(stream, Stream) else None  # behind a proxy it is the library's
+
+    def begin() -> None:
+        if ours is not None:
+            ours.paced = True
+
+    try:
+        yield begin
+    finally:
+        if ours is not None:
+            ours.paced = False
 
 
 def _readable(fd: int) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import httpcore2
 import pytest
 
+from c1fn.models.net.pace import Pace
 from c1fn.models.net.stream import Backend, Stream
 from tests.tls import HOST, client_context, server_context
 
@@ -491,7 +492,7 @@ async def test_whether_an_idle_connection_has_ended_is_told_of_any_number() -> N
     ours, theirs = socket.socketpair()
     with ours, theirs:
         high = socket.socket(fileno=fcntl.fcntl(ours, fcntl.F_DUPFD_CLOEXEC, 1100))
-        stream = Stream(high, asyncio.get_running_loop())
+        stream = Stream(high, asyncio.get_running_loop(), Pace())
         assert not stream.get_extra_info("is_readable")
         theirs.close()
         ours.close()
