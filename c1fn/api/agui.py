@@ -1,15 +1,17 @@
 """AG-UI's endpoint: a run is a turn.
 
 The client sends the whole conversation with each run. The server's thread is the conversation: of what the
-client sends, the newest user message is the prompt, and what came before it is not looked at. Messages of the
-run itself tell how much of the answer the client has. Results of the client's own tools, and its answers to
-interrupts, resume the turn that waits for them.
+client sends, the newest user message is the prompt, and what came before it is not looked at, but for results
+of the client's own tools that nobody has answered yet. They, and answers to interrupts, resume the turn that
+waits for them. Messages of the run itself tell how much of the answer the client has.
 
 Imported at the first request of its path (``lazy_routes``).
 
 https://docs.ag-ui.com/sdk/js/core/types#runagentinput
 """
 
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -19,14 +21,19 @@ from c1fn.api.bodies import Id, Prompt, body_of, read, read_prompt, refusal
 from c1fn.api.chat import streamed
 from c1fn.api.client_tools import Tool, specs_of
 from c1fn.api.dependencies import CurrentCaller, CurrentChat, origin_of, time_left
-from c1fn.api.resumes import Answer, resume_of
-from c1fn.api.wires.agui import Wire, is_of
-from c1fn.errors import BadField, BadRequest, TooLarge
-from c1fn.turn import Ask, Message
+from c1fn.api.resumes import Answer, brought_by_prompt, resume_of
+from c1fn.api.wires.agui import Wire, is_of, turn_of
+from c1fn.chat.converse import Chat
+from c1fn.errors import BadField, BadRequest, NotFound, NotWaiting, TooLarge
+from c1fn.identity.callers import Caller
+from c1fn.stores import Store
+from c1fn.turn import ANSWERED, Ask, Message, Resume
 
 routes = APIRouter(tags=["chat"])
 
 Messages = list[dict[str, Any]]
+
+LATE = "This result came too late: the conversation went on without it. Ask again if it is still needed."
 
 
 class RunBody(BaseModel):
@@ -51,33 +58,47 @@ async def run(request: Request, caller: CurrentCaller, chat: CurrentChat) -> Res
     state = request.app.state
     asked = read(RunBody, await body_of(request, answer=True))
     tools = specs_of(asked.tools or [], state.client_tools)
-    prompt = _prompt(asked, state.max_body)
-    ask = Ask(caller.owner, asked.threadId, asked.runId, prompt, caller.claims, tools)
+    prompt = await _prompt(asked, state.max_body, caller, chat)
+    turn_id = turn_of(asked.runId, prompt.resume.response_id if prompt.resume else None)
+    ask = Ask(caller.owner, asked.threadId, turn_id, prompt, caller.claims, tools)
     queue = await chat.begin(ask, seconds=time_left(request), origin=origin_of(request))
     wire = Wire(
         asked.threadId,
         asked.runId,
-        had=_had(asked),
+        turn_id=turn_id,
+        had=_had(asked.messages, turn_id),
         arguments=state.tool_arguments,
         tools=frozenset(tool.name for tool in tools),
     )
     return await streamed(request, chat, queue, wire)
 
 
-def _prompt(asked: RunBody, most: int) -> Message:
-    """The newest user message; or what comes after it, if that is for a turn that waits.
+async def _prompt(asked: RunBody, most: int, caller: Caller, chat: Chat) -> Message:
+    """What the run brings to a turn that waits; or the newest user message, with the results that came
+    before it.
 
-    :raises BadRequest: it is neither.
+    :raises BadRequest: there is neither.
+    :raises NotWaiting: there is nothing new in it but results that came too late.
     """
-    earlier = [m for m in asked.messages if not _is_own(m, asked.runId)]
-    resume = resume_of(earlier, asked.resume or [])
-    return prompt_of(asked.messages, most) if resume is None else Message("user", "", resume=resume)
+    if resume := resume_of(asked.messages, asked.resume or [], asked.runId):
+        return Message("user", "", resume=resume)
+    prompt = prompt_of(asked.messages, most)
+    resume, is_new = brought_by_prompt(asked.messages, asked.runId)
+    if is_new:
+        return replace(prompt, resume=resume)
+    if resume and await _is_answered(prompt, resume, caller.owner, asked.threadId, chat.store):
+        raise NotWaiting(LATE)
+    return prompt
 
 
-def _is_own(message: dict[str, Any], run_id: str) -> bool:
-    """Whether the message is one of this run: it was sent before."""
-    id_ = message.get("toolCallId" if message.get("role") == "tool" else "id")
-    return message.get("role") != "user" and isinstance(id_, str) and is_of(id_, run_id)
+async def _is_answered(prompt: Message, late: Resume, owner: str, thread_id: str, store: Store) -> bool:
+    """Whether the thread's newest turn is the answer to this prompt, without these results. A client that
+    runs again for them alone would ask the prompt again.
+    """
+    with suppress(NotFound):
+        for turn in await store.threads.load(owner, thread_id, limit=1):
+            return turn.state in ANSWERED and turn.prompt.id == prompt.id and turn.prompt.resume != late
+    return False
 
 
 def prompt_of(messages: Messages, most: int) -> Message:
@@ -108,10 +129,12 @@ def _checked(message: dict[str, Any]) -> Message:
         raise refusal(error) from None  # pydantic's error carries the input: the prompt
 
 
-def _had(asked: RunBody) -> list[tuple[str, str]]:
-    """The ids and texts of the messages of this run that the client has: it was sent before."""
+def _had(messages: Messages, turn_id: str) -> list[tuple[str, str]]:
+    """The ids and texts of the messages of this turn that the client has: it was sent before."""
     return [
-        (message["id"], content if isinstance(content := message.get("content"), str) else "")
-        for message in asked.messages
-        if message.get("role") == "assistant" and _is_own(message, asked.runId)
+        (id_, content if isinstance(content := message.get("content"), str) else "")
+        for message in messages
+        if message.get("role") == "assistant"
+        and isinstance(id_ := message.get("id"), str)
+        and is_of(id_, turn_id)
     ]

@@ -1,16 +1,22 @@
 """What an AG-UI client sends to a turn that waits: results of its own tools, and answers to interrupts.
 
+Clients put a result behind the message that called, and send the whole conversation. So results are new if no
+answer of another run follows them:
+
+* behind the newest prompt: the run goes on with them (``resume_of``);
+* before it: the person typed a prompt after the tool had returned (``brought_by_prompt``). CopilotKit does
+  not run again after a tool that failed, or that has `followUp: false`, and OpenUI never does by itself.
+
 https://docs.ag-ui.com/concepts/tools · https://docs.ag-ui.com/concepts/interrupts
 """
 
 import json
 from collections.abc import Sequence
-from itertools import takewhile
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from c1fn.api.wires.agui import pending_call
+from c1fn.api.wires.agui import is_of_run, pending_call
 from c1fn.chat.tools import RESULT_CHARACTERS
 from c1fn.errors import BadField, TooLarge
 from c1fn.turn import Resume
@@ -31,34 +37,73 @@ class Answer(BaseModel):
         return self.status == "resolved" and payload is True
 
 
-def resume_of(messages: Sequence[dict[str, Any]], answers: Sequence[Answer]) -> Resume | None:
-    """What these messages bring to a waiting turn: the results that they end with. None: nothing. Results
-    that a prompt follows are old: a client repeats its history.
+def resume_of(messages: Sequence[dict[str, Any]], answers: Sequence[Answer], run_id: str) -> Resume | None:
+    """What this run brings to a waiting turn instead of a prompt. None: nothing.
 
     :raises BadRequest: a result is no text, or too long; an answer is to no interrupt, or has a prompt.
     """
     if answers and messages and messages[-1].get("role") == "user":
         raise BadField("cannot be given together with a new prompt: answer first", field="resume")
-    results = _results(messages)
+    prompt, answer = _newest(messages, run_id)
+    results = _results(messages, max(prompt, answer) + 1, len(messages))
     approved: list[str] = []
-    run_id = results[-1][0][0] if results else None
-    for at, answer in enumerate(answers):
-        call = pending_call(answer.interruptId)
-        if call is None or run_id not in (None, call[0]):
+    of_turn = None
+    for at, entry in enumerate(answers):
+        call = pending_call(entry.interruptId)
+        if call is None or of_turn not in (None, call[0]):
             raise BadField("is no interrupt of this run", field=f"resume.{at}.interruptId")
-        run_id = call[0]
-        approved += [call[1]] if answer.approves else []
-    if run_id is None:
+        of_turn = call[0]
+        approved += [call[1]] if entry.approves else []
+    return _resume(results, of_turn, approved)
+
+
+def brought_by_prompt(messages: Sequence[dict[str, Any]], run_id: str) -> tuple[Resume | None, bool]:
+    """The results that stand before the newest prompt, and whether that prompt is new: no answer of another
+    run follows it.
+
+    :raises BadRequest: a result is no text, or too long.
+    """
+    prompt, answer = _newest(messages, run_id)
+    _, before = _newest(messages[:prompt], run_id)
+    return _resume(_results(messages, before + 1, prompt)), answer < prompt
+
+
+def _newest(messages: Sequence[dict[str, Any]], run_id: str) -> tuple[int, int]:
+    """The places of the newest prompt, and of the newest answer of another run; -1: there is none."""
+    prompts = [at for at, message in enumerate(messages) if message.get("role") == "user"]
+    answers = [
+        at
+        for at, message in enumerate(messages)
+        if message.get("role") == "assistant" and not is_of_run(message.get("id"), run_id)
+    ]
+    return max(prompts, default=-1), max(answers, default=-1)
+
+
+Result = tuple[tuple[str, str], str]
+
+
+def _results(messages: Sequence[dict[str, Any]], start: int, end: int) -> list[Result]:
+    """The turn, the call and the text of each result between these places, in their order."""
+    results: list[Result] = []
+    for at in range(start, end):
+        call = (
+            pending_call(str(messages[at].get("toolCallId"))) if messages[at].get("role") == "tool" else None
+        )
+        results += [(call, _text(messages[at], f"messages.{at}.content"))] if call else []
+    return results
+
+
+def _resume(
+    results: Sequence[Result], turn_id: str | None = None, approved: Sequence[str] = ()
+) -> Resume | None:
+    """What these bring to one turn: to that of the last result, unless another is named. Results of earlier
+    turns are repeated by clients. Of several results of one call the last one counts.
+    """
+    turn_id = results[-1][0][0] if turn_id is None and results else turn_id
+    if turn_id is None:
         return None
-    texts = tuple((call_id, text) for (of_run, call_id), text in results if of_run == run_id)
-    return Resume(run_id, tuple(approved), texts)
-
-
-def _results(messages: Sequence[dict[str, Any]]) -> list[tuple[tuple[str, str], str]]:
-    """The run, the call and the text of each result that these messages end with, in their order."""
-    last = [*takewhile(lambda at: messages[at].get("role") == "tool", range(len(messages) - 1, -1, -1))]
-    calls = ((at, pending_call(str(messages[at].get("toolCallId")))) for at in reversed(last))
-    return [(call, _text(messages[at], f"messages.{at}.content")) for at, call in calls if call]
+    texts = {call_id: text for (of_turn, call_id), text in results if of_turn == turn_id}
+    return Resume(turn_id, tuple(approved), tuple(texts.items()))
 
 
 def _text(message: dict[str, Any], place: str) -> str:

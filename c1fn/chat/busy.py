@@ -56,7 +56,8 @@ async def until_free(
 
 async def _is_asked(store: Store, ask: Ask) -> bool:
     """Whether a question waits that this prompt does not answer."""
-    if ask.prompt.resume is not None:
+    if not ask.prompt.speaks:
         return False
     turns = await store.threads.load(ask.owner, ask.thread_id, limit=1)
-    return bool(turns and turns[-1].pending)
+    brings = ask.prompt.resume.response_id if ask.prompt.resume else None
+    return any(turn.pending and turn.response_id != brings for turn in turns)

@@ -25,14 +25,21 @@ async def results(claim: Claim, tools: Tools, run: Run) -> list[Message]:
         return []
     if claim.earlier:
         return brought_by(claim.earlier, waiting)
-    made = await run([call for call in waiting.pending if resume.approves(call)])
+    made = await run([call for call in waiting.pending if resume.approves(call) and call.name in tools])
     known = {message.tool_call_id: message for message in made} | _clients(resume, waiting.pending, tools)
-    return [known.get(call.id) or _without(call, tools) for call in waiting.pending]
+    refused = _refused(claim, tools)
+    return [
+        known.get(call.id) or result(call, REFUSED if call in refused else NOT_APPROVED)
+        for call in waiting.pending
+    ]
 
 
-def _without(call: ToolCall, tools: Tools) -> Message:
-    """The result of a call that was not approved, or whose client did not bring it."""
-    return result(call, REFUSED if call.name in tools else NOT_APPROVED)
+def _refused(claim: Claim, tools: Tools) -> list[ToolCall]:
+    """The calls that the person was asked about and did not approve. Who typed a prompt did not answer."""
+    waiting, resume = claim.waiting, claim.ask.prompt.resume
+    if waiting is None or resume is None or claim.ask.prompt.speaks:
+        return []
+    return [call for call in waiting.pending if call.name in tools and not resume.approves(call)]
 
 
 class Refused:
@@ -41,9 +48,7 @@ class Refused:
     """
 
     def __init__(self, claim: Claim, tools: Tools) -> None:
-        waiting, resume = claim.waiting, claim.ask.prompt.resume
-        pending = [call for call in waiting.pending if call.name in tools] if waiting and resume else []
-        self._calls = [_meaning(call) for call in pending if resume and not resume.approves(call)]
+        self._calls = [_meaning(call) for call in _refused(claim, tools)]
 
     def __contains__(self, call: ToolCall) -> bool:
         return bool(self._calls) and _meaning(call) in self._calls

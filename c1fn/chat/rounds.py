@@ -93,7 +93,7 @@ class Rounds:
         while True:
             history = self._histories.of(draft.claim, draft.messages)
             waiting = [draft.claim.waiting] if draft.claim.waiting else []
-            messages = [*for_model([*history, *waiting], draft.claim.ask.prompt), *draft.messages]
+            messages = for_model([*history, *waiting], draft.claim.ask.prompt, draft.messages)
             try:
                 return await self._round(messages, draft, queue)
             except ContextTooLong:

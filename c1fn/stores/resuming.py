@@ -1,7 +1,24 @@
 """Whether a prompt may resume a waiting turn: the same in every store."""
 
 from c1fn.errors import NotWaiting, WaitedTooLong
-from c1fn.turn import Resume, Source, Turn
+from c1fn.turn import Message, Resume, Source, Turn
+
+
+def resumed(prompt: Message, newest: Turn | None, source: Source | None, now: float) -> Turn | None:
+    """The turn that this prompt resumes, if it resumes one. One that is a prompt in any case is asked without
+    it: what it brought is old.
+
+    :raises NotWaiting, WaitedTooLong: it is nothing but an answer, and nothing waits for it.
+    """
+    if prompt.resume is None:
+        return None
+    try:
+        check(prompt.resume, newest, source, now)
+    except (NotWaiting, WaitedTooLong):
+        if not prompt.speaks:
+            raise
+        return None
+    return newest
 
 
 def check(resume: Resume, newest: Turn | None, source: Source | None, now: float) -> None:

@@ -46,7 +46,7 @@ class Message:
 
     ``opaque`` is the opposite: what a model sent beside its words and wants back with them: a JSON text that
     only the models' room reads. It never goes to a client. ``resume`` makes it a prompt that resumes a
-    waiting turn: its words are for people alone, and the model gets the results of the calls.
+    waiting turn; ``speaks`` tells what becomes of its words.
 
     https://platform.openai.com/docs/api-reference/chat/create
     """
@@ -58,6 +58,14 @@ class Message:
     tool_call_id: str | None = None
     opaque: str | None = None
     resume: Resume | None = None
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the model gets the words of this prompt. Those of an answer to a question ("Approve") are
+        for people alone. Words beside results of the client's tools are a prompt: a person typed them in the
+        meantime. Such a prompt is asked even if nothing waits for the results any more.
+        """
+        return self.resume is None or bool(self.resume.results and self.content)
 
 
 @dataclass(frozen=True, slots=True)

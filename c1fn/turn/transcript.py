@@ -6,7 +6,7 @@ waiting turn are followed by their results in every case: those of the turn that
 
 import json
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from itertools import groupby, takewhile
 
 from c1fn.turn import Message, State, ToolCall, Turn
 
@@ -15,8 +15,11 @@ REFUSED = "The person refused this call, so it was not made. Do not make it agai
 UNKNOWN = "This call was approved, and it is not known whether it was made. It was not made again."
 
 
-def for_model(history: Iterable[Turn], prompt: Message | None = None) -> list[Message]:
-    """The messages that the model may see, oldest first: of earlier turns, and the prompt after them.
+def for_model(
+    history: Iterable[Turn], prompt: Message | None = None, reply: Sequence[Message] = ()
+) -> list[Message]:
+    """The messages that the model may see, oldest first: of earlier turns, and after them the prompt and what
+    there is of its reply.
 
     Failed, interrupted and running turns are left out, but for the results that a failed one brought; a
     stopped one counts if it said something.
@@ -24,25 +27,46 @@ def for_model(history: Iterable[Turn], prompt: Message | None = None) -> list[Me
     messages: list[Message] = []
     waiting: Turn | None = None
     for turn in history:
-        if waiting is not None:
-            messages += brought_by(turn, waiting)
-        messages += _said(turn, has_results=_resumes(turn.prompt, waiting))
+        messages += _results(waiting, turn.prompt, turn.reply)
+        messages += _said(turn.prompt, turn.reply, waiting) if _counts(turn) else ()
         waiting = turn if turn.pending else None
-    if prompt is None or not _resumes(prompt, waiting):
+    if prompt is None:
         messages += [] if waiting is None else [result(call, NOT_APPROVED) for call in waiting.pending]
-        messages += [] if prompt is None else [prompt]
-    return messages
+    else:
+        messages += [*_results(waiting, prompt, reply), *_said(prompt, reply, waiting)]
+    return _in_order(messages)
 
 
 def brought_by(after: Turn, waiting: Turn) -> list[Message]:
     """The results of a waiting turn's calls, as the turn ``after`` it leaves them."""
-    resume = after.prompt.resume
-    if resume is None or not _resumes(after.prompt, waiting):
+    return _results(waiting, after.prompt, after.reply)
+
+
+def _results(waiting: Turn | None, prompt: Message, reply: Sequence[Message]) -> list[Message]:
+    """The results of a waiting turn's calls, if one waits, as the prompt and reply after it leave them."""
+    if waiting is None:
+        return []
+    resume = prompt.resume
+    if resume is None or not _resumes(prompt, waiting):
         return [result(call, NOT_APPROVED) for call in waiting.pending]
-    brought = _brought(after)
+    brought = _brought(reply)
     if [message.tool_call_id for message in brought] == [call.id for call in waiting.pending]:
         return brought
     return [result(call, UNKNOWN if resume.approves(call) else NOT_APPROVED) for call in waiting.pending]
+
+
+def _in_order(messages: Iterable[Message]) -> list[Message]:
+    """The results of a message's calls in the order of the calls, whoever made them, and when: a model whose
+    chat template has no ids tells them apart by their places.
+    """
+    ordered: list[Message] = []
+    for are_results, group in groupby(messages, lambda message: message.role == "tool"):
+        several = [*group]
+        if are_results and ordered:
+            places = {call.id: at for at, call in enumerate(ordered[-1].tool_calls)}
+            several.sort(key=lambda message: places.get(message.tool_call_id or "", len(places)))
+        ordered += several
+    return ordered
 
 
 def result(call: ToolCall, problem: str) -> Message:
@@ -52,24 +76,24 @@ def result(call: ToolCall, problem: str) -> Message:
 
 def kept(turn: Turn) -> Sequence[Message]:
     """The messages of one turn that may be sent to the model with later prompts, at most."""
-    return (turn.prompt, *turn.reply) if _counts(turn) else _brought(turn)
+    return (turn.prompt, *turn.reply) if _counts(turn) else _brought(turn.reply)
 
 
-def _said(turn: Turn, *, has_results: bool) -> Sequence[Message]:
-    """A turn's messages, without the results that it brought. With them its prompt is said."""
-    if not _counts(turn):
-        return ()
-    rest = turn.reply[len(_brought(turn)) :]
-    return rest if has_results else (turn.prompt, *rest)
+def _said(prompt: Message, reply: Sequence[Message], waiting: Turn | None) -> Sequence[Message]:
+    """A turn's messages, without the results that it brought. With them its prompt is said, unless it speaks
+    to the model, too.
+    """
+    rest = reply[len(_brought(reply)) :]
+    return (prompt, *rest) if prompt.speaks or not _resumes(prompt, waiting) else rest
 
 
 def _counts(turn: Turn) -> bool:
     return turn.state in (State.DONE, State.WAITING) or (turn.state is State.STOPPED and turn.answer != "")
 
 
-def _brought(turn: Turn) -> list[Message]:
-    """The results with which a turn begins that resumed another one."""
-    return list(takewhile(lambda message: message.role == "tool", turn.reply))
+def _brought(reply: Iterable[Message]) -> list[Message]:
+    """The results with which the reply of a turn begins that resumed another one."""
+    return list(takewhile(lambda message: message.role == "tool", reply))
 
 
 def _resumes(prompt: Message, waiting: Turn | None) -> bool:

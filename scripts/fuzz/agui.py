@@ -2,10 +2,10 @@
 
 A model says by chance words, calls of tools and errors, in rounds. A client asks, leaves midway and sends its
 run again with what it has, sends it twice, stops it, or sends it with another prompt; of calls of its own
-tool it brings the results, or not. Each stream is judged by the protocol's own schemas and by the order that
-its client demands (tests/agui); each history that the model gets has every call with its result. With
-``streams``, they are also written down, for tests/e2e/judge.mjs: there npm's own schemas and ``verifyEvents``
-judge them.
+tool it brings the results, or not, and beside a prompt or alone: what it brought is kept. Each stream is
+judged by the protocol's own schemas and by the order that its client demands (tests/agui); each history that
+the model gets has every call with its result. With ``streams``, they are also written down, for
+tests/e2e/judge.mjs: there npm's own schemas and ``verifyEvents`` judge them.
 """
 
 import asyncio
@@ -126,6 +126,7 @@ class Page:
         self._thread = name
         self._left: list[Exchange] = []
         self._pending: list[str] = []
+        self._brought: list[str] = []
         self.streams: list[bytes] = []
 
     async def run(self, number: int) -> None:
@@ -151,7 +152,7 @@ class Page:
     def _sent(self, number: int) -> Messages:
         """A prompt, with what the client's tools returned before it; or that alone."""
         prompt = {"id": f"p{number}", "role": "user", "content": f"prompt {number}"}
-        brought = [c for c in self._pending if self._chance.random() < 0.8]
+        self._brought = brought = [c for c in self._pending if self._chance.random() < 0.8]
         results = [{"id": f"m{c}", "role": "tool", "toolCallId": c, "content": "painted"} for c in brought]
         calls = [{"id": "a", "role": "assistant", "content": ""}, *results] if results else []
         return calls if calls and self._chance.random() < 0.6 else [*calls, prompt]
@@ -186,6 +187,8 @@ class Page:
         except (AssertionError, ValueError, KeyError) as error:
             self._books.fault(f"not AG-UI's: {error!r}", answer.body)
             return
+        if lost := [c for c in self._brought if (c.partition("##")[2], "painted") not in _results(turn)]:
+            self._books.fault("what the client brought is not kept", (lost, turn))
         self._pending = [id_ for id_ in run.calls if id_ not in run.returned] if turn.pending else []
         if complaint := _complaint(run, turn, had):
             self._books.fault(complaint, (answer.body, turn.answer, had))
@@ -206,6 +209,10 @@ class Page:
         other = await self._post(run_id, [*sent[:-1], {**sent[-1], "content": "another"}], {}).whole()
         if (other.status, other.json["code"]) != (409, "response_id_mismatch"):
             self._books.fault("another prompt was taken", other.body)
+
+
+def _results(turn: Turn) -> list[tuple[str | None, str]]:
+    return [(message.tool_call_id, message.content) for message in turn.reply if message.role == "tool"]
 
 
 def _complaint(run: Seen, turn: Turn, had: dict[str, str]) -> str:

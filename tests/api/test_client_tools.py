@@ -148,15 +148,76 @@ async def test_one_result_of_two_leaves_the_other_call_with_a_sentence(stage: St
     assert (NOT_APPROVED in first, second) == (True, "blue")
 
 
-async def test_results_before_a_prompt_are_let_be(stage: Stage) -> None:
-    """A client repeats its history; and a tool that only shows something needs no result."""
+async def test_results_before_a_prompt_are_the_calls_results_and_the_prompt_is_asked(stage: Stage) -> None:
+    """CopilotKit does not run again after a tool that failed or has `followUp: false`, and OpenUI never does:
+    the person types the next prompt. A client repeats its history: the results count once.
+    """
     scene = await stage(calls(RED), says("Now green."), says("Bye."))
     await run(scene, user())
-    history = [user(), called("c1"), result("c1", "red"), user("And green?", "p2")]
+    history = [user(), called("c1"), result("c1", "Error: no red"), user("And green?", "p2")]
+    assert (await run(scene, *history, run="r2")).text == "Now green."
+    until_then = [("user", "Paint it"), ("assistant", ""), ("tool", "Error: no red"), ("user", "And green?")]
+    assert heard(scene) == until_then
     assert (await run(scene, *history, run="r2")).text == "Now green."
     more = [*history, {"id": "r2", "role": "assistant", "content": "Now green."}, user("Bye", "p3")]
     assert (await run(scene, *more, run="r3")).text == "Bye."
+    assert heard(scene) == [*until_then, ("assistant", "Now green."), ("user", "Bye")]
+    listed = (await scene.client.get("/api/openui/threads/get/t")).json
+    assert [m["content"] for m in listed] == ["Paint it", "And green?", "Now green.", "Bye", "Bye."]
+
+
+async def test_a_prompt_with_results_that_failed_is_run_again_with_them(stage: Stage) -> None:
+    scene = await stage(calls(RED, BLUE), [AnswerCut()], says("Now green."), says("Bye."))
+    await run(scene, user())
+    history = [user(), called("c1", "c2"), result("c2", "blue"), user("And green?", "p2")]
+    assert (await post(scene, *history, run="r2").whole()).status == AnswerCut.status
+    assert (await run(scene, *history, run="r2")).text == "Now green."
+    (_, _, (_, first), second, prompt) = heard(scene)
+    assert (NOT_APPROVED in first, second, prompt) == (True, ("tool", "blue"), ("user", "And green?"))
+
+
+async def test_results_that_another_prompt_left_behind_are_old_and_the_prompt_is_asked(stage: Stage) -> None:
+    """Another tab went on meanwhile: this one's results are not taken, and nothing else is changed."""
+    scene = await stage(calls(RED), says("Hello."), says("Green."))
+    await run(scene, user())
+    await run(scene, user("Hello?", "p2"), run="r2")
+    history = [user(), called("c1"), result("c1", "red"), user("And green?", "p3")]
+    assert (await run(scene, *history, run="r3")).text == "Green."
     assert [role for role, _ in heard(scene)] == ["user", "assistant", "tool", "user", "assistant", "user"]
+    assert ("tool", "red") not in heard(scene)
+
+
+async def test_a_result_that_comes_after_the_next_answer_asks_no_prompt_again(stage: Stage) -> None:
+    """The person typed while CopilotKit's tool was waiting for them, and then answered it: its client puts
+    the result behind the call, and runs again.
+    """
+    scene = await stage(calls(RED), says("Hello."), says("Bye."))
+    await run(scene, user())
+    await run(scene, user(), called("c1"), user("Hello?", "p2"), run="r2")
+    said = {"id": "r2", "role": "assistant", "content": "Hello."}
+    history = [user(), called("c1"), result("c1", "red"), user("Hello?", "p2"), said]
+    late = await post(scene, *history, run="r3").whole()
+    assert (late.status, late.json["code"]) == (409, "not_waiting")
+    assert "too late" in late.json["detail"]
+    assert len(scene.model.asked) == 2
+    assert (await run(scene, *history, user("Bye", "p3"), run="r4")).text == "Bye."
+
+
+async def test_a_prompt_that_was_answered_is_asked_again_by_a_run_of_its_own(stage: Stage) -> None:
+    """As in other backends: a client that wants another answer runs again."""
+    scene = await stage(calls(RED), says("Green."), says("Very green."))
+    await run(scene, user())
+    history = [user(), called("c1"), result("c1", "red"), user("And green?", "p2")]
+    await run(scene, *history, run="r2")
+    said = {"id": "r2", "role": "assistant", "content": "Green."}
+    assert (await run(scene, *history, said, run="r3")).text == "Very green."
+
+
+async def test_of_two_results_of_one_call_the_last_one_counts(stage: Stage) -> None:
+    scene = await stage(calls(RED), says("Well."))
+    await run(scene, user())
+    await run(scene, user(), called("c1"), result("c1", "pink"), result("c1", "red"), run="r2")
+    assert [pair for pair in heard(scene) if pair[0] == "tool"] == [("tool", "red")]
 
 
 async def test_a_run_that_brings_a_result_and_fails_is_run_again(stage: Stage) -> None:
@@ -175,6 +236,69 @@ async def test_tools_of_both_in_one_round_run_where_they_belong(stage: Stage) ->
     ours = {"id": "r1#1#c3#", "role": "tool", "toolCallId": "r1#1#c3", "content": ""}
     await run(scene, user(), called("c1"), ours, result("c1", "red"), run="r2")
     assert [content for role, content in heard(scene) if role == "tool"] == ["3", "red"]
+
+
+@pytest.mark.parametrize("order", [(ADD, RED, BLUE), (RED, ADD, BLUE), (BLUE, RED, ADD)])
+@pytest.mark.parametrize("typed", [[], [user("And then?", "p2")]])
+async def test_the_model_gets_the_results_of_a_round_in_the_order_of_its_calls(
+    stage: Stage, order: tuple[ToolCall, ...], typed: list[dict[str, Any]]
+) -> None:
+    """The server's results came a turn earlier than the client's, and those in another order."""
+    scene = await stage(calls(*order), says("Well."), says("Bye."), tools=[add])
+    await run(scene, user())
+    brought = [result("c2", "blue"), result("c1", "red")]
+    await run(scene, user(), called("c1", "c2"), *brought, *typed, run="r2")
+    told = {ADD: "3", RED: "red", BLUE: "blue"}
+    wanted = [("tool", told[call]) for call in order]
+    assert heard(scene)[2:] == [*wanted, *((m["role"], m["content"]) for m in typed)]
+    await run(scene, user("Bye", "p3"), run="r3")
+    assert heard(scene)[2:5] == wanted
+
+
+async def test_a_client_that_leaves_while_our_tool_works_finds_its_own_call_afterwards(stage: Stage) -> None:
+    working, gate = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> str:
+        """Work."""
+        working.set()
+        await gate.wait()
+        return "done"
+
+    scene = await stage(calls(RED, ToolCall("c5", "slow", "{}")), says("Both."), tools=[slow])
+    answer = post(scene, user())
+    await working.wait()
+    answer.leave()
+    gate.set()
+    assert answer.task
+    await answer.task
+    told = await run(scene, user())
+    assert (told.calls, told.returned) == ({"r1##c1": "paint"}, [])  # ours was told once, and is over
+    await run(scene, user(), called("c1"), result("c1", "red"), run="r2")
+    assert [content for role, content in heard(scene) if role == "tool"] == ["red", "done"]
+
+
+async def test_a_stop_while_our_tool_works_leaves_no_call(stage: Stage) -> None:
+    working = asyncio.Event()
+
+    async def slow() -> str:
+        """Work."""
+        working.set()
+        await asyncio.Event().wait()
+        return "never"
+
+    scene = await stage(
+        calls(RED, ToolCall("c5", "slow", "{}"), before="I paint. "),
+        says("Hi."),
+        tools=[slow],
+        sleep=lambda _: asyncio.sleep(0),
+    )
+    answer = post(scene, user())
+    await working.wait()
+    await scene.client.post("/api/threads/t/stop", {"responseId": "r1"})
+    told = seen((await answer.whole()).body)
+    assert (told.end.outcome.type, "r1##c1" in told.calls) == ("cancelled", False)
+    await run(scene, user("Hello?", "p2"), run="r2")
+    assert heard(scene) == [("user", "Paint it"), ("assistant", "I paint. "), ("user", "Hello?")]
 
 
 async def test_a_client_cannot_take_the_name_of_a_servers_tool(stage: Stage) -> None:
@@ -268,6 +392,46 @@ async def test_an_approval_and_a_result_come_together(stage: Stage) -> None:
     yes = {"interruptId": "r1##c4", "status": "resolved", "payload": True}
     await run(scene, user(), called("c4", "c1"), result("c1", "red"), run="r2", resume=[yes])
     assert [content for role, content in heard(scene) if role == "tool"] == ["refunded 7", "red"]
+
+
+async def test_a_run_goes_on_under_its_own_id(stage: Stage) -> None:
+    """CopilotKit's `useInterrupt` sends the answer with the runId of the run that asked. Each is a turn of
+    its own, and the same again is told again.
+    """
+    scene = await stage(calls(REFUND), calls(REFUND), says("Done."), tools=[refund])
+    await run(scene, user())
+    yes = {"status": "resolved", "payload": {"approved": True}}
+    said = {"id": "mc4", "role": "tool", "toolCallId": "r1##c4", "content": '{"approved":true}'}
+    first = [user(), called("c4"), said]
+    told = await run(scene, *first, resume=[{"interruptId": "r1##c4", **yes}])
+    assert [interrupt.id for interrupt in told.end.outcome.interrupts] == ["r1~2##c4"]
+    second = [*first, called("c4", run="r1~2")]
+    for _ in range(2):
+        told = await run(scene, *second, resume=[{"interruptId": "r1~2##c4", **yes}])
+        assert told.text == "Done."
+    partly = {"id": "r1~3", "role": "assistant", "content": "Do"}
+    told = await run(scene, *second, partly, resume=[{"interruptId": "r1~2##c4", **yes}])
+    assert told.messages == {"r1~3": "ne."}
+    assert [content for role, content in heard(scene) if role == "tool"] == ["refunded 7", "refunded 7"]
+    assert len(scene.model.asked) == 3
+
+
+async def test_a_result_comes_under_the_id_of_the_run_that_called(stage: Stage) -> None:
+    scene = await stage(calls(RED), says("It is red."))
+    await run(scene, user())
+    assert (await run(scene, user(), called("c1"), result("c1", "red"))).messages == {"r1~2": "It is red."}
+    assert (await run(scene, user())).calls == {"r1##c1": "paint"}  # without the result it is the first turn
+    assert ("tool", "red") in heard(scene)
+
+
+async def test_a_prompt_beside_a_question_does_not_refuse_it_for_ever(stage: Stage) -> None:
+    """Some clients put an empty result behind each call. A typed prompt is no answer to the question."""
+    scene = await stage(calls(REFUND), calls(REFUND), tools=[refund])
+    await run(scene, user())
+    told = await run(scene, user(), called("c4"), result("c4", ""), user("Do it", "p2"), run="r2")
+    ((_, text),) = [pair for pair in heard(scene) if pair[0] == "tool"]
+    assert NOT_APPROVED in text
+    assert [interrupt.id for interrupt in told.end.outcome.interrupts] == ["r2##c4"]
 
 
 # --- what is wrong is told

@@ -94,8 +94,13 @@ async def test_a_deleted_thread_is_not_made_again_by_what_waits(stage: Stage) ->
     assert (await scene.store.threads.page("o", cursor=None, limit=1)).threads == ()
 
 
-async def test_a_question_is_not_refused_by_what_waited_behind_it(stage: Stage) -> None:
-    """Its person sent the prompt before the question was there: they answer it first."""
+@pytest.mark.parametrize("resume", [None, Resume("r0", (), (("c0", "shown"),))])
+async def test_a_question_is_not_refused_by_what_waited_behind_it(
+    stage: Stage, resume: Resume | None
+) -> None:
+    """Its person sent the prompt before the question was there: they answer it first. What the prompt brought
+    of an older turn is no answer.
+    """
 
     @needs_approval
     def refund() -> None:
@@ -106,7 +111,7 @@ async def test_a_question_is_not_refused_by_what_waited_behind_it(stage: Stage) 
     scene = stage([gate, Called(call), Ended("tool_calls", Usage())], says("x"), tools=[refund], waits=True)
     first = await scene.chat.begin(ask("p1", "r1"))
     await scene.pulse.asleep.acquire()
-    second = await scene.chat.begin(ask("p2", "r2"))
+    second = await scene.chat.begin(Ask("o", "t", "r2", Message("user", "p2", resume=resume)))
     await scene.pulse.asleep.acquire()
     gate.set()
     await heard(first)

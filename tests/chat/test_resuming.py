@@ -47,7 +47,7 @@ def calls(*called: ToolCall) -> list[Step]:
 
 
 def answer(resume: Resume = YES, response_id: str = "r2") -> Ask:
-    return Ask("o", "t", response_id, Message("user", "Approve", resume=resume))
+    return Ask("o", "t", response_id, Message("user", "" if resume.results else "Approve", resume=resume))
 
 
 def told(messages: Sequence[Message]) -> list[tuple[str, str]]:

@@ -17,11 +17,14 @@ from tests.stores.forks import say
 REFUND = ToolCall("c1", "refund", '{"order": 7, "amount": 12.5}')
 LOOK = ToolCall("c2", "look", "{}")
 YES, NO = Resume("r1", None), Resume("r1", ())
+PAINTED = Resume("r1", (), (("c1", "painted"),))
 
 
-def answer(response: str, resume: Resume, *, thread: str = "t", owner: str = "ann") -> Ask:
+def answer(
+    response: str, resume: Resume, *, thread: str = "t", owner: str = "ann", words: str = "Approve"
+) -> Ask:
     """A prompt that resumes a turn."""
-    return Ask(owner, thread, response, Message("user", "Approve", id=f"m-{response}", resume=resume))
+    return Ask(owner, thread, response, Message("user", words, id=f"m-{response}", resume=resume))
 
 
 def waits(claim: Claim, *calls: ToolCall) -> Turn:
@@ -109,7 +112,7 @@ class Waiting:
             answer("r2", Resume("r0", None)),
             answer("r2", Resume("r1", ("c2",))),
             answer("r2", Resume("r1", ("c1", "c9"))),
-            answer("r2", Resume("r1", (), (("c2", "x"),))),
+            answer("r2", Resume("r1", (), (("c2", "x"),)), words=""),
         ):
             with pytest.raises(NotWaiting):
                 await store.turns.open(asked, history=20)
@@ -118,6 +121,32 @@ class Waiting:
             assert [thread.id for thread in page.threads] == threads
         assert await store.threads.load("ann", "t") == (turn,)
         assert claimed(await store.turns.open(answer("r2", YES), history=20)).number == 2
+
+    async def test_a_prompt_that_brings_results_resumes_what_waits_for_them(self, store: Store) -> None:
+        """Also when it is run again."""
+        turn = await waiting(store)
+        typed = answer("r2", PAINTED, words="And green?")
+        for state in (State.FAILED, State.DONE):
+            claim = claimed(await store.turns.open(typed, history=20))
+            assert (claim.number, claim.waiting, claim.history) == (2, turn, ())
+            await store.turns.commit(claim, answered(claim, "red", state=state))
+
+    async def test_a_prompt_is_asked_also_if_nothing_waits_for_its_results(
+        self, store: Store, time: Clockwork
+    ) -> None:
+        """They are of another turn, about other calls, too late, or were brought already."""
+        others = Resume("r0", (), (("c1", "x"),)), Resume("r1", (), (("c2", "x"),))
+        for at, resume in enumerate(others):
+            turn = await waiting(store, thread=f"t{at}")
+            asked = answer("r2", resume, words="And green?", thread=f"t{at}")
+            claim = claimed(await store.turns.open(asked, history=20))
+            assert (claim.number, claim.waiting, claim.earlier, claim.history) == (2, None, None, (turn,))
+        turn = await waiting(store)
+        time.now = turn.started + ANSWERABLE
+        for at in (2, 3):
+            claim = claimed(await store.turns.open(answer(f"r{at}", PAINTED, words="hi"), history=20))
+            assert (claim.number, claim.waiting, claim.history[0]) == (at, None, turn)
+            await store.turns.commit(claim, answered(claim, "done"))
 
     async def test_a_turn_that_does_not_wait(self, store: Store) -> None:
         """An answered turn, and a failed one."""

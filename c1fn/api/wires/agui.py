@@ -6,6 +6,9 @@ A run is a turn: its runId is the responseId. Each round of the model is a messa
 the run's id. The id of a tool's call is made of the run's id, the round's number and the model's own id:
 models use an id again in another round, and a client looks for a call by its id in the whole conversation.
 
+A run that goes on under its own id, with an answer to what it asked for, is a further turn: its id is the
+run's, `~` and a number.
+
 A turn may end with calls that have no result. A call of the client's own tool is the client's to answer; any
 other waits for a person's approval and is an interrupt. The ids of these calls are the same when the run is
 told again, so a client makes none of them twice.
@@ -38,8 +41,11 @@ ROUND = "#"
 MOST = 4
 """Digits of a round's number, at most: a client may send any id."""
 
+AGAIN = "~"
+"""Between a run's id and the number of the turn with which the same run goes on."""
+
 PENDING = ROUND * 2
-"""Between a run's id and the id of a call that has no result."""
+"""Between a turn's id and the id of a call that has no result."""
 
 _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -47,6 +53,7 @@ _json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 class Wire:
     """One run's encoder.
 
+    :param turn_id: the turn's, if it is not the run's.
     :param had: the run's messages that its client has: the id and the text of each.
     :param arguments: tell what the server's tools are called with; else `{}` stands in their place.
     :param tools: the names of the client's own tools.
@@ -57,18 +64,19 @@ class Wire:
         thread_id: str,
         run_id: str,
         *,
+        turn_id: str | None = None,
         had: Sequence[tuple[str, str]] = (),
         arguments: bool = False,
         tools: Collection[str] = (),
     ) -> None:
         self._run = {"threadId": thread_id, "runId": run_id}
-        self._run_id = run_id
+        self._turn_id = turn_id = turn_id or run_id
         self._arguments = arguments
         self._tools = tools
         self._had = "".join(text for _, text in had)  # and has not come in the answer yet
         self._skipped = ""  # of the answer: the client has it
-        self._round = max((_round_of(id_, run_id) for id_, _ in had), default=1)
-        self._message = had[-1][0] if had else run_id
+        self._round = max((_round_of(id_, turn_id) for id_, _ in had), default=1)
+        self._message = had[-1][0] if had else turn_id
         self._begun = self._speaks = False
         self._step: str | None = None
         self._texts: list[str] = []
@@ -182,7 +190,7 @@ class Wire:
         """Tell the calls without results, with what they are called with: who answers must know it."""
         interrupts = []
         for call in turn.pending:
-            id_ = f"{self._run_id}{PENDING}{call.id}"
+            id_ = f"{self._turn_id}{PENDING}{call.id}"
             self._call(id_, call.name, call.arguments)
             if call.name not in self._tools:
                 interrupts.append(_interrupt(id_, call, turn.resumable_until))
@@ -199,10 +207,10 @@ class Wire:
 
     def _next_message(self) -> None:
         self._round += 1
-        self._message = f"{self._run_id}{ROUND}{self._round}"
+        self._message = f"{self._turn_id}{ROUND}{self._round}"
 
     def _id_of(self, call: str) -> str:
-        return f"{self._run_id}{ROUND}{self._round}{ROUND}{call}"
+        return f"{self._turn_id}{ROUND}{self._round}{ROUND}{call}"
 
     def _progress(self, step: str | None) -> None:
         """End the step that is open, if one is, and begin this one."""
@@ -226,9 +234,9 @@ class Wire:
 
 
 def pending_call(id_: str) -> tuple[str, str] | None:
-    """The run and the model's id of a call without a result, by the id that its client knows."""
-    run_id, mark, call_id = id_.partition(PENDING)
-    return (run_id, call_id) if mark else None
+    """The turn and the model's id of a call without a result, by the id that its client knows."""
+    turn_id, mark, call_id = id_.partition(PENDING)
+    return (turn_id, call_id) if mark else None
 
 
 _OUTCOMES = {State.STOPPED: {"outcome": {"type": "cancelled"}}}
@@ -243,13 +251,31 @@ def _interrupt(id_: str, call: ToolCall, until: float) -> dict[str, Any]:
     return {"id": id_, **told, "toolCallId": id_, "responseSchema": _APPROVAL, "expiresAt": expires}
 
 
-def is_of(message_id: str, run_id: str) -> bool:
-    """Whether a message of this id is one of the run's."""
-    return message_id == run_id or message_id.startswith(f"{run_id}{ROUND}")
+def is_of(message_id: str, turn_id: str) -> bool:
+    """Whether a message of this id is one of the turn's."""
+    return message_id == turn_id or message_id.startswith(f"{turn_id}{ROUND}")
 
 
-def _round_of(message_id: str, run_id: str) -> int:
-    number = message_id.removeprefix(f"{run_id}{ROUND}")
+def is_of_run(message_id: object, run_id: str) -> bool:
+    """Whether a message of this id is one of the run's, in whichever of its turns."""
+    return isinstance(message_id, str) and (
+        is_of(message_id, run_id) or message_id.startswith(f"{run_id}{AGAIN}")
+    )
+
+
+def turn_of(run_id: str, resumed: str | None) -> str:
+    """The id of the turn that a run begins.
+
+    :param resumed: the turn that it resumes. If that is of the same run, it goes on as its next turn.
+    """
+    if resumed is None or not is_of_run(resumed, run_id):
+        return run_id
+    number = resumed.removeprefix(f"{run_id}{AGAIN}")
+    return f"{run_id}{AGAIN}{int(number) + 1 if number.isdecimal() and len(number) <= MOST else 2}"
+
+
+def _round_of(message_id: str, turn_id: str) -> int:
+    number = message_id.removeprefix(f"{turn_id}{ROUND}")
     return int(number) if number.isdecimal() and len(number) <= MOST else 1
 
 

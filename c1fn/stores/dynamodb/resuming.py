@@ -17,11 +17,11 @@ async def resumed(
     :param newest: the newest turn before this one. ``known``: the earlier attempt.
     :raises Refused: it does not wait for this.
     """
-    resume = mine.ask.prompt.resume
-    if resume is None:
+    if mine.ask.prompt.resume is None:
         return None, None
     turns = await access.turns.nouns(mine.key, [*newest, *([known] if known else [])])
-    waiting, source = turns[0] if newest else None, thread.forked.source if thread.forked else None
+    before, source = turns[0] if newest else None, thread.forked.source if thread.forked else None
     # The earlier attempt may be one that was refused, and then closed by others: it is checked as it came.
-    resuming.check(resume, waiting, source, known.started if known else access.clock())
-    return waiting, turns[-1] if known else None
+    at = known.started if known else access.clock()
+    waiting = resuming.resumed(mine.ask.prompt, before, source, at)
+    return waiting, turns[-1] if known and waiting else None

@@ -50,15 +50,14 @@ class MemoryTurns:
         """:raises C1fnError: its owner may not begin a turn; then there is no new thread either."""
         now, turns = self._memory.clock(), thread.turns if thread else []
         number = again.number if again else len(turns) + 1
-        resume, newest = ask.prompt.resume, turns[number - 2] if number > 1 else None
-        if resume and again is None:
-            resuming.check(resume, newest, thread.source if thread else None, now)
-        end = number - 1 - (resume is not None)
+        newest, source = turns[number - 2] if number > 1 else None, thread.source if thread else None
+        waiting = resuming.resumed(ask.prompt, newest, source, again.started if again else now)
+        end = number - 1 - (waiting is not None)
         before = tuple(turns[max(0, end - history) : end])
         replaces = thread.attempts[number - 1] if thread and again else None
         claim = Claim(ask, number, self._token(), now, before, replaces)
-        if resume:
-            claim = replace(claim, waiting=newest, earlier=again)
+        if waiting:
+            claim = replace(claim, waiting=waiting, earlier=again)
         self._memory.count(claim)
         thread = thread or self._memory.begin(ask.owner, ask.thread_id, title_of(ask.prompt))
         thread.run = Run(claim, now + LEASE)
