@@ -80,16 +80,16 @@ def serve(options: argparse.Namespace) -> int:
     settings = compose.settle(_settings(options), {})
     if options.page == "openui" and settings.model == OFFLINE:
         settings = replace(settings, model=OFFLINE_OPENUI)  # which that page shows
-    threads = _persistent(settings, options.persist)
-    asyncio.run(_look_at(settings))
-    listener = ports.listen(options.port, ports.elsewhere("serve", options.port, os.environ))
-    where = f"http://{ports.HOST}:{listener.getsockname()[1]}/"
-    print(f"{_summary(settings, options.persist if threads else None)} · {where}", flush=True)
-    site = Site(compose.image_hosts(settings))
-    app = compose.web_app(settings, site, for_output(), threads=threads)
-    web = PAGES[options.page or "c1"]
-    app.add_middleware(Beside, site=site, say=_tell, build=options.page is not None, web=web)
-    with listener:
+    # The port first: two servers of one port have one file too, and another port is the way out.
+    with ports.listen(options.port, ports.elsewhere("serve", options.port, os.environ)) as listener:
+        threads = _persistent(settings, options.persist)
+        asyncio.run(_look_at(settings))
+        where = f"http://{ports.HOST}:{listener.getsockname()[1]}/"
+        print(f"{_summary(settings, options.persist if threads else None)} · {where}", flush=True)
+        site = Site(compose.image_hosts(settings))
+        app = compose.web_app(settings, site, for_output(), threads=threads)
+        web = PAGES[options.page or "c1"]
+        app.add_middleware(Beside, site=site, say=_tell, build=options.page is not None, web=web)
         Server(app).run(sockets=[listener])
     return 0
 

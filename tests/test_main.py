@@ -169,7 +169,8 @@ async def test_serve_ends_cleanly(tmp_path: Path, how: signal.Signals) -> None:
 
 async def test_a_killed_server_loses_nothing_that_it_told(upstream: Upstream, tmp_path: Path) -> None:
     """`--persist`: the next process has the threads, and the turn that died can be run again at once. While
-    one process has the file no other does.
+    one process has the file no other does. Where the port is taken too, that is told: `make run` names the
+    file by its port, so another port is the way out.
     """
     persisted = ("serve", "--port", "0", "--persist", "threads.sqlite")
     upstream.queue(say("one"), held(asyncio.Event()), say("two"))
@@ -182,6 +183,9 @@ async def test_a_killed_server_loses_nothing_that_it_told(upstream: Upstream, tm
         async with client.stream("POST", "/api/chat", json=chat_body("second", "r2")) as answer:
             await anext(answer.aiter_bytes())
             refused = await run(*persisted, folder=tmp_path)
+            port = command.url.rstrip("/").rpartition(":")[2]
+            status, _, told = await run(*persisted, "--port", port, folder=tmp_path)
+            assert (status, f"port {port} is taken. Try: " in told) == (1, True)
             command.process.kill()
             await command.process.wait()
     assert refused == (
