@@ -45,7 +45,8 @@ async def follow_answer(
     queue = await chat.follow(caller.owner, thread_id, response_id, seconds=time_left(request))
     if after:
         return await _rest(request, chat, queue, after)
-    return await streamed(request, chat, queue, Wire(cards=streams_cards(request), counted=True))
+    wire = Wire(cards=streams_cards(request), counted=True, has_tool=chat.has_tool)
+    return await streamed(request, chat, queue, wire)
 
 
 @routes.post("/{threadId}/stop", tags=["threads"])
@@ -61,7 +62,7 @@ async def _rest(request: Request, chat: Chat, queue: EventQueue, after: int) -> 
     """The rest of an answer after these bytes: a stream, nothing (204), or an error."""
     cards, size = streams_cards(request), 0
     first: list[Event] = []
-    wire = Wire(cards=cards)
+    wire = Wire(cards=cards, has_tool=chat.has_tool)
     while size <= after and (events := await queue.take(SILENCE)):
         first += events
         size += len(wire.encode(events))
@@ -71,4 +72,5 @@ async def _rest(request: Request, chat: Chat, queue: EventQueue, after: int) -> 
     if size <= after and first and isinstance(first[-1], Finished | Failed):
         await queue.over()
         return Response(status_code=204, background=BackgroundTask(chat.settle))
-    return StreamedAnswer(first, queue, HEADERS, chat.settle, Wire(cards=cards), after=after)
+    wire = Wire(cards=cards, has_tool=chat.has_tool)
+    return StreamedAnswer(first, queue, HEADERS, chat.settle, wire, after=after)

@@ -22,7 +22,7 @@ async def chat(request: Request, caller: CurrentCaller, chat: CurrentChat) -> Re
     """Answer one prompt, streamed as the model writes it."""
     ask = read_ask(await body_of(request), caller)
     queue = await chat.begin(ask, seconds=time_left(request), origin=origin_of(request))
-    return await streamed(request, chat, queue, C1Wire(cards=streams_cards(request)))
+    return await streamed(request, chat, queue, C1Wire(cards=streams_cards(request), has_tool=chat.has_tool))
 
 
 async def streamed(request: Request, chat: Chat, queue: EventQueue, wire: Wire) -> Response:

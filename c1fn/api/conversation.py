@@ -118,7 +118,7 @@ async def approve(
     prompt = Message("user", words, resume=Resume(response_id, tuple(wanted.approved)))
     ask = Ask(caller.owner, thread_id, wanted.responseId, prompt, caller.claims)
     queue = await chat.begin(ask, seconds=time_left(request), origin=origin_of(request))
-    return await streamed(request, chat, queue, C1Wire(cards=streams_cards(request)))
+    return await streamed(request, chat, queue, C1Wire(cards=streams_cards(request), has_tool=chat.has_tool))
 
 
 def _until(body: ForkBody) -> Until:

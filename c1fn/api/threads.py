@@ -15,11 +15,23 @@ from fastapi.responses import JSONResponse
 
 from c1fn.api.bodies import AnswerBody, ThreadBody, TitleBody, body_of, read, read_prompt
 from c1fn.api.browsers import lists_cards
-from c1fn.api.dependencies import CurrentCaller, CurrentStore
+from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore
 from c1fn.api.raw_path import ResponseId, ThreadId
 from c1fn.api.wires.c1 import whole
 from c1fn.errors import by_code
-from c1fn.turn import UNTITLED, Feedback, Source, State, Thread, Turn, is_of_openui, title_of, typed
+from c1fn.turn import (
+    UNTITLED,
+    Feedback,
+    HasTool,
+    Source,
+    State,
+    Thread,
+    Turn,
+    any_tool,
+    is_of_openui,
+    title_of,
+    typed,
+)
 
 MOST = 9_999_999_999
 """Maximum of a turn's number."""
@@ -57,7 +69,7 @@ async def load_messages(
     *,
     request: Request,
     caller: CurrentCaller,
-    store: CurrentStore,
+    chat: CurrentChat,
     thread_id: ThreadId,
     limit: Annotated[int | None, Query(ge=1, le=100, description="The newest so many turns.")] = None,
     before: Annotated[int | None, Query(ge=1, le=MOST, description="Turns with a smaller number.")] = None,
@@ -65,9 +77,10 @@ async def load_messages(
     """The messages that users see, oldest first. With `limit` the newest page of them; the page before it is
     linked in the header `Link`, as `rel="prev"`, until there is none.
     """
-    turns = await store.threads.load(caller.owner, thread_id, before=before, limit=limit)
+    turns = await chat.store.threads.load(caller.owner, thread_id, before=before, limit=limit)
     now = time.time() if before is None else None
-    return JSONResponse(visible(turns, cards=lists_cards(request), now=now), headers=older(turns, limit))
+    messages = visible(turns, cards=lists_cards(request), now=now, has_tool=chat.has_tool)
+    return JSONResponse(messages, headers=older(turns, limit))
 
 
 @routes.put("/{threadId}")
@@ -115,7 +128,13 @@ _ENDED = {
 """By which name a prompt tells the responseId of an answer that is not complete."""
 
 
-def visible(turns: Sequence[Turn], *, cards: bool = False, now: float | None = None) -> list[dict[str, Any]]:
+def visible(
+    turns: Sequence[Turn],
+    *,
+    cards: bool = False,
+    now: float | None = None,
+    has_tool: HasTool = any_tool,
+) -> list[dict[str, Any]]:
     """The messages of a thread that users see: prompts and answers; a failure as the card that was shown.
 
     A prompt whose answer is being written has its responseId as ``running``: that answer can be followed. One
@@ -124,6 +143,7 @@ def visible(turns: Sequence[Turn], *, cards: bool = False, now: float | None = N
 
     :param cards: show a plain text answer as a card.
     :param now: the time, if the last turn is the thread's newest.
+    :param has_tool: tells which calls can be approved.
     """
     newest = turns[-1] if turns and now is not None and now < turns[-1].resumable_until else None
     messages: list[dict[str, Any]] = []
@@ -138,25 +158,32 @@ def visible(turns: Sequence[Turn], *, cards: bool = False, now: float | None = N
         answer = turn.revised  # an answer that its reader saved was saved as it was seen, card and all
         if answer is None:
             error = by_code(turn.error, turn.detail) if failed else None
-            answer = whole(turn.answer, error, cards=cards, told=_question(turn, is_open=turn is newest))
+            answer = whole(
+                turn.answer, error, cards=cards, told=_question(turn, has_tool, is_open=turn is newest)
+            )
         if answer:
             more = {"feedback": _feedback(turn.feedback)} if turn.feedback else {}
-            more |= _waiting(turn) if turn is newest and turn.pending else {}
+            more |= _waiting(turn, has_tool) if turn is newest else {}
             messages.append({"id": turn.response_id, "role": "assistant", "content": answer, **more})
     return messages
 
 
-def _question(turn: Turn, *, is_open: bool) -> Sequence[object]:
+def _question(turn: Turn, has_tool: HasTool, *, is_open: bool) -> Sequence[object]:
     """The components of what the turn asks, if it asks."""
     if not turn.pending:
         return ()
     from c1fn.api.wires.question import asked, question  # most processes never ask
 
-    return question(turn) if is_open else asked(turn)
+    return question(turn, has_tool) if is_open else asked(turn, has_tool)
 
 
-def _waiting(turn: Turn) -> dict[str, Any]:
-    calls = [{"callId": c.id, "name": c.name, "arguments": c.arguments} for c in turn.pending]
+def _waiting(turn: Turn, has_tool: HasTool) -> dict[str, Any]:
+    """The calls that can be approved, if there are any."""
+    calls = [
+        {"callId": c.id, "name": c.name, "arguments": c.arguments} for c in turn.pending if has_tool(c.name)
+    ]
+    if not calls:
+        return {}
     return {"waiting": {"calls": calls, "expiresAt": iso(turn.resumable_until)}}
 
 

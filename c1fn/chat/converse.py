@@ -60,7 +60,7 @@ class Chat:
         self._unsaved = Unsaved(store.turns)
         self.model = model
         self._rounds = Rounds(model, tools, limits)
-        self._servers = tools.servers
+        self._tools = tools
         self._titles = titles
         self._limits = limits
         self.log = log
@@ -69,6 +69,10 @@ class Chat:
         self._tracer = tracer
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
+
+    def has_tool(self, name: str) -> bool:
+        """Whether this is a tool of the server's: see ``HasTool``."""
+        return name in self._tools
 
     async def begin(self, ask: Ask, *, seconds: float | None = None, origin: Origin = LOCAL) -> EventQueue:
         """Open the turn; its events then come through the queue.
@@ -192,7 +196,7 @@ class Chat:
     async def aclose(self, grace: float = GRACE) -> None:
         """Drain, and close the tools' servers, the store, the models and the tracer."""
         await self.drain(grace)
-        await self._servers.aclose()
+        await self._tools.servers.aclose()
         if self._titles:
             await self._titles.aclose()
         await self.model.aclose()
@@ -205,7 +209,7 @@ class Chat:
         """
         if self._titles:
             await self._titles.settle()
-        await self._servers.settle()
+        await self._tools.servers.settle()
         await self.store.settle()
         await self._tracer.flush()
 

@@ -6,7 +6,7 @@ from turns. Nothing here does I/O; every value is frozen.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -115,6 +115,15 @@ class ToolSpec:
     name: str
     description: str
     parameters: Mapping[str, Any]
+
+
+HasTool = Callable[[str], bool]
+"""Whether the server has a tool of this name. A call of any other is the client's that brought its tool."""
+
+
+def any_tool(_: str) -> bool:
+    """A server that has every tool: no client brings one."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from c1fn.events import Called, Delta, Ended
 from c1fn.turn import State, ToolCall, Usage
 from c1fn.turn.transcript import NOT_APPROVED, REFUSED
 from tests.agui import Seen, seen
-from tests.api.scene import Scene, Stage
+from tests.api.scene import BROWSER, Scene, Stage
 from tests.asgi import Exchange
 from tests.scripted import Step, says
 
@@ -338,6 +338,28 @@ async def test_when_the_client_leaves_before_the_end_its_call_waits_for_it(stage
     partly = {"id": "r1", "role": "assistant", "content": "a"}
     assert (await run(scene, user(), partly)).calls == {"r1##c1": "paint"}
     assert (await run(scene, user(), called("c1"), result("c1"), run="r2")).text == "red"
+
+
+async def test_c1s_client_is_told_what_waits_and_gets_no_buttons_for_it(stage: Stage) -> None:
+    """It has no such tool, and nobody can approve the call there; what can be approved still can."""
+    scene = await stage(calls(RED, REFUND), says("Well."), tools=[refund])
+    await run(scene, user())
+    _, listed = (await scene.client.get("/api/threads/t/messages", headers=BROWSER)).json
+    assert "Waiting for the app" in listed["content"]
+    assert [call["name"] for call in listed["waiting"]["calls"]] == ["refund"]
+    followed = await scene.client.get("/api/threads/t/turns/r1", headers=BROWSER)
+    assert followed.body.decode() == listed["content"]
+    approval = {"responseId": "r2", "approved": ["c1", "c4"]}
+    await scene.client.post("/api/threads/t/turns/r1/approvals", approval)
+    (_, first), second = [pair for pair in heard(scene) if pair[0] == "tool"]
+    assert (NOT_APPROVED in first, second) == (True, ("tool", "refunded 7"))
+
+
+async def test_an_answer_that_waits_for_an_app_alone_is_no_approval(stage: Stage) -> None:
+    scene = await stage(calls(RED))
+    await run(scene, user())
+    _, listed = (await scene.client.get("/api/threads/t/messages", headers=BROWSER)).json
+    assert ("waiting" in listed, "c1fn:approve" in listed["content"]) == (False, False)
 
 
 # --- approval

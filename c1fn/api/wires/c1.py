@@ -19,7 +19,7 @@ from typing import assert_never
 
 from c1fn.errors import C1fnError
 from c1fn.events import Called, Delta, Event, Failed, Finished, Returned, Working
-from c1fn.turn import Turn, escaped
+from c1fn.turn import HasTool, Turn, any_tool, escaped
 
 KEEP_ALIVE = b"<!-- -->"
 
@@ -55,9 +55,11 @@ class Wire:
     :param cards: put an answer that is not in C1's form into a card; else every answer is sent as it is.
     :param counted: the client asks for the rest by the number of bytes that it has, so once the answer has
         begun there is nothing but the answer.
+    :param has_tool: tells which pending calls can be approved.
     """
 
-    def __init__(self, *, cards: bool = False, counted: bool = False) -> None:
+    def __init__(self, *, cards: bool = False, counted: bool = False, has_tool: HasTool = any_tool) -> None:
+        self._has_tool = has_tool
         self._counted = counted
         self._begun = False
         self._form = Form.UNDECIDED if cards else Form.C1
@@ -90,7 +92,7 @@ class Wire:
             case Failed(error, _):
                 return self._failed(error)
             case Finished(waiting=turn):
-                return self.end(*(_question(turn) if turn else ()))
+                return self.end(*(_question(turn, self._has_tool) if turn else ()))
         assert_never(event)
 
     def _progress(self, text: str) -> str:
@@ -205,7 +207,7 @@ def _ends(*told: object) -> str:
     return _TEXT_ENDS + "".join(f",{escaped(_json(component))}" for component in told) + _CARD_ENDS
 
 
-def _question(turn: Turn) -> list[object]:
+def _question(turn: Turn, has_tool: HasTool) -> list[object]:
     from c1fn.api.wires.question import question  # most processes never ask
 
-    return question(turn)
+    return question(turn, has_tool)

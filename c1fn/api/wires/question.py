@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from c1fn.turn import Resume, ToolCall, Turn, is_blank, unescaped
+from c1fn.turn import HasTool, Resume, ToolCall, Turn, is_blank, unescaped
 
 SHOWN = 20_000
 """Characters of a call's arguments that are shown: more than anybody reads, and a page can show them."""
@@ -16,25 +16,47 @@ SHOWN = 20_000
 APPROVE, REFUSE = "c1fn:approve:", "c1fn:refuse:"
 """How the names of the buttons begin, before the turn's responseId."""
 
+_ELSEWHERE = {
+    "title": "Waiting for the app that you asked",
+    "subtitle": "It does this, and sends what came of it. A message from here goes on without it.",
+}
+
 _PRESSED = re.compile(rf"User clicked on Button: ({APPROVE}|{REFUSE})(.+)", re.DOTALL)
 
 _CONTEXT = re.compile(r"<context>(.*?)</context>\s*$", re.DOTALL)
 
 
-def question(turn: Turn) -> list[object]:
-    """What is asked while the turn can be resumed."""
-    several = " all" if len(turn.pending) > 1 else ""
-    buttons = [
-        _button(f"Approve{several}", APPROVE + turn.response_id, "primary"),
-        _button(f"Refuse{several}", REFUSE + turn.response_id, "secondary"),
-    ]
+def question(turn: Turn, has_tool: HasTool) -> list[object]:
+    """What is asked while the turn can be resumed; and what waits for another client, which nobody can answer
+    here.
+    """
+    ours, others = _parted(turn, has_tool)
     header = _component("Header", title="May this be done?", subtitle="Nothing is done until you choose.")
-    return [header, *_calls(turn.pending), _component("ButtonGroup", children=buttons)]
+    asked = [header, *_calls(ours), _buttons(turn.response_id, len(ours))] if ours else []
+    return [*asked, *([_component("Header", **_ELSEWHERE), *_calls(others)] if others else [])]
 
 
-def asked(turn: Turn) -> list[object]:
+def asked(turn: Turn, has_tool: HasTool) -> list[object]:
     """What was asked, once it can be answered no more. The message after it tells what was chosen."""
-    return [_component("Header", title="This was asked"), *_calls(turn.pending)]
+    told = zip(("This was asked", "An app was asked to do this"), _parted(turn, has_tool), strict=True)
+    return [
+        part for title, calls in told if calls for part in (_component("Header", title=title), *_calls(calls))
+    ]
+
+
+def _parted(turn: Turn, has_tool: HasTool) -> tuple[list[ToolCall], list[ToolCall]]:
+    """The calls that a person may approve, and those that the client makes that brought their tool."""
+    calls = turn.pending
+    return [c for c in calls if has_tool(c.name)], [c for c in calls if not has_tool(c.name)]
+
+
+def _buttons(response_id: str, calls: int) -> object:
+    several = " all" if calls > 1 else ""
+    buttons = [
+        _button(f"Approve{several}", APPROVE + response_id, "primary"),
+        _button(f"Refuse{several}", REFUSE + response_id, "secondary"),
+    ]
+    return _component("ButtonGroup", children=buttons)
 
 
 def resume_of(prompt: str) -> Resume | None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from c1fn.api.wires.question import APPROVE, REFUSE, SHOWN, asked, question, resume_of
-from c1fn.turn import Message, Resume, State, ToolCall, Turn
+from c1fn.turn import Message, Resume, State, ToolCall, Turn, any_tool
 
 
 def turn(*calls: ToolCall) -> Turn:
@@ -18,7 +18,7 @@ def turn(*calls: ToolCall) -> Turn:
 
 def shown(arguments: str) -> str:
     """The text of a call."""
-    parts: Any = asked(turn(ToolCall("c1", "pay", arguments)))
+    parts: Any = asked(turn(ToolCall("c1", "pay", arguments)), any_tool)
     (text,) = (part["props"]["textMarkdown"] for part in parts if part["component"] == "TextContent")
     return str(text)
 
@@ -28,7 +28,7 @@ def code(text: str, fence: str = "```") -> str:
 
 
 def test_each_call_is_shown_with_its_arguments_and_two_buttons_answer_them_all() -> None:
-    parts: Any = question(turn(ToolCall("c1", "pay", '{"amount": 1}'), ToolCall("c2", "st`op", "")))
+    parts: Any = question(turn(ToolCall("c1", "pay", '{"amount": 1}'), ToolCall("c2", "st`op", "")), any_tool)
     assert [part["component"] for part in parts] == [
         "Header",
         *("InlineHeader", "TextContent") * 2,
@@ -42,6 +42,33 @@ def test_each_call_is_shown_with_its_arguments_and_two_buttons_answer_them_all()
         ("Approve all", f"{APPROVE}r1"),
         ("Refuse all", f"{REFUSE}r1"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "shown"),
+    [
+        ([], ["Waiting for the app that you asked", "`pay`", "`paint`"]),
+        (
+            ["pay"],
+            ["May this be done?", "`pay`", "ButtonGroup", "Waiting for the app that you asked", "`paint`"],
+        ),
+    ],
+)
+def test_a_call_of_an_apps_own_tool_is_told_and_has_no_buttons(ours: list[str], shown: list[str]) -> None:
+    """Nobody can approve it here: the app that brought the tool makes the call."""
+    waits = turn(ToolCall("c1", "pay", "{}"), ToolCall("c2", "paint", "{}"))
+    assert _told(question(waits, ours.__contains__)) == shown
+    was = {
+        "May this be done?": "This was asked",
+        "Waiting for the app that you asked": "An app was asked to do this",
+    }
+    assert _told(asked(waits, ours.__contains__)) == [was.get(a, a) for a in shown if a != "ButtonGroup"]
+
+
+def _told(parts: Any) -> list[str]:
+    """Titles and names; of buttons that they are there."""
+    heads = [(part["component"], part["props"]) for part in parts if part["component"] != "TextContent"]
+    return [props.get("title") or props.get("heading") or kind for kind, props in heads]
 
 
 MARKDOWN = '"![x](https://evil.example/?q=1) [bank](x) <!-- no -->"'
