@@ -5,8 +5,6 @@ client sends, the newest user message is the prompt, and what came before it is 
 of the client's own tools that nobody has answered yet. They, and answers to interrupts, resume the turn that
 waits for them. Messages of the run itself tell how much of the answer the client has.
 
-Imported at the first request of its path (``lazy_routes``).
-
 https://docs.ag-ui.com/sdk/js/core/types#runagentinput
 """
 
@@ -20,7 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from c1fn.api.bodies import Id, Prompt, body_of, read, read_prompt, refusal
 from c1fn.api.chat import streamed
 from c1fn.api.client_tools import Tool, specs_of
-from c1fn.api.dependencies import CurrentCaller, CurrentChat, origin_of, time_left
+from c1fn.api.context import origin_of, time_left
+from c1fn.api.dependencies import CurrentCaller, CurrentChat
 from c1fn.api.resumes import Answer, brought_by_prompt, resume_of
 from c1fn.api.wires.agui import Wire, is_of, turn_of
 from c1fn.chat.converse import Chat

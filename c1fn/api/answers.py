@@ -1,7 +1,4 @@
-"""The endpoints of an answer that is being written: it is followed, and stopped.
-
-Imported at the first request of one of their paths (``lazy_routes``).
-"""
+"""The endpoints of an answer that is being written: it is followed, and stopped."""
 
 from typing import Annotated
 
@@ -12,8 +9,8 @@ from starlette.background import BackgroundTask
 from c1fn.api.bodies import StopBody, body_of, read
 from c1fn.api.browsers import streams_cards
 from c1fn.api.chat import streamed
-from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, time_left
-from c1fn.api.raw_path import ResponseId, ThreadId
+from c1fn.api.context import time_left
+from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, ResponseId, ThreadId
 from c1fn.api.refusals import refusal
 from c1fn.api.streaming import SILENCE, StreamedAnswer
 from c1fn.api.wires.c1 import HEADERS, Wire

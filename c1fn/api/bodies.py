@@ -9,9 +9,8 @@ import re
 from dataclasses import replace
 from typing import Annotated, Any, Literal, TypeVar
 
-from fastapi import Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 
 from c1fn.errors import BadField, BadRequest, NotJson, RoleNotAllowed, TooLarge, UnsupportedPart
 from c1fn.identity.callers import Caller

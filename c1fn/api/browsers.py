@@ -5,7 +5,7 @@ https://www.w3.org/TR/fetch-metadata/#sec-fetch-mode-header
 
 from typing import Literal
 
-from fastapi import Request
+from starlette.requests import Request
 
 PlainText = Literal["auto", "card", "raw"]
 """Who gets an answer that is not in C1's form as a card: the official client, all clients, or none."""

@@ -1,10 +1,11 @@
 """The endpoint that answers a prompt."""
 
-from fastapi import APIRouter, Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from c1fn.api.bodies import body_of, read_ask
 from c1fn.api.browsers import streams_cards
-from c1fn.api.dependencies import CurrentCaller, CurrentChat, origin_of, time_left
+from c1fn.api.context import chat_of, identified, origin_of, time_left
 from c1fn.api.refusals import refusal
 from c1fn.api.streaming import SILENCE, StreamedAnswer
 from c1fn.api.wires import Wire
@@ -14,12 +15,12 @@ from c1fn.chat.converse import Chat
 from c1fn.chat.event_queue import EventQueue
 from c1fn.events import Failed
 
-routes = APIRouter()
+PATH = "/api/chat"
 
 
-@routes.post("/api/chat", tags=["chat"], response_class=Response)
-async def chat(request: Request, caller: CurrentCaller, chat: CurrentChat) -> Response:
+async def chat(request: Request) -> Response:
     """Answer one prompt, streamed as the model writes it."""
+    caller, chat = await identified(request), await chat_of(request)
     ask = read_ask(await body_of(request), caller)
     queue = await chat.begin(ask, seconds=time_left(request), origin=origin_of(request))
     return await streamed(request, chat, queue, C1Wire(cards=streams_cards(request), has_tool=chat.has_tool))

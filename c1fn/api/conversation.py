@@ -1,7 +1,7 @@
 """What can be done with a conversation besides asking: it is forked, its answers are rated, and calls that
 wait for a person are approved.
 
-Imported at the first request of one of its paths (``lazy_routes``). docs/conversation.md has the rules.
+docs/conversation.md has the rules.
 """
 
 from typing import Literal
@@ -15,8 +15,8 @@ from starlette.background import BackgroundTask
 from c1fn.api.bodies import BLANK, Id, body_of, read
 from c1fn.api.browsers import streams_cards
 from c1fn.api.chat import streamed
-from c1fn.api.dependencies import CurrentCaller, CurrentChat, origin_of, time_left
-from c1fn.api.raw_path import ResponseId, ThreadId
+from c1fn.api.context import origin_of, time_left
+from c1fn.api.dependencies import CurrentCaller, CurrentChat, ResponseId, ThreadId
 from c1fn.api.threads import shown
 from c1fn.api.wires.c1 import Wire as C1Wire
 from c1fn.errors import BadField

@@ -1,4 +1,4 @@
-"""The two health checks. Imported at the first request of one of their paths (``lazy_routes``)."""
+"""The two health checks."""
 
 from fastapi import APIRouter
 

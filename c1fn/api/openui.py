@@ -1,7 +1,5 @@
 """The thread endpoints that OpenUI's `restStorage` calls: the same threads, in its words.
 
-Imported at the first request of one of their paths (``lazy_routes``).
-
 https://www.npmjs.com/package/@openuidev/react-headless
 """
 
@@ -16,8 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from c1fn.api.agui import prompt_of
 from c1fn.api.bodies import Title, body_of, read
-from c1fn.api.dependencies import CurrentCaller, CurrentStore
-from c1fn.api.raw_path import ThreadId
+from c1fn.api.dependencies import CurrentCaller, CurrentStore, ThreadId
 from c1fn.api.threads import PAGE, iso
 from c1fn.errors import by_code
 from c1fn.turn import UNTITLED, State, Thread, Turn, is_of_c1, title_of, typed

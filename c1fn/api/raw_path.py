@@ -1,21 +1,17 @@
-"""Lets routes match the path as it was sent, so that an encoded slash stays inside its segment; and the
-parameters for ids in a path, which are decoded after the match.
+"""Lets routes match the path as it was sent, so that an encoded slash stays inside its segment. Ids in a
+path are decoded after the match.
 """
 
-from typing import Annotated
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from fastapi import Path
-from pydantic import BeforeValidator
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from c1fn.api.bodies import Id
 
-DECODED = BeforeValidator(unquote)
-"""The parameter as it was before it was percent-encoded."""
-
-ThreadId = Annotated[Id, DECODED, Path(alias="threadId", description="Percent-encoded.")]
-ResponseId = Annotated[Id, DECODED, Path(alias="responseId", description="Percent-encoded.")]
+def sent(scope: Scope) -> tuple[str, str]:
+    """The prefix that the endpoint removed, and the path behind it, without a slash at its end."""
+    raw, root = scope.get("raw_path"), quote(scope.get("root_path", ""))
+    path = raw.decode("ascii", "replace") if raw else quote(scope["path"])
+    return root, path.removeprefix(root).rstrip("/") or "/"
 
 
 class RawPath:
@@ -28,8 +24,6 @@ class RawPath:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            raw, root = scope.get("raw_path"), quote(scope.get("root_path", ""))
-            path = raw.decode("ascii", "replace") if raw else quote(scope["path"])
-            own = path.removeprefix(root).rstrip("/")
-            scope = {**scope, "path": f"{root}{own or '/'}", "root_path": root}
+            root, own = sent(scope)
+            scope = {**scope, "path": f"{root}{own}", "root_path": root}
         await self._app(scope, receive, send)

@@ -12,20 +12,17 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any
 
-from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from c1fn.api import methods
-from c1fn.api.bodies import sentence
 from c1fn.api.browsers import renders_c1
-from c1fn.api.dependencies import origin_of
+from c1fn.api.context import origin_of
 from c1fn.api.wires.c1 import HEADERS, error_card
 from c1fn.chat.converse import Chat
 from c1fn.errors import (
-    BadField,
     BadRequest,
     C1fnError,
     ForeignPage,
@@ -57,12 +54,6 @@ async def refused(request: Request, error: Exception) -> Response:
     return refusal(request, error if isinstance(error, C1fnError) else Internal())
 
 
-async def bad_parameter(request: Request, error: Exception) -> Response:
-    """FastAPI's error about a part of the URL, as one of our errors."""
-    first: Any = error.errors()[0] if isinstance(error, RequestValidationError) else {"loc": (), "msg": ""}
-    return refusal(request, BadField(sentence(first["msg"]), field=".".join(map(str, first["loc"][1:]))))
-
-
 async def no_route(request: Request, error: Exception) -> Response:
     """Starlette's own 404 and 405, as our errors."""
     if not isinstance(error, HTTPException) or error.status_code == NotFound.status:
@@ -77,10 +68,9 @@ async def no_route(request: Request, error: Exception) -> Response:
 HANDLERS: dict[int | type[Exception], Handler] = {
     C1fnError: refused,
     HTTPException: no_route,
-    RequestValidationError: bad_parameter,
     Exception: refused,  # a bug: told here, and then raised to the server as well
 }
-"""The handler of each exception, for `FastAPI(exception_handlers=...)`."""
+"""The handler of each exception, for `Starlette(exception_handlers=...)`."""
 
 
 def refusal(request: Request, error: C1fnError) -> Response:

@@ -13,8 +13,7 @@ from fastapi.responses import JSONResponse
 
 from c1fn.api.bodies import Id
 from c1fn.api.browsers import lists_cards
-from c1fn.api.dependencies import CurrentCaller, CurrentStore
-from c1fn.api.raw_path import DECODED, ThreadId
+from c1fn.api.dependencies import DECODED, CurrentCaller, CurrentStore, ThreadId
 from c1fn.api.threads import MOST, iso, older, visible
 from c1fn.errors import NotFound
 from c1fn.stores import DAY

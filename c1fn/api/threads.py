@@ -15,8 +15,7 @@ from fastapi.responses import JSONResponse
 
 from c1fn.api.bodies import AnswerBody, ThreadBody, TitleBody, body_of, read, read_prompt
 from c1fn.api.browsers import lists_cards
-from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore
-from c1fn.api.raw_path import ResponseId, ThreadId
+from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, ResponseId, ThreadId
 from c1fn.api.wires.c1 import whole
 from c1fn.errors import by_code
 from c1fn.turn import (

@@ -24,8 +24,7 @@ from c1fn.telemetry import tracing
 from c1fn.telemetry.log import Lines, Log
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
-
+    from c1fn.api.app import Api
     from c1fn.api.pages import Site
     from c1fn.chat.servers import Servers
     from c1fn.chat.titles import Titles
@@ -60,7 +59,7 @@ def web_app(
     *,
     awaited: bool = False,
     threads: Store | None = None,
-) -> "FastAPI":
+) -> "Api":
     """The ASGI application. Its parts are made at startup, in the event loop that serves them.
 
     :param awaited: a turn follows at once.
@@ -83,6 +82,7 @@ def web_app(
             tool_arguments=settings.tool_arguments == "sent",
             client_tools=settings.client_tools,
             share_days=settings.share_days,
+            late=awaited,
         )
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import h11
 import uvicorn
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -81,7 +81,7 @@ class Server(uvicorn.Server):
 
     failure: Exception | None = None
 
-    def __init__(self, app: FastAPI, *, patience: float = PATIENCE) -> None:
+    def __init__(self, app: Starlette, *, patience: float = PATIENCE) -> None:
         self._app = app
         super().__init__(
             uvicorn.Config(

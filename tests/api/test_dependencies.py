@@ -1,56 +1,19 @@
-"""What endpoints are given: who calls, before anything else, and the time for an answer."""
-
-from typing import Any
+"""What FastAPI gives the endpoints."""
 
 import pytest
-from fastapi import Request
+from pydantic import TypeAdapter, ValidationError
 
-from c1fn.api.dependencies import DEADLINE_MARGIN, origin_of, time_left
-from c1fn.errors import Unauthorized
-from c1fn.identity.callers import Caller
-from c1fn.telemetry.log import LOCAL, Origin
-from tests.api.scene import Stage
-from tests.scripted import says
+from c1fn.api.dependencies import ThreadId
+
+ID = TypeAdapter[str](ThreadId)
 
 
-class Context:
-    """The part of Lambda's context that tells the time."""
-
-    def __init__(self, milliseconds: int) -> None:
-        self._milliseconds = milliseconds
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self._milliseconds
+@pytest.mark.parametrize(("sent", "meant"), [("a%2Fb", "a/b"), ("a%252Fb", "a%2Fb"), ("a+b", "a+b")])
+def test_an_id_is_decoded_once(sent: str, meant: str) -> None:
+    assert ID.validate_python(sent) == meant
 
 
-def request(**scope: Any) -> Request:
-    return Request({"type": "http", **scope})
-
-
-@pytest.mark.parametrize(
-    ("milliseconds", "seconds"), [(60_000, 60 - DEADLINE_MARGIN), (4_001, 0.001), (3_000, 0.001), (0, 0.001)]
-)
-def test_an_answer_ends_before_the_platforms_deadline(milliseconds: int, seconds: float) -> None:
-    """Never at once: a turn that has begun can still be stored."""
-    left = time_left(request(**{"aws.context": Context(milliseconds)}))
-    assert left == pytest.approx(seconds)
-
-
-def test_without_a_platform_there_is_no_deadline() -> None:
-    assert time_left(request()) is None
-
-
-def test_where_a_request_came_from_is_told_by_the_platform() -> None:
-    here = Origin("r", "function-url", cold=True)
-    assert origin_of(request(**{"c1fn.origin": here})) is here
-    assert origin_of(request()) is LOCAL
-
-
-async def test_a_stranger_learns_no_limit(stage: Stage) -> None:
-    """Who calls is asked before the body is looked at."""
-
-    async def nobody(_: object) -> Caller:
-        raise Unauthorized("Say who you are.")
-
-    scene = await stage(says("a"), max_body=10, identify=nobody)
-    assert (await scene.client.post("/api/chat", b"x" * 11)).status == 401
+@pytest.mark.parametrize("sent", ["a%00b", "a%0Ab", "%20" * 129, ""])
+def test_an_id_is_checked_as_it_was_meant(sent: str) -> None:
+    with pytest.raises(ValidationError):
+        ID.validate_python(sent)

@@ -4,10 +4,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from fastapi import FastAPI
 
 from c1fn import compose
-from c1fn.api.app import build_app
+from c1fn.api.app import Api, build_app
 from c1fn.api.pages import ASK_AGAIN, FOR_EVER, Site
 from c1fn.chat.converse import Chat
 from c1fn.chat.tools import Tools
@@ -32,7 +31,7 @@ def site() -> Site:
     return Site()
 
 
-def app(site: Site) -> FastAPI:
+def app(site: Site) -> Api:
     chat = Chat(MemoryStore(), ScriptedModel(), Tools(), LIMITS, lambda _: None)
     return build_app(lambda: chat, max_body=1000, site=site)
 

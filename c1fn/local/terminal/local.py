@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from c1fn.local import ports
 from c1fn.local.server import Server
@@ -14,7 +14,7 @@ from c1fn.local.server import Server
 class _Told(Server):
     """Tells when it serves."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: Starlette) -> None:
         super().__init__(app)
         self.settled = threading.Event()
 
@@ -24,7 +24,7 @@ class _Told(Server):
 
 
 @contextmanager
-def serving(app: FastAPI) -> Iterator[str]:
+def serving(app: Starlette) -> Iterator[str]:
     """The URL of the application, which is served while the context is open.
 
     :raises NoPort: no port can be listened on.
