@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .PHONY: FORCE agui agui-fuzz openui-prompt e2e-openui attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
   bench bench-short bench-function bench-node bench-old bench-ric \
   bench-venvs bench-compare store-growth web e2e e2e-long e2e-clients model-servers npm fix openui pins clean package function-tree frameworks \
-  release deploy-check sam-local
+  release deploy-check sam-local site site-delete site-invite
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-13s %s\n", $$1, $$2}' Makefile
@@ -216,6 +216,18 @@ SAM := $(DEPLOY)/bin/sam
 deploy-check: $(VENV)/ready $(DEPLOY)/ready scripts/osls/node_modules/ready ## lint and package with SAM and osls; needs PYTHON=python3.13 and npm
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13) and "the function is checked on 3.13: make deploy-check PYTHON=python3.13 VENV=.venv-3.13")'
 	DEPLOY_TOOLS="$(abspath $(DEPLOY))" $(BIN)/pytest tests/deploy
+
+STACK ?= c1fn-site
+SITE_OPTIONS = --stack "$(STACK)" $(if $(REGION),--region "$(REGION)")
+
+site: $(VENV)/ready $(DEPLOY)/ready ## page, sign-in and function in your AWS account; REGION=, STACK=, PAGE=, SITE="Name=Value …": docs/site.md
+	$(BIN)/python -m scripts.site up $(SITE_OPTIONS) --page "$(PAGE)" $(SITE)
+
+site-delete: $(VENV)/ready ## delete it; says before what goes and what stays, and asks
+	$(BIN)/python -m scripts.site delete $(SITE_OPTIONS)
+
+site-invite: $(VENV)/ready ## give a person an account; WHO=ann@example.com
+	$(BIN)/python -m scripts.site invite $(SITE_OPTIONS) "$(WHO)"
 
 FRAMEWORKS := .cache/frameworks
 

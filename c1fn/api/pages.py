@@ -112,7 +112,7 @@ class Site:
             return FileResponse(self._index, headers=headers)
         note = f'<p id="note">{escaped(self.note)}</p>' if self.note else ""
         text = self._text if self._index else _plain_page().replace(_NOTE, note)
-        return HTMLResponse(_below(root, text) if root else text, headers=headers)
+        return HTMLResponse(below(root, text) if root else text, headers=headers)
 
     async def asset(self, name: str) -> Response:
         """`/assets/{name}`."""
@@ -121,7 +121,7 @@ class Site:
         return FileResponse(self._assets[name], headers={"cache-control": FOR_EVER})
 
 
-def _below(root: str, text: str) -> str:
+def below(root: str, text: str) -> str:
     """The page for a browser that has it at ``root``, with or without a slash at the end: its links are
     relative, and only the second of these would be their base.
     """

@@ -57,6 +57,7 @@ class Server:
     """``with Ministack(folder) as server: server.url``. Its files go to the folder, its log too."""
 
     patience = START
+    services = "dynamodb"
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -82,7 +83,7 @@ class Server:
         environment = os.environ | {
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(self.port),
-            "SERVICES": "dynamodb",
+            "SERVICES": self.services,
             "LOG_LEVEL": "ERROR",
             "TMPDIR": str(self._folder),
         }
