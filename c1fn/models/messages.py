@@ -3,7 +3,7 @@
 A server rejects a whole conversation because of one invalid message, and every later prompt would contain
 that message again. So this module corrects all messages, whoever wrote them: every question has an answer, no
 text is blank, each call has a unique id, arguments are a JSON object, and a name has only valid characters.
-Nothing is invented; if a message cannot be corrected, its whole turn is omitted.
+Nothing is invented but one word (``BETWEEN``); if a message cannot be corrected, its whole turn is omitted.
 
 https://platform.openai.com/docs/api-reference/chat/create#chat-create-messages
 """
@@ -21,6 +21,11 @@ from c1fn.turn import Message
 _NO_NAME = re.compile(r"[^a-zA-Z0-9_-]")
 _NAME_LENGTH = 64
 """Of a function, at OpenAI and its like."""
+
+BETWEEN = Message("assistant", "Noted.")
+"""Stands between results and a prompt where the model said nothing: the person wrote while a client's tool or
+an approval was open, or stopped the answer. Mistral's servers and templates take no prompt after a result.
+"""
 
 
 def outgoing(
@@ -60,11 +65,13 @@ def _turns(messages: Iterable[Message]) -> list[list[Message]]:
 
 
 def _answered(turn: list[Message]) -> list[Message]:
-    """An earlier turn up to its answer: a stop or an empty round may have left calls behind it. Without any
-    answer it is left out, prompt and all.
+    """An earlier turn up to its answer, or to the results of its last calls: an empty round may have left
+    calls behind it. Without any of these it is left out, prompt and all.
     """
     if turn[0].role != "user":
         return turn
+    if _ends_with_results(turn):
+        return [*turn, BETWEEN]
     for at in range(len(turn) - 1, 0, -1):
         message = turn[at]
         if message.role == "assistant" and message.content.strip():
@@ -73,6 +80,13 @@ def _answered(turn: list[Message]) -> list[Message]:
             )
             return [*turn[:at], answer]
     return []
+
+
+def _ends_with_results(turn: list[Message]) -> bool:
+    """Whether the turn ends with results, and each of its calls has one."""
+    calls = sorted(call.id for message in turn for call in message.tool_calls)
+    results = [message.tool_call_id or "" for message in turn if message.role == "tool"]
+    return turn[-1].role == "tool" and calls == sorted(results)
 
 
 class _Ids:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from c1fn.models.messages import offered, outgoing
+from c1fn.models.messages import BETWEEN, offered, outgoing
 from c1fn.models.opaque import Kept
 from c1fn.turn import Message, ToolCall
 from tests.models.contract import GET_TIME
@@ -37,13 +37,24 @@ def test_a_whole_turn_goes_as_it_is() -> None:
 def test_an_earlier_turn_without_an_answer_is_left_out() -> None:
     assert roles(USER, NEXT) == "u"
     assert roles(USER, replace(ANSWER, content="\n\n"), NEXT) == "u"
-    assert roles(USER, ASKED, RESULT, NEXT) == "u"
+    assert roles(USER, ASKED, NEXT) == "u"
 
 
-def test_calls_that_no_answer_followed_are_left_out_and_what_was_said_stays() -> None:
+def test_results_that_no_answer_followed_stay_and_a_word_stands_before_the_next_prompt() -> None:
+    """The person typed while a tool of the client was open, or stopped the answer: what was asked and what
+    came of it is not lost. A strict server takes no prompt right after a result.
+    """
     said = replace(ASKED, content="Let me see.")
-    assert [message["content"] for message in sent(USER, said, RESULT, NEXT)] == ["hi", "Let me see.", "next"]
-    assert roles(USER, said, RESULT, ASKED, RESULT, NEXT) == "uau"
+    assert roles(USER, ASKED, RESULT, NEXT) == "uatau"
+    told = [message["content"] for message in sent(USER, said, RESULT, NEXT)]
+    assert told == ["hi", "Let me see.", "12:00", BETWEEN.content, "next"]
+    assert roles(USER, said, RESULT, ASKED, RESULT, NEXT) == "uatatau"
+
+
+def test_calls_without_all_their_results_are_left_out_and_what_was_said_stays() -> None:
+    two = replace(ASKED, content="Let me see.", tool_calls=(CALL, replace(CALL, id="b")))
+    for turn in ([two], [two, RESULT]):
+        assert [message["content"] for message in sent(USER, *turn, NEXT)] == ["hi", "Let me see.", "next"]
 
 
 def test_the_running_turns_calls_go_with_their_results() -> None:
