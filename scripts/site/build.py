@@ -36,7 +36,7 @@ def function(sam: Path, runtime: str, architecture: str, region: str) -> None:
 
 
 def page(name: str) -> Path:
-    """The folder of a page that is built: by its name, or one's own.
+    """The folder of a page that is built: c1's, or one's own.
 
     :raises Stop: it could not be built.
     """
