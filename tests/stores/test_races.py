@@ -13,7 +13,7 @@ from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
 from tests.stores.faults import reply
 from tests.stores.forks import say
-from tests.stores.machines import Machine, meanwhile, passed
+from tests.stores.machines import Fault, Machine, meanwhile, passed
 from tests.stores.waiting import YES, answer, waiting
 
 LONG = "".join(f"{i * 104_729:08x}" for i in range(60_000))
@@ -81,10 +81,11 @@ async def test_a_long_prompt_ends_while_its_thread_is_loaded(one: Machine, other
     assert await other.store.threads.load("ann", "t") == (turn,)
 
 
-READS: dict[str, Callable[[Store], Awaitable[object]]] = {
-    "load": lambda store: store.threads.load("ann", "t"),
-    "open": lambda store: store.turns.open(ask("r1"), history=20),
+READS: dict[str, tuple[list[Fault], Callable[[Store], Awaitable[object]]]] = {
+    "load": ([passed], lambda store: store.threads.load("ann", "t")),
+    "open": ([], lambda store: store.turns.open(ask("r1"), history=20)),
 }
+"""With what is got before the part."""
 
 
 @pytest.mark.parametrize("by", READS)
@@ -101,9 +102,10 @@ async def test_a_thread_is_deleted_while_it_is_read(
         await another.store.threads.delete("ann", "t")
         await another.close()
 
-    one.sky.at("GetItem", passed, meanwhile(deleted))
+    before, read = READS[by]
+    one.sky.at("GetItem", *before, meanwhile(deleted))
     with pytest.raises(NotFound):
-        await READS[by](one.store)
+        await read(one.store)
 
 
 @pytest.mark.parametrize("begins", ["open", "create"])

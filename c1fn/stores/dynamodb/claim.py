@@ -36,7 +36,8 @@ class Try:
     """A running open, and what must be undone if it does not end in a claim.
 
     ``holds``: our lock may stand in the thread's row; ``locking`` may yet put it there. ``writing``: the
-    prompt's parts are being written. ``counting``: the turn is counted, or about to be.
+    prompt's parts are being written. ``counting``: the turn is counted, or about to be. ``made``: our
+    lock has just made the thread, of a generation that nobody else has seen.
     """
 
     ask: Ask
@@ -45,6 +46,7 @@ class Try:
     prompt: Packed
     history: int
     holds: bool = False
+    made: bool = False
     locking: asyncio.Task[object] | None = None
     writing: asyncio.Task[None] | None = None
     counting: asyncio.Task[None] | None = None

@@ -3,7 +3,8 @@
 1. The *lock* is taken: one conditional write of the thread's row, which comes back as it is.
 2. While the lock is held, in parallel: the responseId is looked up among all turns, the newest turns are
    read, and the turn is counted for its owner. All reads are strongly consistent, and no other process can
-   write a turn meanwhile.
+   write a turn meanwhile. Where the newest turns are all that there are, the responseId is one of theirs or
+   nobody's, and is not looked up; a thread that this lock has just made has no turns, and none are read.
 3. A prompt that is too long for the lock is written in parts, once it is known to become a turn: whoever is
    refused, or repeats what was answered, makes no large writes.
 
@@ -85,6 +86,7 @@ class Opening:
         """One attempt to open the turn; None if the thread was changed meanwhile, so it must be tried
         again.
         """
+        first = mine.locking is None
         mine.holds, mine.lock = True, replace(mine.lock, until=self._access.clock() + LEASE)
         mine.locking = locking = asyncio.create_task(
             self._access.locks.acquire(mine.key, mine.lock, title_of(mine.ask.prompt))
@@ -92,6 +94,7 @@ class Opening:
         mine.holds, thread = await asyncio.shield(locking)
         mine.key = mine.key.of(thread)
         if mine.holds:
+            mine.made = first and thread.draft == mine.lock.attempt and thread.n == 0
             return await self._behind_the_lock(mine, thread)
         if thread.is_there(self._access.clock(), self._access.retention):
             return await self._contest(mine, thread)
@@ -115,10 +118,7 @@ class Opening:
         if quota and mine.counting is None:
             reserve = thread.context + estimated_tokens([mine.ask.prompt])
             mine.counting = asyncio.create_task(quota.begin(mine.ask.owner, mine.lock.attempt, reserve))
-        known, rows = await asyncio.gather(
-            self._access.turns.find(mine.key, mine.ask.response_id),
-            self._access.turns.newest(mine.key, mine.turns),
-        )
+        known, rows = await self._turns(mine, thread)
         if rows and rows[0].number > thread.n:
             # Somebody fenced a lock and died, and then that lock was cancelled: the thread's row lags behind.
             thread = replace(thread, n=rows[0].number, last=rows[0].attempt)
@@ -160,6 +160,16 @@ class Opening:
             prompt=mine.prompt,
             lease=Lease(begun, begun, mine.lock),
         )
+
+    async def _turns(self, mine: Try, thread: ThreadRow) -> tuple[TurnRow | None, list[TurnRow]]:
+        """The turn with this responseId, and the newest turns, newest first."""
+        if mine.made:
+            return None, []
+        response_id, turns = mine.ask.response_id, self._access.turns
+        if thread.n >= mine.turns:
+            return await asyncio.gather(turns.find(mine.key, response_id), turns.newest(mine.key, mine.turns))
+        rows = await turns.newest(mine.key, mine.turns)  # all, also if the thread's row lags behind by one
+        return next((row for row in rows if row.response_id == response_id), None), rows
 
     async def _holds_on(self, mine: Try) -> bool:
         """Whether the lock is still ours after all that was read while it was held. If half of its lease is
