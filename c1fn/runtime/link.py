@@ -8,6 +8,7 @@ sending: some platforms acknowledge a streamed response after its beginning and 
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 
 from c1fn.runtime.http1 import Broken
@@ -24,6 +25,16 @@ READ = 64 * 1024
 make it (256 KB), takes a tenth of the way to an app and back."""
 
 
+class _Reading(threading.local):
+    """The buffer of a thread's links: what one has read is taken before another reads."""
+
+    def __init__(self) -> None:
+        self.buffer = memoryview(bytearray(READ))
+
+
+_reading = _Reading()
+
+
 class Link(asyncio.BufferedProtocol):
     """Made by ``connect``; given up by ``close``."""
 
@@ -34,7 +45,6 @@ class Link(asyncio.BufferedProtocol):
         self._answer: asyncio.Future[Incoming] = self._loop.create_future()
         self._refused = False
         self._cut = False
-        self._buffer = memoryview(bytearray(READ))
         self._writable = asyncio.Event()
         self._writable.set()
 
@@ -93,10 +103,10 @@ class Link(asyncio.BufferedProtocol):
         self._transport = transport
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's shape; the hint is -1
-        return self._buffer
+        return _reading.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._take(self._buffer[:nbytes])
+        self._take(_reading.buffer[:nbytes])
 
     def eof_received(self) -> None:
         self._take(b"")  # which ends a body of no told length; asyncio then closes the transport

@@ -56,6 +56,25 @@ async def test_a_send_waits_only_when_the_socket_is_full() -> None:
         link.close()
 
 
+async def test_links_that_read_in_turns_each_get_their_own_event() -> None:
+    """They share a buffer."""
+    async with Peer() as peer:
+        links, events = [], (b'{"first": 1}', b'{"second": 22}')
+        for _ in events:
+            link = await Link.connect(peer.address)
+            link.expect()
+            await link.send(Connection.next(link.api))
+            links.append((link, (await peer.connections.get())[1]))
+        wholes = [NEXT.replace(b"2\r\n\r\n{}", b"%d\r\n\r\n%b" % (len(one), one)) for one in events]
+        for at in range(max(map(len, wholes))):
+            for (_, writer), whole in zip(links, wholes, strict=True):
+                writer.write(whole[at : at + 1])
+                await asyncio.sleep(0)
+        assert [await link.answer() for link, _ in links] == [Invocation("i", one) for one in events]
+        for link, _ in links:
+            link.close()
+
+
 async def test_a_link_that_is_closed_sends_nothing_more() -> None:
     """What the socket has not taken is dropped with it."""
     async with Peer() as peer:

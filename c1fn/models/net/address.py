@@ -14,8 +14,11 @@ IDLE = 60.0
 """Seconds an unused connection is kept for the next turn: less than the idle limits on its way (AWS's NAT
 forgets after 350), long enough for a person to read and write."""
 
-CONNECTIONS = 100
-"""At once, at most. A function on Lambda has one or a few turns, a local server a few dozen."""
+CONNECTIONS = 1600
+"""At once, at most: a stream each, as many as Lambda gives to one process of Managed Instances."""
+
+KEPT = 100
+"""Of them, that wait unused for the next turn: a descriptor each, and 30 KB."""
 
 
 def completions(base_url: str) -> httpx2.URL:
@@ -31,9 +34,7 @@ def completions(base_url: str) -> httpx2.URL:
 
 def transport_to(url: httpx2.URL) -> httpx2.AsyncBaseTransport:
     """Through a proxy, if the environment names one for this address."""
-    limits = httpx2.Limits(
-        max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS, keepalive_expiry=IDLE
-    )
+    limits = httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=KEPT, keepalive_expiry=IDLE)
     proxy = proxy_for(str(url))
     if proxy is None and url.scheme == "http":  # to read the authorities takes 21 ms of CPU, for nothing here
         return Transport(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), limits)  # trusts nobody

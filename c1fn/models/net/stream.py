@@ -109,7 +109,8 @@ class Stream(httpcore2.AsyncNetworkStream):
             raise httpcore2.ReadTimeout(str(error)) from error
         except OSError as error:
             raise httpcore2.ReadError(str(error)) from error
-        return self._came
+        came, self._came = self._came, b""
+        return came
 
     @property
     def paced(self) -> bool:

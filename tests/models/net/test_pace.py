@@ -18,6 +18,7 @@ import pytest
 from c1fn.events import Delta
 from c1fn.models.c1 import C1Model
 from c1fn.models.chunks import Round
+from c1fn.models.net.address import KEPT
 from c1fn.models.net.pace import Pace, between
 from c1fn.models.net.stream import Backend, Stream
 from c1fn.models.responses import deltas
@@ -277,7 +278,12 @@ async def test_an_answer_that_nobody_reads_on_leaves_its_connection_as_it_was() 
         assert not wire.streams[0].paced
 
 
-async def test_twenty_answers_at_once_are_each_heard_piece_by_piece(upstream: Upstream) -> None:
+COUNT = KEPT + 10
+
+
+async def test_more_answers_at_once_than_connections_are_kept_are_each_heard_piece_by_piece(
+    upstream: Upstream,
+) -> None:
     """The model is held at a gate in the middle of all of them."""
     model, gate, begun = C1Model(api_key="sk-test", base_url=upstream.url, model="c1"), asyncio.Event(), []
 
@@ -288,10 +294,10 @@ async def test_twenty_answers_at_once_are_each_heard_piece_by_piece(upstream: Up
                 if isinstance(event, Delta):
                     text += event.text
                     begun.append(text)
-                    if len(begun) == 20:
+                    if len(begun) == COUNT:
                         gate.set()  # each has its first delta
         return text
 
-    upstream.queue(*[held(gate) for _ in range(20)])
-    assert await asyncio.gather(*[answer() for _ in range(20)]) == ["Hello"] * 20
+    upstream.queue(*[held(gate) for _ in range(COUNT)])
+    assert await asyncio.gather(*[answer() for _ in range(COUNT)]) == ["Hello"] * COUNT
     await model.aclose()
