@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import growth, measures, money, plots, report, scale, streams
-from benchmarks.contestants import CHAT, CORES, OTHERS, ROOT, older, prepare
+from benchmarks import growth, measures, money, plots, quota, report, scale, small, streams
+from benchmarks.contestants import CHAT, CORES, OTHERS, ROOT, SHORTLY, older, prepare
 
 RESULTS = Path(__file__).parent / "results.json"
 
@@ -29,16 +29,18 @@ MEASURES: dict[str, Measure] = {
     "door": lambda short: measures.door(1 if short else 15, 20 if short else 200),
     "chat": lambda short: measures.chat(1 if short else 9, 5 if short else 60),
     "delta": lambda short: measures.delta(1 if short else 7),
-    "streams": lambda short: streams.at_once(
-        [4] if short else [24, 48], 1 if short else 3, 1 if short else 4
-    ),
+    "streams": lambda short: streams.at_once([2], 1, 1) if short else streams.at_once([24, 48], 3, 4),
     "memory": lambda short: measures.memory((10, 20) if short else (100, 300, 1000)),
-    "stream memory": lambda short: streams.memory(4 if short else 100),
+    "stream memory": lambda _: streams.memory(100),
+    "small": lambda short: small.sizes((1769,), 1, 2) if short else small.sizes(money.MEMORY, 3, 20),
     "trips": lambda _: measures.trips(),
     "store": lambda _: measures.store(os.environ.get("PRODUCT_PYTHON", str(ROOT / ".venv/bin/python"))),
     "growth": lambda short: _growth(**(_LITTLE if short else _MUCH)),
 }
 """By name; told whether the short form is wanted."""
+
+LONG = {"store", "stream memory"}
+"""The short form is for each change: it leaves out what takes its time in any case."""
 
 _MUCH: dict[str, Any] = {
     "turns": [5, 10, 20, 50, 100, 200, 500, 1000],
@@ -52,7 +54,7 @@ _LITTLE: dict[str, Any] = {"turns": [5], "sizes": [1_000], "counts": [4], "round
 _BLOCKS: dict[str, tuple[set[str], Callable[[dict[str, Any]], str]]] = {
     "goals": ({"machine"}, report.markdown),
     "growth": ({"growth"}, lambda found: report.growth(found["growth"])),
-    "money": ({"cold", "delta", "store"}, money.markdown),
+    "money": ({"cold", "delta", "store", "small"}, money.markdown),
     "scale": ({"store"}, lambda found: scale.markdown(scale.run(found))),
 }
 """What docs/performance.md shows between its markers: the measures it needs, and how it is written."""
@@ -72,14 +74,18 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=list(MEASURES))
     parser.add_argument("--old", type=Path, metavar="TREE")
     options = parser.parse_args()
-    # The short form is for each change: it leaves out what makes an environment for LangChain first.
-    names = options.only or [name for name in MEASURES if not (options.short and name == "store")]
+    names: list[str] = options.only or [name for name in MEASURES if not (options.short and name in LONG)]
     prepare()
+    if options.short:
+        CHAT[:] = CHAT[:SHORTLY]
     if options.old:
         CHAT.append(older(options.old))
     os.sched_setaffinity(0, OTHERS)
     found = {} if options.short or not RESULTS.exists() else json.loads(RESULTS.read_text("utf-8"))
     load, began = os.getloadavg()[0], time.monotonic()
+    if "small" in names and not quota.possible():
+        print("small: left out, for this machine lets nobody make a cgroup with a CPU quota")
+        names.remove("small")
     for name in names:
         print(f"[{time.monotonic() - began:4.0f} s] {name}", flush=True)
         found[name] = MEASURES[name](options.short)

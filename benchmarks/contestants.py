@@ -207,6 +207,9 @@ CHAT = [
 ]
 """The chat: ours, the plain port of the quickstart in the two ways Python users have, the same on Node."""
 
+SHORTLY = 4
+"""So many of them are enough to see whether the benchmarks work."""
+
 if RIC.exists():
     CHAT.append(Contestant("AWS's client for Node, bundled", _on_node(str(RIC), "chat.handler"), _ric, NODE))
 

@@ -131,7 +131,7 @@ def delta(rounds: int) -> Figures:
         }
         for mine in boxes.values():
             for box in mine.values():
-                box.invoke(event(0))
+                box.invoke(event(0, "Tell it briefly"))  # opens connections
         for number in range(1, rounds + 1):
             for name, mine in boxes.items():
                 note(found, name, _delta(mine, number))

@@ -9,6 +9,8 @@ https://aws.amazon.com/dynamodb/pricing/on-demand/
 
 from typing import Any
 
+from benchmarks.quota import ONE_CORE
+
 PRICES_OF = "mid-2025"
 
 GB_SECOND = 0.0000133334  # arm64
@@ -17,8 +19,10 @@ WRITES, READS = 0.625, 0.125  # a million units
 DOORS = {"function URL": 0.0, "HTTP API (buffered)": 1.00, "REST API": 3.50}  # a million requests
 
 MEMORY = (256, 512, 1024, 1769)
-ONE_CORE = 1769
-"""MB at which Lambda gives a whole core; below it gives a share."""
+"""MB; `small` measures the same."""
+
+WITHIN = 1.5
+"""A first byte that takes so many times as long as the best is quick enough to pay for less memory."""
 
 ANSWER_SECONDS = 12.0
 """The model's own time for a usual answer: 1,500 tokens at 125 a second. It is waited for, and billed."""
@@ -49,13 +53,24 @@ def table(found: Figures) -> list[dict[str, Any]]:
     return told
 
 
+def smallest(found: Figures) -> int:
+    """The smallest size whose warm first byte is ``WITHIN`` the best."""
+    ours = found["small"]["c1fn"]
+    warm = {size: ours[f"warm_{size}_ms"] for size in found["small"]["memory"]}
+    return min(size for size, taken in warm.items() if taken <= WITHIN * min(warm.values()))
+
+
 def markdown(found: Figures) -> str:
-    doors = list(DOORS)
-    lines = [
-        f"| memory, MB | its core is busy | Lambda | DynamoDB | {' | '.join(f'all, {d}' for d in doors)} |",
-        "|---" * (4 + len(doors)) + "|",
-    ]
+    """A row for each size, with the first byte that was measured under its share of a core."""
+    doors, ours, node = list(DOORS), found["small"]["c1fn"], found["small"]["Node, bundled"]
+    first = "first byte, warm (Node), ms | first byte, cold (Node), ms"
+    head = f"| memory, MB | its core is busy | {first} | Lambda | DynamoDB |"
+    lines = [f"{head} {' | '.join(f'all, {d}' for d in doors)} |", "|---" * (6 + len(doors)) + "|"]
     for row in table(found):
-        cells = [f"${row[key]:,.2f}" for key in ("lambda", "dynamodb", *doors)]
-        lines.append(f"| {row['memory']:,} | {row['busy']:.0%} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        size = row["memory"]
+        keys = [f"{kind}_{size}_ms" for kind in ("warm", "cold")]
+        cells = [f"{ours[key]:,.0f} ({node[key]:,.0f})" for key in keys]
+        cells += [f"${row[key]:,.2f}" for key in ("lambda", "dynamodb", *doors)]
+        lines.append(f"| {size:,} | {row['busy']:.0%} | {' | '.join(cells)} |")
+    told = f"The smallest size whose warm first byte takes at most {WITHIN:g} times as long as the best has "
+    return "\n".join([*lines, "", f"{told}{smallest(found):,} MB."])

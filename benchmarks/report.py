@@ -126,6 +126,14 @@ def _stream_memory(found: Figures) -> Iterator[Row]:
     yield Row("memory of each more stream, KB; goal 100", found["c1fn"]["stream_kb"], peers, 100, 1)
 
 
+def _small(found: Figures) -> Iterator[Row]:
+    told = {name: figures for name, figures in found.items() if isinstance(figures, dict)}
+    for size in found["memory"]:
+        for kind, goal in (("cold", 1.2), ("warm", 1.0)):
+            words = f"{size:,} MB, a chat's first byte, {kind}, ms"
+            yield _beside_node(words, told, f"{kind}_{size}_ms", goal)
+
+
 def _memory(found: Figures) -> Iterator[Row]:
     first, *_, last = found["c1fn"]
     ours = found["c1fn"][first]
@@ -156,6 +164,7 @@ _ROWS: dict[str, Callable[[Figures], Iterator[Row]]] = {
     "streams": _streams,
     "memory": _memory,
     "stream memory": _stream_memory,
+    "small": _small,
     "trips": _trips,
     "store": _store,
 }
