@@ -155,9 +155,9 @@ openui-prompt: npm ## write the system prompt that teaches a model OpenUI Lang: 
 	OPENUI_TELEMETRY_DISABLED=1 npm --prefix web-openui run --silent prompt >.cache/openui-prompt.txt
 	@echo "C1FN_SYSTEM_PROMPT_FILE=.cache/openui-prompt.txt"
 
-agui: $(VENV)/ready tests/e2e/node_modules/ready ## AG-UI's own client and CopilotKit's, from npm, with the same threads
+agui: $(VENV)/ready tests/e2e/node_modules/ready ## AG-UI's own client, CopilotKit's and OpenUI's, from npm, with the same threads
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/agui.test.mjs \
-	  tests/e2e/copilotkit.test.mjs tests/e2e/docs.test.mjs
+	  tests/e2e/copilotkit.test.mjs tests/e2e/openui-client.test.mjs tests/e2e/docs.test.mjs
 
 e2e-openui: $(VENV)/ready npm tests/e2e/node_modules/ready ## drive OpenUI's chat in Chromium; builds its page, the first time
 	@command -v chromium >/dev/null || { echo "chromium is missing. Debian: apt-get install -y chromium"; exit 1; }
