@@ -11,7 +11,7 @@ VENV_SH := sh scripts/venv.sh
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE agui agui-fuzz openui-prompt e2e-openui e2e-copilotkit attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
+.PHONY: FORCE agui agui-fuzz openui-prompt e2e-openui e2e-copilotkit e2e-signin attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
   bench bench-short bench-function bench-node bench-old bench-ric \
   bench-venvs bench-compare store-growth web e2e e2e-long e2e-clients model-servers npm fix openui pins clean package function-tree frameworks \
   release deploy-check sam-local site site-delete site-invite
@@ -139,6 +139,11 @@ e2e: web tests/e2e/node_modules/ready ## drive the page in Chromium; screenshots
 	npm --prefix web run check
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-concurrency=1 --test-reporter=spec \
 	  $(addprefix tests/e2e/,page.test.mjs conversation.test.mjs access.test.mjs prefix.test.mjs)
+
+e2e-signin: web tests/e2e/node_modules/ready ## people sign in to the page, with npm's OpenID provider on this machine
+	@command -v chromium >/dev/null || { echo "chromium is missing. Debian: apt-get install -y chromium"; exit 1; }
+	npm --prefix web run check
+	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/signin.test.mjs
 
 e2e-long: web tests/e2e/node_modules/ready ## the page with too much, other scripts, and servers that answer something else
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/bad.test.mjs

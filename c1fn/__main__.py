@@ -73,6 +73,7 @@ def serve(options: argparse.Namespace) -> int:
     from c1fn import compose
     from c1fn.api.pages import Site
     from c1fn.compose.authentication import OFFLINE, OFFLINE_OPENUI
+    from c1fn.local import page_config
     from c1fn.local.page_build import PAGES, Beside
     from c1fn.local.server import Server
     from c1fn.local.turn_lines import for_output
@@ -80,13 +81,14 @@ def serve(options: argparse.Namespace) -> int:
     settings = compose.settle(_settings(options), {})
     if options.page == "openui" and settings.model == OFFLINE:
         settings = replace(settings, model=OFFLINE_OPENUI)  # which that page shows
+    signing_in = page_config.read(options.page_config) if options.page_config else page_config.NONE
     # The port first: two servers of one port have one file too, and another port is the way out.
     with ports.listen(options.port, ports.elsewhere("serve", options.port, os.environ)) as listener:
         threads = _persistent(settings, options.persist)
         asyncio.run(_look_at(settings))
         where = f"http://{ports.HOST}:{listener.getsockname()[1]}/"
         print(f"{_summary(settings, options.persist if threads else None)} · {where}", flush=True)
-        site = Site(compose.image_hosts(settings))
+        site = Site(compose.image_hosts(settings), signing_in.text, signing_in.origins)
         app = compose.web_app(settings, site, for_output(), threads=threads)
         web = PAGES[options.page or "c1"]
         app.add_middleware(Beside, site=site, say=_tell, build=options.page is not None, web=web)

@@ -8,6 +8,8 @@ A page may load only its own files and call only its own server, and no other pa
 also come from hosts that the deployment names. The reason: a browser loads a picture at once, and a prompt
 injection could make the model write a picture's address that contains the conversation.
 
+`/config.json` tells a page how people sign in; without a configuration it is `{}`, and the page asks nobody.
+
 https://www.rfc-editor.org/rfc/rfc8246 (immutable)
 https://www.w3.org/TR/CSP3/ · https://genai.owasp.org/llmrisk/llm01-prompt-injection/
 """
@@ -48,10 +50,11 @@ def _hashes() -> str:
     return " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in scripts)
 
 
-def policy(images: Sequence[str] = (), base: str = "'none'") -> str:
+def policy(images: Sequence[str] = (), base: str = "'none'", calls: Sequence[str] = ()) -> str:
     """The page's content security policy.
 
     :param images: hosts of pictures, besides its own server.
+    :param calls: origins that the page may call, besides its own.
     """
     return "; ".join(
         (
@@ -60,7 +63,7 @@ def policy(images: Sequence[str] = (), base: str = "'none'") -> str:
             "style-src 'self' 'unsafe-inline'",  # the official client styles its elements in place
             " ".join(("img-src 'self' data:", *(f"https://{host}" for host in images))),
             "font-src 'self' data:",
-            "connect-src 'self'",
+            " ".join(("connect-src 'self'", *calls)),
             f"base-uri {base}",
             "form-action 'none'",
             "frame-ancestors 'none'",
@@ -79,11 +82,13 @@ class Site:
     """The pages for browsers. ``note`` is a sentence on the plain page: how to get the official client.
 
     :param images: hosts whose pictures a page may show.
+    :param config: how people sign in: what a page finds at `config.json`, and
+    :param calls: the origins that it calls for that.
     """
 
-    def __init__(self, images: Sequence[str] = ()) -> None:
+    def __init__(self, images: Sequence[str] = (), config: bytes = b"{}", calls: Sequence[str] = ()) -> None:
         self.note = ""
-        self._images = images
+        self._images, self._config, self._calls = images, config, calls
         self._index: Path | None = None
         self._text = ""
         self._assets: dict[str, Path] = {}
@@ -103,11 +108,16 @@ class Site:
         async def asset(request: Request) -> Response:
             return await self.asset(request.path_params["name"])
 
-        return [Route("/", page), Route("/assets/{name}", asset)]
+        async def config(_: Request) -> Response:
+            return Response(self._config, headers={"cache-control": ASK_AGAIN}, media_type="application/json")
+
+        return [Route("/", page), Route("/assets/{name}", asset), Route("/config.json", config)]
 
     async def page(self, root: str = "") -> Response:
         """`/`, which the browser sees below ``root``."""
-        headers = PAGE | {"content-security-policy": policy(self._images, "'self'" if root else "'none'")}
+        headers = PAGE | {
+            "content-security-policy": policy(self._images, "'self'" if root else "'none'", self._calls)
+        }
         if self._index and not root:
             return FileResponse(self._index, headers=headers)
         note = f'<p id="note">{escaped(self.note)}</p>' if self.note else ""

@@ -122,6 +122,9 @@ def _serve_arguments(command: argparse.ArgumentParser, run: Run) -> None:
     command.add_argument(
         "--persist", type=Path, metavar="FILE", help="keep conversations in this file, not in memory alone"
     )
+    command.add_argument(
+        "--page-config", type=Path, metavar="FILE", help="how people sign in to the page: its config.json"
+    )
     command.set_defaults(run=run)
 
 

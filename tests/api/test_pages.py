@@ -141,6 +141,22 @@ async def test_a_prefix_is_written_into_the_page_as_text(site: Site) -> None:
         assert b'<base href="/%22%3E%3Cb/">' in page.body
 
 
+async def test_a_page_is_told_how_people_sign_in_and_may_call_their_issuer_alone() -> None:
+    site = Site(config=b'{"oidc": {}}', calls=("https://login.example.com",))
+    async with client_of(app(site)) as client:
+        config = await client.get("/config.json")
+        assert (config.body, config.headers["cache-control"]) == (b'{"oidc": {}}', ASK_AGAIN)
+        assert config.headers["content-type"] == "application/json"
+        told = (await client.get("/")).headers["content-security-policy"]
+        assert "connect-src 'self' https://login.example.com;" in told
+
+
+async def test_a_page_without_sign_in_is_told_so(site: Site) -> None:
+    async with client_of(app(site)) as client:
+        config = await client.get("/config.json")
+        assert (config.status, config.body) == (200, b"{}")
+
+
 @pytest.mark.parametrize(
     ("images", "allowed"),
     [

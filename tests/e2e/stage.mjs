@@ -29,11 +29,12 @@ export class Browser {
 
   /**
    * A new person at the page: nothing is remembered of the ones before. `files` has the page, where the server has none.
-   * `field` is where a person types, on a page that is not c1fn's own.
+   * `field` is where a person types, on a page that is not c1fn's own; `issuer` is where the page lets people sign in.
    */
-  async person(url, { files, field = 'role=textbox[name="Message"s]', ...options } = {}) {
+  async person(url, { files, issuer, field = 'role=textbox[name="Message"s]', ...options } = {}) {
     const context = await this.chromium.newContext({ viewport: { width: 1280, height: 800 }, ...options });
     context.setDefaultTimeout(PATIENCE);
+    if (issuer) await context.route(/^https:/, (route) => route.abort()); // a font of its pages, from another host
     if (files) {
       const lent = async (route) => {
         const name = new URL(route.request().url()).pathname.slice(1) || "index.html";
@@ -42,7 +43,7 @@ export class Browser {
       await context.route((address) => address.href.split("?")[0] === url, lent);
       await context.route(`${url}assets/**`, lent);
     }
-    return new Person(context, url, field);
+    return new Person(context, url, field, issuer);
   }
 }
 
@@ -75,10 +76,12 @@ export function eachInATab(arrives) {
 export class Person {
   complaints = []; // what the page did that it must not
 
-  constructor(context, url, field) {
+  constructor(context, url, field, issuer) {
     Object.assign(this, { context, url, field });
+    const may = (address) => [url, issuer ?? url].some((one) => address.startsWith(one)) || /^(data|blob):/.test(address);
     context.on("request", (request) => {
-      if (!request.url().startsWith(url) && !/^(data|blob):/.test(request.url())) this.complaints.push(`asked ${request.url()}`);
+      if (issuer && request.frame().url().startsWith(issuer)) return; // a page of the issuer's own
+      if (!may(request.url())) this.complaints.push(`asked ${request.url()}`);
     });
     context.on("console", (line) => {
       if (line.text().includes("Content Security Policy")) this.complaints.push(line.text());

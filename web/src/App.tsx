@@ -1,6 +1,8 @@
 import { ThemeProvider } from "@thesysai/genui-sdk";
 import * as Tooltip from "@radix-ui/react-tooltip";
 import { useEffect, useSyncExternalStore } from "react";
+import logo from "./logo.svg";
+import { type SignIn, SignInContext } from "./signin";
 import { shareToken } from "./state/address";
 import { useTheme } from "./state/theme";
 import { THEMES } from "./theme";
@@ -13,7 +15,7 @@ function subscribe(changed: () => void): () => void {
   return () => window.removeEventListener("hashchange", changed);
 }
 
-export function App() {
+export function App({ signIn }: { signIn: SignIn | null }) {
   const mode = useTheme();
   const token = useSyncExternalStore(subscribe, shareToken);
   useEffect(() => {
@@ -22,8 +24,19 @@ export function App() {
   return (
     <ThemeProvider mode={mode} theme={THEMES[mode]}>
       <Tooltip.Provider delayDuration={400} skipDelayDuration={200}>
-        <Boundary>{token === null ? <Chat /> : <Shared key={token} token={token} />}</Boundary>
+        <Boundary>
+          <SignInContext value={signIn}>{token === null ? chat(signIn) : <Shared key={token} token={token} />}</SignInContext>
+        </Boundary>
       </Tooltip.Provider>
     </ThemeProvider>
   );
 }
+
+const chat = (signIn: SignIn | null) =>
+  signIn ? (
+    <signIn.Gate logo={logo}>
+      <Chat />
+    </signIn.Gate>
+  ) : (
+    <Chat />
+  );

@@ -1,6 +1,7 @@
 /** Answers as they are written: asked for, followed, stopped. A broken connection is opened again. */
 import { call, isPage, Refusal, refused, segment, Unreachable } from "./http";
 import { wordsOf } from "../model/words";
+import { request } from "../signin/send";
 
 /** Milliseconds before each new try of a broken answer: 15 s in all, a restart of the server included. */
 const RETRIES = [500, 1000, 2000, 4000, 7500];
@@ -34,7 +35,7 @@ export function ask(
   const headers = { "content-type": "application/json" };
   return answer(async () => {
     await first();
-    return fetch("api/chat", { method: "POST", headers, body, signal });
+    return request("api/chat", { method: "POST", headers, body, signal });
   }, signal);
 }
 
@@ -54,7 +55,7 @@ export async function* follow(threadId: string, responseId: string, signal: Abor
   let more = true;
   const stretch = async (): Promise<Response> => {
     more = false;
-    const response = await fetch(`${path}?after=${after}`, { signal });
+    const response = await request(`${path}?after=${after}`, { signal });
     more = response.status === 200 && !response.headers.has("c1fn-error");
     return response;
   };

@@ -1,4 +1,5 @@
 /** Requests and refusals. Paths are relative, so that the page works below any path. */
+import { request } from "../signin/send";
 
 /** A refusal, in the server's own words (RFC 9457). */
 export class Refusal extends Error {
@@ -29,7 +30,7 @@ export async function call(method: string, path: string, body?: object, init: Re
   const json = body && { headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
   let response: Response;
   try {
-    response = await fetch(`api/${path}`, { method, ...json, ...init });
+    response = await request(`api/${path}`, { method, ...json, ...init });
   } catch (error) {
     throw init.signal?.aborted ? error : new Unreachable();
   }

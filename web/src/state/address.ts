@@ -24,7 +24,8 @@ export function tie(): () => void {
   if (named()) goThere();
   window.addEventListener("popstate", goThere);
   const untie = useConversation.subscribe(({ threadId, turns }) => {
-    const unsaved = turns.length === 1 && turns[0]!.refusal !== undefined; // the server may not have the thread
+    const [only] = turns;
+    const unsaved = turns.length === 1 && only!.refusal !== undefined && !only!.answer; // the server may not have the thread
     const name = unsaved ? null : threadId;
     if (name === named()) return;
     const address = window.location.pathname + (name === null ? "" : `?${new URLSearchParams({ thread: name })}`);

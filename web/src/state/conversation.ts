@@ -144,7 +144,7 @@ export const edit = (turn: Turn, words: string): Promise<void> => branch(turn, w
 async function branch(turn: Turn, content: string): Promise<void> {
   const { threadId, turns, before } = getState();
   if (threadId === null) return;
-  if (turn.refusal && turns.at(-1) === turn) {
+  if (turn.refusal && !turn.answer && turns.at(-1) === turn) {
     setState({ turns: turns.slice(0, -1) }); // the server never had it
     return post(content);
   }
@@ -238,10 +238,10 @@ async function settled(threadId: string, signal: AbortSignal): Promise<void> {
   if (!signal.aborted) keepRefused(threadId);
 }
 
-/** A prompt that the server did not take is still there after a reload: signing in again, say, is one. */
+/** A prompt that the server did not take is still there after a reload: signing in again, say, is one. One whose answer has begun was taken. */
 function keepRefused(threadId: string): void {
   const last = getState().turns.at(-1);
-  if (!last?.refusal) return;
+  if (!last?.refusal || last.answer) return;
   keepDraft(getState().turns.length === 1 ? null : threadId, read(last.prompt.content).words);
 }
 

@@ -1,4 +1,5 @@
 /** What one tab tells the others of the same browser. */
+import { signedIn } from "../signin/send";
 
 type News = { thread?: string };
 
@@ -16,9 +17,11 @@ export function listen(heard: (news: News | null) => void): () => void {
   channel?.addEventListener("message", hear);
   document.addEventListener("visibilitychange", back);
   window.addEventListener("online", back);
+  signedIn.addEventListener("regained", back);
   return () => {
     channel?.removeEventListener("message", hear);
     document.removeEventListener("visibilitychange", back);
     window.removeEventListener("online", back);
+    signedIn.removeEventListener("regained", back);
   };
 }

@@ -23,7 +23,7 @@ export const useThreads = create<List>(() => ({ threads: [], loaded: false, comp
 const { getState, setState } = useThreads;
 
 /** Deletions that can still be undone. They are kept, so that a reload does not forget them. */
-const leaving = new Set(kept<string[]>("deleting", []));
+const leaving = new Set<string>();
 
 const LATER = () => [...leaving];
 
@@ -109,5 +109,6 @@ async function finish(threadId: string): Promise<void> {
 
 /** Deletions of a page that was closed before they were sent. */
 export async function finishDeletions(): Promise<void> {
+  kept<string[]>("deleting", []).forEach((threadId) => leaving.add(threadId));
   await Promise.all(LATER().map(finish));
 }

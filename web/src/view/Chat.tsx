@@ -2,7 +2,8 @@
 import * as Dialog from "@radix-ui/react-dialog";
 import { useArtifact } from "@thesysai/genui-sdk";
 import clsx from "clsx";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useContext, useEffect, useState, useSyncExternalStore } from "react";
+import { SignInContext } from "../signin";
 import { tie } from "../state/address";
 import { refresh, useConversation } from "../state/conversation";
 import { listen } from "../state/tabs";
@@ -25,6 +26,7 @@ export function Chat() {
   const [over, setOver] = useState(false); // over it
   const { isArtifactActive, renderArtifact } = useArtifact();
   useServer();
+  const signIn = useContext(SignInContext);
   const close = () => (narrow ? setOver(false) : setListed(false));
   const list = <Sidebar close={close} chosen={() => setOver(false)} />;
   return (
@@ -43,6 +45,7 @@ export function Chat() {
       )}
       <main className={clsx("main", isArtifactActive && "beside")}>
         <Head narrow={narrow} listed={listed} openList={() => (narrow ? setOver(true) : setListed(true))} />
+        {signIn && <signIn.Ended />}
         <Conversation />
       </main>
       {isArtifactActive && <div className="artifact">{renderArtifact()}</div>}

@@ -36,13 +36,13 @@ function Links({ threadId }: { threadId: string }) {
   const [links, setLinks] = useState<Share[]>([]);
   const [problem, setProblem] = useState("");
   const [making, setMaking] = useState(false);
-  const attempt = (work: Promise<Share[]>) =>
+  const attempt = (work: Promise<Share[] | ((links: Share[]) => Share[])>) =>
     work.then(setLinks, (error: unknown) => setProblem(error instanceof Refusal ? `${error.title}. ${error.message}` : `${error}`));
-  useEffect(() => void attempt(listShares(threadId)), [threadId]);
+  useEffect(() => void attempt(listShares(threadId).then(beside)), [threadId]);
   const make = async () => {
     setMaking(true);
     setProblem("");
-    await attempt(share(threadId).then((made) => [made, ...links]));
+    await attempt(share(threadId).then((made) => (others) => [made, ...others]));
     setMaking(false);
   };
   const end = (token: string) => attempt(revoke(token).then(() => links.filter((one) => one.token !== token)));
@@ -71,3 +71,6 @@ function Links({ threadId }: { threadId: string }) {
     </>
   );
 }
+
+/** A link that was made while the list was on its way may be missing in it. */
+const beside = (listed: Share[]) => (made: Share[]) => [...made.filter(({ token }) => !listed.some((one) => one.token === token)), ...listed];

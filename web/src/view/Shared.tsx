@@ -1,14 +1,16 @@
 /** What a shared link shows: a conversation to read. */
-import { useEffect, useState } from "react";
+import { useContext, useEffect, useState } from "react";
 import { Refusal, Unreachable } from "../api/http";
 import { openShare, type Shared as Conversation } from "../api/shares";
 import logo from "../logo.svg";
 import { read } from "../model/c1";
 import { date } from "../model/time";
 import { turnsOf } from "../model/turns";
+import { SignInContext } from "../signin";
 import { Answer } from "./Answer";
 
 export function Shared({ token }: { token: string }) {
+  const signIn = useContext(SignInContext);
   const [shown, setShown] = useState<Conversation>();
   const [problem, setProblem] = useState<Refusal>();
   const load = (before: number | null) =>
@@ -20,8 +22,9 @@ export function Shared({ token }: { token: string }) {
   useEffect(() => {
     document.title = shown ? `${shown.title} · c1fn` : "c1fn";
   }, [shown]);
-  return (
+  const page = (
     <main className="shared">
+      {signIn && <signIn.Ended />}
       <header className="head">
         <img src={logo} alt="" width={26} height={26} />
         <h1 dir="auto">{shown?.title ?? (problem ? "Shared conversation" : "…")}</h1>
@@ -62,4 +65,6 @@ export function Shared({ token }: { token: string }) {
       </div>
     </main>
   );
+  const closed = problem?.status === 401; // to who is not signed in
+  return signIn && closed ? <signIn.Gate logo={logo}>{page}</signIn.Gate> : page;
 }

@@ -1,9 +1,10 @@
 /** The list of conversations. */
 import { PanelLeft, Search, SquarePen } from "lucide-react";
-import { useEffect, useMemo, useRef } from "react";
+import { useContext, useEffect, useMemo, useRef } from "react";
 import type { Thread } from "../api/threads";
 import logo from "../logo.svg";
 import { group } from "../model/time";
+import { SignInContext } from "../signin";
 import { openNew, useConversation } from "../state/conversation";
 import { refreshThreads, useThreads } from "../state/threads";
 import { IconButton } from "./IconButton";
@@ -14,6 +15,7 @@ type Props = { close: () => void; chosen: () => void };
 
 export function Sidebar({ close, chosen }: Props) {
   const { threads, loaded, complete, problem, search } = useThreads();
+  const signIn = useContext(SignInContext);
   const selected = useConversation((state) => state.threadId);
   const found = useMemo(() => threads.filter(({ title }) => matches(title, search)), [threads, search]);
   return (
@@ -62,6 +64,7 @@ export function Sidebar({ close, chosen }: Props) {
         {!complete && <p className="empty">The newest {threads.length} conversations are listed.</p>}
       </nav>
       <footer>
+        {signIn && <signIn.Account />}
         <ThemeSwitch />
       </footer>
     </>
