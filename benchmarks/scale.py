@@ -1,4 +1,4 @@
-"""1,000 turns a second by 10 million threads, simulated: what is hot, what throttles, which setting to turn.
+"""1,000 and 10,000 turns a second simulated: what is hot, what throttles.
 
 A day's busiest minutes, second by second, with the measured capacity of a turn. Owners differ: who asks next
 is drawn from a Zipf law, so a few ask very often. DynamoDB's and Lambda's limits are literals with their
@@ -6,6 +6,7 @@ sources; the arithmetic is all there is. The generator has a seed, so a run give
 
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
+https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html
 https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html
 """
 
@@ -17,9 +18,10 @@ from typing import Any
 
 from benchmarks.money import ANSWER_SECONDS
 
-TURNS_A_SECOND = 1_000
-THREADS = 10_000_000
-SECONDS = 120
+RATES = (1_000, 10_000)
+"""Turns a second."""
+
+SECONDS = 60
 SEED = 7
 
 OWNER_WCU = 3.0
@@ -28,6 +30,7 @@ row is in its thread's partition, where only one turn runs at a time."""
 
 PARTITION_WCU = 1_000  # a second, of one partition; its 3,000 RCU are reached later
 NEW_TABLE_WCU, NEW_TABLE_RCU = 4_000, 12_000  # a second, that a new on-demand table takes at once
+TABLE = 40_000  # a second, of each kind: a table's quota before it is raised
 SCALING, EVERY = 1_000, 10  # environments that one function gets in so many seconds
 ACCOUNT = 1_000  # concurrent executions of a new account
 
@@ -42,36 +45,44 @@ class Turn:
     seconds: float
 
 
-def simulate(turn: Turn, owners: int, skew: float) -> Figures:
-    """:param skew: Zipf's exponent; 0: all owners ask equally often."""
+def simulate(turn: Turn, rate: int, owners: int, skew: float) -> Figures:
+    """:param rate: turns a second.
+    :param skew: Zipf's exponent; 0: all owners ask equally often.
+    """
     rng = random.Random(SEED)
     weights = list(accumulate(1 / rank**skew for rank in range(1, owners + 1)))
     busiest, throttled = 0.0, 0
     for _ in range(SECONDS):
-        asked = Counter(rng.choices(range(owners), cum_weights=weights, k=TURNS_A_SECOND))
+        asked = Counter(rng.choices(range(owners), cum_weights=weights, k=rate))
         used = [count * turn.owner_wcu for count in asked.values()]
         busiest = max(busiest, *used)
         throttled += sum(max(0.0, one - PARTITION_WCU) / turn.owner_wcu for one in used) // 1
     return {
+        "rate": rate,
         "owners": owners,
         "skew": skew,
         "busiest_owner_wcu": busiest,
-        "throttled_share": throttled / (SECONDS * TURNS_A_SECOND),
+        "throttled_share": throttled / (SECONDS * rate),
     }
 
 
-def burst(turn: Turn) -> Figures:
-    """From nothing to 1,000 turns a second at once: how long until nobody is refused."""
-    needed = int(TURNS_A_SECOND * turn.seconds)
+def burst(turn: Turn, rate: int) -> Figures:
+    """From nothing to so many turns a second at once: how long until nobody is refused."""
+    needed = int(rate * turn.seconds)
     have, busy, refused = 0, [0] * int(turn.seconds + 1), 0
     for second in range(10_000):
         have = min(needed, SCALING * (second // EVERY + 1))
         busy = [*busy[1:], 0]
-        taken = min(TURNS_A_SECOND, have - sum(busy))
+        taken = min(rate, have - sum(busy))
         busy[-1] = taken
-        refused += TURNS_A_SECOND - taken
-        if taken == TURNS_A_SECOND and have == needed:
-            return {"environments": needed, "seconds_until_all_are_served": second, "turns_refused": refused}
+        refused += rate - taken
+        if taken == rate and have == needed:
+            return {
+                "rate": rate,
+                "environments": needed,
+                "seconds": second,
+                "refused": refused,
+            }
     raise ValueError("never")
 
 
@@ -80,31 +91,38 @@ def run(found: Figures) -> Figures:
     turn = Turn(OWNER_WCU, ANSWER_SECONDS)
     return {
         "owners": [
-            simulate(turn, owners, skew)
+            simulate(turn, rate, owners, skew)
+            for rate in RATES
             for owners, skew in ((1, 0), (1_000, 1.0), (100_000, 1.0), (1_000_000, 0.0))
         ],
-        "burst": burst(turn),
-        "table_wcu": TURNS_A_SECOND * units["WCU"],
-        "table_rcu": TURNS_A_SECOND * units["RCU"],
+        "bursts": [burst(turn, rate) for rate in RATES],
+        "units": units,
     }
 
 
 def markdown(told: Figures) -> str:
+    busiest = "the busiest owner, WCU a second (of 1,000)"
     lines = [
-        "| owners | who asks | the busiest owner, WCU a second (of 1,000) | turns that wait for DynamoDB |",
-        "|---|---|---|---|",
+        f"| turns a second | owners | who asks | {busiest} | turns that wait for DynamoDB |",
+        "|---|---|---|---|---|",
     ]
     for one in told["owners"]:
         who = "all equally" if not one["skew"] else "a few very often (Zipf, exponent 1)"
         cells = f"{one['busiest_owner_wcu']:,.0f} | {one['throttled_share']:.1%}"
-        lines.append(f"| {one['owners']:,} | {who} | {cells} |")
-    needs = (
-        f"The table takes {told['table_wcu']:,.0f} WCU and {told['table_rcu']:,.0f} RCU a second; a new one "
-        f"starts with {NEW_TABLE_WCU:,} and {NEW_TABLE_RCU:,}."
+        lines.append(f"| {one['rate']:,} | {one['owners']:,} | {who} | {cells} |")
+    served = "all are served after, s | turns refused until then"
+    lines += [
+        "",
+        f"| from nothing to … turns a second | environments | {served} | WCU and RCU a second |",
+        "|---|---|---|---|---|",
+    ]
+    for one in told["bursts"]:
+        table = f"{one['rate'] * told['units']['WCU']:,.0f}, {one['rate'] * told['units']['RCU']:,.0f}"
+        cells = f"{one['seconds']:,} | {one['refused']:,} | {table}"
+        lines.append(f"| {one['rate']:,} | {one['environments']:,} | {cells} |")
+    limits = (
+        f"Lambda adds {SCALING:,} environments in {EVERY} s; an account starts with {ACCOUNT:,} at once. "
+        f"A new table starts with {NEW_TABLE_WCU:,} WCU and {NEW_TABLE_RCU:,} RCU a second; "
+        f"its quota is {TABLE:,} of each."
     )
-    rush = (
-        "From nothing to 1,000 turns a second at once: {environments:,} environments are needed, Lambda adds "
-        "{more:,} in {every} s, so all are served after {seconds_until_all_are_served} s, and "
-        "{turns_refused:,} turns are refused until then."
-    ).format(more=SCALING, every=EVERY, **told["burst"])
-    return "\n".join([*lines, "", needs, "", f"{rush} An account starts with {ACCOUNT:,} at once."])
+    return "\n".join([*lines, "", limits])
