@@ -1,6 +1,6 @@
 // Builds one small page per version of the official client, and one with CopilotKit's chat, in .cache/clients, once each.
 import { execFile } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { ROOT } from "./stage.mjs";
@@ -30,7 +30,10 @@ export const COPILOTKIT = { "@copilotkit/react-core": "1.74.0", "@ag-ui/client":
 /** The folder of the built page with CopilotKit's chat. */
 export const builtCopilotKit = () => page("copilotkit", "copilotkit.tsx", COPILOTKIT);
 
-async function page(name, source, client) {
+/** The folder of the built page with OpenUI's chat and tools of its own, from the packages of web-openui. */
+export const builtOpenUI = () => page("openui-tools", "openui-tools.tsx", {}, join(ROOT, "web-openui/node_modules"));
+
+async function page(name, source, client, modules) {
   const folder = join(ROOT, ".cache/clients", name);
   const [dist, entry, wanted] = [join(folder, "dist"), join(folder, "client.tsx"), join(ROOT, "tests/e2e", source)];
   const is_installed = existsSync(join(dist, "index.html"));
@@ -41,7 +44,8 @@ async function page(name, source, client) {
   writeFileSync(join(folder, "index.html"), HTML);
   writeFileSync(join(folder, "vite.config.js"), VITE);
   cpSync(wanted, entry);
-  if (!is_installed) await run("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"], { cwd: folder });
+  if (modules && !existsSync(join(folder, "node_modules"))) symlinkSync(modules, join(folder, "node_modules"));
+  if (!modules && !is_installed) await run("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock"], { cwd: folder });
   await run("npx", ["vite", "build"], { cwd: folder });
   return dist;
 }

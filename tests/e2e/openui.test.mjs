@@ -1,10 +1,13 @@
 // OpenUI's chat (AgentInterface), unmodified from npm, in Chromium: the page of web-openui, with a model that says what
 // each test tells it to. Screenshots are kept in .cache/e2e to be looked at.
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, beforeEach, describe, test } from "node:test";
+import { builtOpenUI } from "./clients.mjs";
 import { BREAK, call, gate, Model } from "./model.mjs";
 import { Browser, eachInATab, PATIENCE, Service } from "./stage.mjs";
 
+const tools = await builtOpenUI();
 const model = await new Model().start();
 const browser = await new Browser().start();
 const server = await new Service("serve", model.environment, ["--page", "openui"]).start();
@@ -115,5 +118,26 @@ describe("OpenUI's page on c1fn serve", { timeout: 600_000 }, () => {
     await thread("A thread to delete").waitFor({ state: "detached" });
     await person.reload();
     assert.equal(await thread("A thread to delete").count(), 0);
+  });
+});
+
+describe("OpenUI's chat with a tool of the page", { timeout: 600_000 }, () => {
+  let person;
+  beforeEach(() => model.forget());
+  eachInATab(async () => {
+    person = await browser.person(server.url, { files: async (name) => ({ path: join(tools, name) }) });
+    Object.defineProperty(person, "composer", { get: () => person.page.getByPlaceholder("Type your query here") });
+    return person;
+  });
+
+  test("it runs there, and the answer goes on with its result", async () => {
+    model.next("I paint. ", call("paint", { colour: "red" }));
+    model.next(...REVENUE);
+    await person.composer.fill("Paint it");
+    await person.composer.press("Enter");
+    await person.sees("8.4 %");
+    await person.shot("openui-client-tool");
+    const [asked, , result, ...rest] = model.requests.at(-1).messages;
+    assert.deepEqual([asked.content, result.content, rest], ["Paint it", "painted red", []]);
   });
 });
