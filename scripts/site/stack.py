@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from botocore.exceptions import ClientError
 
@@ -85,7 +86,7 @@ class Stack:
         ]
         change = self._client.create_change_set(
             StackName=self._name,
-            ChangeSetName=f"site-{int(time.time())}",
+            ChangeSetName=f"site-{uuid4()}",
             ChangeSetType="UPDATE" if found else "CREATE",
             TemplateBody=template,
             Parameters=parameters,

@@ -25,8 +25,9 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import boto3
 import pytest
 
-from scripts.site import page
+from scripts.site import Stop, page
 from scripts.site.__main__ import main
+from scripts.site.stack import Stack
 from tests.deploy.conftest import ARCHITECTURE, ROOT, TOOLS
 from tests.stores.servers import Ministack
 
@@ -139,6 +140,27 @@ def life(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> 
         patch.setenv("BUILT_TREE", str(built[0]))
         aws.client("s3").create_bucket(Bucket="artifacts", CreateBucketConfiguration=HERE)
         yield Life(aws, built_page, sam)
+
+
+def test_a_stack_that_fails_midway_says_why_and_is_in_nobodys_way(life: Life) -> None:
+    bucket = {"Type": "AWS::S3::Bucket"}
+    wrong = {  # which the emulated CloudWatch refuses
+        "Type": "AWS::CloudWatch::Alarm",
+        "DependsOn": "Kept",
+        "Properties": {"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Metrics": []},
+    }
+    stack = Stack(life.aws.client("cloudformation"), "broken", look=0.1)
+    with pytest.raises(Stop, match="taken away again") as stop:
+        stack.deploy(json.dumps({"Resources": {"Kept": bucket, "Wrong": wrong}}), {}, [])
+    assert "Wrong (AWS::CloudWatch::Alarm): " in str(stop.value)
+    assert stack.find() is None
+    stack.deploy(json.dumps({"Resources": {"Kept": bucket}}), {}, [])
+    with pytest.raises(Stop) as stop:
+        stack.deploy(json.dumps({"Resources": {"Kept": bucket, "Wrong": wrong}}), {}, [])
+    found = stack.find()
+    assert found is not None
+    assert found.status == "UPDATE_ROLLBACK_COMPLETE"  # as it was before, and it takes the next update
+    stack.delete()
 
 
 def test_it_is_made_from_nothing(life: Life, capsys: pytest.CaptureFixture[str]) -> None:

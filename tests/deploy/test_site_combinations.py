@@ -105,3 +105,12 @@ def test_where_there_can_be_no_site_the_linter_says_so() -> None:
 def test_sam_finds_nothing_in_the_template() -> None:
     said = run([TOOLS / "bin/sam", "validate", "--lint", "--template", "template-site.yaml"])
     assert "is a valid SAM Template" in said
+
+
+def test_a_pages_own_paths_lead_to_its_index() -> None:
+    """CloudFront's function, run by Node."""
+    code = TEMPLATE["Resources"]["PagePaths"]["Properties"]["FunctionCode"]
+    asked = ["/", "/a/thread", "/a.b/c", "/index.html", "/assets/index-D1.js", "/config.json"]
+    call = f"JSON.stringify({json.dumps(asked)}.map((uri) => handler({{request: {{uri}}}}).uri))"
+    led = json.loads(run(["node", "-p", f"{code}; {call}"]))
+    assert led == ["/index.html", "/index.html", "/index.html", *asked[3:]]
