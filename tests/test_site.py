@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Mapping
+from hashlib import md5
 from pathlib import Path
+from threading import Lock
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -103,6 +106,56 @@ def oidc() -> dict[str, str]:
     return found
 
 
+# --- how they get into the bucket
+
+
+class Bucket:
+    """S3 with one bucket, in memory; it takes so many uploads and then breaks off."""
+
+    def __init__(self, takes: int = 1000) -> None:
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.order: list[str] = []
+        self.takes = takes
+        self._lock = Lock()
+
+    def put_object(self, *, Key: str, Body: bytes, **_: str) -> None:  # noqa: N803 - S3's own names
+        with self._lock:
+            if len(self.order) >= self.takes:
+                raise EndpointConnectionError(endpoint_url="https://s3.example")
+            digest = md5(Body, usedforsecurity=False).hexdigest()
+            self.objects[Key] = {"Key": Key, "ETag": f'"{digest}"'}
+            self.order.append(Key)
+
+    def get_paginator(self, _: str) -> "Bucket":
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        return [{"Contents": list(self.objects.values())}]
+
+
+def test_an_upload_that_breaks_off_leaves_the_old_index_and_the_next_one_goes_on(folder: Path) -> None:
+    for number in range(50):
+        (folder / f"assets/part-{number:08}.js").write_text(f"{number}")
+    wanted, bucket = page.files(folder, b"{}"), Bucket(takes=30)
+    with pytest.raises(EndpointConnectionError):
+        page.upload(bucket, "b", wanted)
+    assert len(bucket.order) == 30
+    assert "index.html" not in bucket.order
+    bucket.takes = 1000
+    assert page.upload(bucket, "b", wanted) == len(wanted) - 30
+    assert bucket.order[-2:] == ["config.json", "index.html"]
+    assert page.upload(bucket, "b", wanted) == 0
+
+
+def test_a_file_of_an_older_page_stays(folder: Path) -> None:
+    """A tab that has that page open may ask for it at any time."""
+    bucket = Bucket()
+    page.upload(bucket, "b", page.files(folder, b"{}"))
+    (folder / "assets/index-B1x_-9aZ.js").rename(folder / "assets/index-C2y_-0bA.js")
+    page.upload(bucket, "b", page.files(folder, b"{}"))
+    assert {"assets/index-B1x_-9aZ.js", "assets/index-C2y_-0bA.js"} <= bucket.objects.keys()
+
+
 # --- what is given
 
 
@@ -144,6 +197,8 @@ def test_a_region_without_sites_is_refused(region: str | None) -> None:
 def test_a_tool_that_is_missing_is_told_with_the_way_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="npm is missing: Debian"):
         checks.tools(["npm"], str(tmp_path))
+    with pytest.raises(Stop, match=r"python3\.14 is missing: .* FUNCTION_PYTHON names it"):
+        checks.tools(["python3.14"], str(tmp_path))
 
 
 SITE = Site("c1fn-site", "eu-west-1")

@@ -21,7 +21,7 @@ SECRETS = {"ModelKey": "THESYS_API_KEY", "OidcClientSecret": "OIDC_CLIENT_SECRET
 
 SERVICES = ("cloudformation", "cloudfront", "cognito-idp", "s3", "sts")
 
-RETRIES = Config(retries={"mode": "standard", "total_max_attempts": 5})
+CALLS = Config(retries={"mode": "standard", "total_max_attempts": 5}, max_pool_connections=page.AT_ONCE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,9 +50,6 @@ def up(options: argparse.Namespace) -> None:
             "OpenUI's page cannot sign anybody in yet: take PAGE=c1, or the folder of a page of your own."
         )
     with step("Looking at the tools, the credentials and what is there"):
-        checks.tools(
-            ["make", os.environ.get("FUNCTION_PYTHON", "python3.13"), *([] if own_page else ["npm"])]
-        )
         site, clients = _site(options)
         stack = Stack(clients["cloudformation"], site.stack, options.look)
         found = stack.find()
@@ -61,18 +58,19 @@ def up(options: argparse.Namespace) -> None:
             checks.parts(clients, found.outputs)
         else:
             checks.model(given)
-    values = {**(found.parameters if found else {}), **given}
+        values = {**(found.parameters if found else {}), **given}
+        runtime, architecture = values.get("Runtime", "python3.13"), values.get("Architecture", "arm64")
+        checks.tools(["make", os.environ.get("FUNCTION_PYTHON", runtime), *([] if own_page else ["npm"])])
     with step("Building the page" if not own_page else "Looking at the page"):
         folder = build.page(options.page)
         page.files(folder, b"")
     with step("Building the function, and uploading it"):
-        chosen = (values.get("Runtime", "python3.13"), values.get("Architecture", "arm64"))
-        build.function(options.sam, *chosen, site.region)
+        build.function(options.sam, runtime, architecture, site.region)
     with step(f"Bringing the stack {site.stack} up to date; the first time takes about ten minutes"):
         outputs = stack.deploy(build.PACKAGED.read_text("utf-8"), given, _names())
     with step("Uploading the page"):
         wanted = page.files(folder, page.config(outputs))
-        sent = page.upload(clients["s3"], outputs["PageBucket"], wanted, datetime.now(UTC))
+        sent = page.upload(clients["s3"], outputs["PageBucket"], wanted)
         print(f"  {sent} of {len(wanted)} files are new")
         if sent:
             _forget(clients["cloudfront"], outputs["DistributionId"])
@@ -177,7 +175,7 @@ def _names() -> list[str]:
 def _site(options: argparse.Namespace) -> tuple[Site, dict[str, Any]]:
     session = boto3.session.Session(region_name=options.region or os.environ.get("AWS_REGION"))
     region = checks.region(session.region_name)
-    clients = {name: session.client(name, region_name=region, config=RETRIES) for name in SERVICES}
+    clients = {name: session.client(name, region_name=region, config=CALLS) for name in SERVICES}
     who = clients["sts"].get_caller_identity()
     print(f"  as {who['Arn']} in {region}")
     return Site(options.stack, region), clients

@@ -11,7 +11,6 @@ from scripts.site.stack import Found
 
 TOOLS = {
     "make": "Debian, Ubuntu: apt-get install -y make · macOS: xcode-select --install",
-    "python3.13": "the function is built by it. FUNCTION_PYTHON names it, if it is called otherwise",
     "npm": "Debian, Ubuntu: apt-get install -y npm · macOS: brew install node · or PAGE=<a built page>",
 }
 
@@ -33,11 +32,14 @@ STATES = {
 }
 
 
+A_PYTHON = "the function is built by Lambda's Python. FUNCTION_PYTHON names it, if it is called otherwise"
+
+
 def tools(needed: Sequence[str], path: str | None = None) -> None:
     """:raises Stop: one is missing."""
     for name in needed:
         if not shutil.which(name, path=path):
-            raise Stop(f"{name} is missing: {TOOLS.get(name, 'install it')}.")
+            raise Stop(f"{name} is missing: {TOOLS.get(name, A_PYTHON)}.")
 
 
 def region(name: str | None) -> str:

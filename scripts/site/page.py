@@ -1,16 +1,16 @@
 """The page's files in its bucket: each with its type and how long it may be cached; the index last.
 
-A browser that still has the old index finds the old files: they stay for a month. An upload that breaks off
-leaves the old page whole, and the next one goes on.
+Files of older pages stay: a tab that has one open may ask for them weeks later, and they cost cents. An
+upload that breaks off leaves the old page whole, and the next one goes on.
 """
 
 import hashlib
 import json
 import mimetypes
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -23,9 +23,6 @@ SCOPE = "openid email c1fn/chat"
 
 HASHED = re.compile(r"^assets/.+-[\w-]{8,}\.\w+(\.map)?$")
 """Files whose name has a hash of what they hold, as Vite names them."""
-
-KEPT = timedelta(days=30)
-"""How long a file stays that the newest page does not name: somebody's tab may be open that long."""
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -43,6 +40,10 @@ TYPES = {
 """By this table and not by the machine's own, which differs from one to the next."""
 
 INDEX, CONFIG = "index.html", "config.json"
+LAST = (CONFIG, INDEX)
+
+AT_ONCE = 16
+"""Uploads: C1's page has 1,700 small files, each of which waits for S3 for most of its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +89,9 @@ def files(folder: Path, settings: bytes) -> list[File]:
     }
     index = found.pop(INDEX).decode("utf-8")
     based = index if "<base" in index else below("", index)
-    last = {CONFIG: settings, INDEX: based.encode()}
-    return [_file(key, content) for key, content in {**found, **last}.items() if key not in last] + [
-        _file(key, content) for key, content in last.items()
+    found.pop(CONFIG, None)
+    return [
+        _file(key, content) for key, content in [*found.items(), (CONFIG, settings), (INDEX, based.encode())]
     ]
 
 
@@ -99,7 +100,7 @@ def _file(key: str, content: bytes) -> File:
     return File(key, content, kind, FOR_EVER if HASHED.match(key) else ASK_AGAIN)
 
 
-def upload(client: Any, bucket: str, wanted: list[File], now: datetime) -> int:
+def upload(client: Any, bucket: str, wanted: list[File]) -> int:
     """Bring the bucket up to date; what is there already is left alone.
 
     :param client: S3's.
@@ -108,21 +109,26 @@ def upload(client: Any, bucket: str, wanted: list[File], now: datetime) -> int:
     """
     there = {one["Key"]: one for one in _listed(client, bucket)}
     sent = [one for one in wanted if there.get(one.key, {}).get("ETag") != one.etag]
+
+    def put(one: File) -> None:
+        told = {"ContentType": one.content_type, "CacheControl": one.cache}
+        client.put_object(Bucket=bucket, Key=one.key, Body=one.content, **told)
+
+    _all_at_once(put, [one for one in sent if one.key not in LAST])
     for one in sent:
-        client.put_object(
-            Bucket=bucket,
-            Key=one.key,
-            Body=one.content,
-            ContentType=one.content_type,
-            CacheControl=one.cache,
-        )
-    names = {one.key for one in wanted}
-    _delete(
-        client,
-        bucket,
-        [key for key, one in there.items() if key not in names and one["LastModified"] < now - KEPT],
-    )
+        if one.key in LAST:
+            put(one)
     return len(sent)
+
+
+def _all_at_once(put: Callable[[File], None], sent: list[File]) -> None:
+    """In any order; when one fails, those that wait are not begun."""
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        for _ in pool.map(put, sent):
+            pass
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def empty(client: Any, bucket: str) -> int:
