@@ -85,7 +85,7 @@ async def _prompt(asked: RunBody, most: int, caller: Caller, chat: Chat) -> Mess
     resume, is_new = brought_by_prompt(asked.messages, asked.runId)
     if is_new:
         return replace(prompt, resume=resume)
-    if resume and await _is_answered(prompt, resume, caller.owner, asked.threadId, chat.store):
+    if resume and prompt.id and await _is_answered(prompt, resume, caller.owner, asked.threadId, chat.store):
         raise NotWaiting(LATE)
     return prompt
 

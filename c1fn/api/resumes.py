@@ -11,14 +11,14 @@ https://docs.ag-ui.com/concepts/tools · https://docs.ag-ui.com/concepts/interru
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from c1fn.api.wires.agui import is_of_run, pending_call
 from c1fn.chat.tools import RESULT_CHARACTERS
-from c1fn.errors import BadField, TooLarge
+from c1fn.errors import BadField, BadRequest, TooLarge
 from c1fn.turn import Resume
 
 
@@ -45,7 +45,7 @@ def resume_of(messages: Sequence[dict[str, Any]], answers: Sequence[Answer], run
     if answers and messages and messages[-1].get("role") == "user":
         raise BadField("cannot be given together with a new prompt: answer first", field="resume")
     prompt, answer = _newest(messages, run_id)
-    results = _results(messages, max(prompt, answer) + 1, len(messages))
+    results = _results(messages, max(prompt, answer) + 1, len(messages), _text)
     approved: list[str] = []
     of_turn = None
     for at, entry in enumerate(answers):
@@ -59,13 +59,12 @@ def resume_of(messages: Sequence[dict[str, Any]], answers: Sequence[Answer], run
 
 def brought_by_prompt(messages: Sequence[dict[str, Any]], run_id: str) -> tuple[Resume | None, bool]:
     """The results that stand before the newest prompt, and whether that prompt is new: no answer of another
-    run follows it.
-
-    :raises BadRequest: a result is no text, or too long.
+    run follows it. The client sends them again with each prompt, so none is refused: of one that is no text,
+    or too long, the model reads what is wrong with it.
     """
     prompt, answer = _newest(messages, run_id)
     _, before = _newest(messages[:prompt], run_id)
-    return _resume(_results(messages, before + 1, prompt)), answer < prompt
+    return _resume(_results(messages, before + 1, prompt, _text_or_problem)), answer < prompt
 
 
 def _newest(messages: Sequence[dict[str, Any]], run_id: str) -> tuple[int, int]:
@@ -82,14 +81,16 @@ def _newest(messages: Sequence[dict[str, Any]], run_id: str) -> tuple[int, int]:
 Result = tuple[tuple[str, str], str]
 
 
-def _results(messages: Sequence[dict[str, Any]], start: int, end: int) -> list[Result]:
+def _results(
+    messages: Sequence[dict[str, Any]], start: int, end: int, text: Callable[[dict[str, Any], str], str]
+) -> list[Result]:
     """The turn, the call and the text of each result between these places, in their order."""
     results: list[Result] = []
     for at in range(start, end):
         call = (
             pending_call(str(messages[at].get("toolCallId"))) if messages[at].get("role") == "tool" else None
         )
-        results += [(call, _text(messages[at], f"messages.{at}.content"))] if call else []
+        results += [(call, text(messages[at], f"messages.{at}.content"))] if call else []
     return results
 
 
@@ -123,3 +124,10 @@ def _text(message: dict[str, Any], place: str) -> str:
     if len(content) > RESULT_CHARACTERS:
         raise TooLarge(f"A result may have {RESULT_CHARACTERS} characters at most.", field=place)
     return content
+
+
+def _text_or_problem(message: dict[str, Any], place: str) -> str:
+    try:
+        return _text(message, place)
+    except BadRequest as error:
+        return json.dumps({"error": str(error)})

@@ -213,6 +213,20 @@ async def test_a_prompt_that_was_answered_is_asked_again_by_a_run_of_its_own(sta
     assert (await run(scene, *history, said, run="r3")).text == "Very green."
 
 
+@pytest.mark.parametrize("content", ["x" * 100_001, None, {"a": 1}])
+async def test_a_result_that_cannot_be_taken_does_not_hold_up_the_prompts_after_it(
+    stage: Stage, content: Any
+) -> None:
+    """The client sends it again with each prompt: a refusal would be the end of the conversation."""
+    scene = await stage(calls(RED), says("Well."), max_answer=200_000)
+    await run(scene, user())
+    assert (
+        await run(scene, user(), called("c1"), result("c1", content), user("Hi", "p2"), run="r2")
+    ).text == "Well."
+    ((_, told), _) = heard(scene)[2:]
+    assert '"error"' in told
+
+
 async def test_of_two_results_of_one_call_the_last_one_counts(stage: Stage) -> None:
     scene = await stage(calls(RED), says("Well."))
     await run(scene, user())
