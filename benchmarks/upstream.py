@@ -206,14 +206,13 @@ class Table:
 
     def _update(self, key: str, asked: dict[str, Any]) -> dict[str, Any]:
         values = asked["ExpressionAttributeValues"]
-        old = self._rows.get(key)
-        new = {name.removeprefix(":new_"): value for name, value in values.items() if ":new_" in name}
-        if "run" in new:
-            self._rows[key] = asked["Key"] | new
-        elif "REMOVE" in asked["UpdateExpression"]:
-            self._rows.pop(key, None)
-        told = self._rows.get(key) if asked["ReturnValues"] == "ALL_NEW" else old
-        return {"Attributes": told} if told else {}
+        given = {name.removeprefix(":new_"): value for name, value in values.items() if ":new_" in name}
+        row = self._rows.get(key, asked["Key"]) | given
+        if "REMOVE" in asked["UpdateExpression"] and "run" not in given:
+            self._rows.pop(key, None)  # the turn is over, and nobody asks for its thread again
+        else:
+            self._rows[key] = row
+        return {"Attributes": row} if asked.get("ReturnValues") == "ALL_NEW" else {}
 
 
 if __name__ == "__main__":
