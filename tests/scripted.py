@@ -10,7 +10,8 @@ from c1fn.turn import Message, Usage
 
 Step = ModelEvent | asyncio.Event | Exception
 STOP = Ended("stop", Usage(10, 5))
-LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=3)
+LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=300, max_rounds=3)
+"""An answer may be held at its gate for as long as a test may take: on a busy machine 60 s were too few."""
 
 
 def says(*texts: str) -> list[Step]:

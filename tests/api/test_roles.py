@@ -24,7 +24,7 @@ from tests.asgi import Client, Exchange, client_of
 from tests.scripted import ScriptedModel, Step, says
 from tests.upstream import Upstream, say
 
-LIMITS = Limits(history_turns=20, history_tokens=10_000, max_answer=10_000, max_seconds=60, max_rounds=3)
+LIMITS = Limits(history_turns=20, history_tokens=10_000, max_answer=10_000, max_seconds=300, max_rounds=3)
 CALL: list[Step] = [Called((ToolCall("c1", "look_up", '{"word": "hidden"}'),)), Ended("tool_calls", Usage())]
 FORGED: dict[str, Any] = {
     "role": "system",

@@ -56,7 +56,7 @@ async def converse(**limits: int) -> tuple[Small, list[State]]:
             MemoryStore(),
             model,
             Tools(),
-            Limits(max_answer=100_000, max_seconds=30, max_rounds=1, waits=False, **given),
+            Limits(max_answer=100_000, max_seconds=300, max_rounds=1, waits=False, **given),
             lambda _: None,
         )
         for number in range(TURNS):

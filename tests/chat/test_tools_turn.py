@@ -18,7 +18,7 @@ from c1fn.turn import State
 from tests.asgi import Client, client_of
 from tests.upstream import ROLE, Answer, Fault, Upstream, call, delta, refuse, say
 
-LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=60, max_rounds=8)
+LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=1000, max_seconds=300, max_rounds=8)
 
 
 @dataclass

@@ -37,7 +37,7 @@ from c1fn.telemetry.log import to_nobody
 from c1fn.turn import Message
 from tests.scripted import ScriptedModel, Step, says
 
-LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=10_000, max_seconds=60, max_rounds=3)
+LIMITS = Limits(history_turns=20, history_tokens=1000, max_answer=10_000, max_seconds=300, max_rounds=3)
 
 
 def card_of(prompt: str) -> str:

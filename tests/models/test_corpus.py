@@ -34,7 +34,7 @@ from tests.upstream import Answer, Request, Upstream, say
 KIND = 3
 """Cases of each kind, at least: one that was reported, and its siblings."""
 
-LIMITS = Limits(history_turns=20, history_tokens=100_000, max_answer=100_000, max_seconds=30, max_rounds=3)
+LIMITS = Limits(history_turns=20, history_tokens=100_000, max_answer=100_000, max_seconds=300, max_rounds=3)
 
 
 def get_time(zone: str = "UTC") -> str:
