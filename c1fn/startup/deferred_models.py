@@ -1,11 +1,12 @@
 """Makes imports cheaper: pydantic's models are built at their first use.
 
-FastAPI describes all of OpenAPI in pydantic models, and building them is the largest single part of a cold
-start, though only requests of ``/openapi.json`` need them. pydantic can defer this (``defer_build``); inside
+FastAPI describes all of OpenAPI in pydantic models, and building them is the largest single part of its
+import, though only requests of ``/openapi.json`` need them. pydantic can defer this (``defer_build``); inside
 the block that is the default of every model. FastAPI also checks for models of pydantic 1, and imports that
 whole library to do so: inside the block that import fails, which FastAPI handles. Later code is not affected.
 
-Without it a start takes 11 % more CPU (least of 10 interleaved starts on a busy machine: 489 → 545 ms).
+Without it a start with FastAPI takes 11 % more CPU (least of 10 interleaved starts on a busy machine: 489 →
+545 ms): one whose first request is no prompt (`api/app.py`), or that waits for its first request.
 Where pydantic's models have no configuration to inherit (``TOUCHED``), or with C1FN_PLAIN_START=1, they
 are built as usual.
 

@@ -28,7 +28,7 @@ import asyncio, sys
 from c1fn import compose
 from c1fn.settings import Settings
 from tests.asgi import client_of
-LATE = {LATE | {"fastapi", "c1fn.api.wires.agui"}}
+LATE = {LATE | {"fastapi", "opentelemetry", "c1fn.api.wires.agui"}}
 async def main():
     app = compose.web_app(Settings.read({{"C1FN_MODEL": "offline"}}), awaited=True)
     async with client_of(app) as client:
