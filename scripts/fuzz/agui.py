@@ -78,7 +78,7 @@ class Babble:
     ) -> AsyncGenerator[ModelEvent, None]:
         del tools
         if dangling(messages):
-            self._books.fault("a call without its result, or a result without its call", messages)
+            self._books.fault("calls that are not followed by their results in order", messages)
         chance = self._chance
         for _ in range(chance.randrange(6)):
             yield Delta("".join(chance.choices(WORDS, k=chance.randrange(1, 4))))
@@ -101,13 +101,13 @@ class Babble:
 
 
 def dangling(messages: Sequence[Message]) -> bool:
-    """Whether a call is not followed by its result, or a result does not follow its call."""
+    """Whether calls are not followed by their results in order, or a result does not follow its call."""
     open_: list[str | None] = []
     for message in messages:
         if message.role == "tool":
-            if message.tool_call_id not in open_:
+            if message.tool_call_id not in open_[:1]:
                 return True
-            open_.remove(message.tool_call_id)
+            open_.pop(0)
         elif open_:
             return True
         else:
