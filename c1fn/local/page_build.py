@@ -34,6 +34,9 @@ PAGES = {"c1": WEB, "openui": ROOT / "web-openui"}
 
 SOURCES = ("*.json", "*.html", "*.ts", ".npmrc", "src/**/*")
 
+SHARED = "web/src/signin/*"
+"""What each page has: the sign-in, whose sources are beside the page of C1's client."""
+
 NODE = 18
 """The oldest Node that Vite 6 runs on."""
 
@@ -142,9 +145,10 @@ async def _made(web: Path, folder: Path, say: Callable[[str], None], environ: Ma
 def fingerprint(web: Path) -> str:
     """A name for this state of the page's sources."""
     digest = hashlib.sha256()
-    for path in sorted({path for pattern in SOURCES for path in web.glob(pattern) if path.is_file()}):
+    found = {path for pattern in SOURCES for path in web.glob(pattern)} | set(web.parent.glob(SHARED))
+    for path in sorted(path for path in found if path.is_file()):
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(web).as_posix()}\0{len(content)}\0".encode() + content)
+        digest.update(f"{path.relative_to(web.parent).as_posix()}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:16]
 
 

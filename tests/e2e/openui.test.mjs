@@ -1,9 +1,12 @@
 // OpenUI's chat (AgentInterface), unmodified from npm, in Chromium: the page of web-openui, with a model that says what
 // each test tells it to. Screenshots are kept in .cache/e2e to be looked at.
 import assert from "node:assert/strict";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, beforeEach, describe, test } from "node:test";
 import { builtOpenUI } from "./clients.mjs";
+import { API, CLIENT, Issuer } from "./issuer.mjs";
 import { BREAK, call, gate, Model } from "./model.mjs";
 import { Browser, eachInATab, PATIENCE, Service } from "./stage.mjs";
 
@@ -140,4 +143,35 @@ describe("OpenUI's chat with a tool of the page", { timeout: 600_000 }, () => {
     const [asked, , result, ...rest] = model.requests.at(-1).messages;
     assert.deepEqual([asked.content, result.content, rest], ["Paint it", "painted red", []]);
   });
+});
+
+test("who signs in has answers and their own threads, on OpenUI's page too, until they sign out", { timeout: 300_000 }, async () => {
+  const issuer = await new Issuer().start();
+  const config = join(mkdtempSync(join(tmpdir(), "c1fn-signin-")), "config.json");
+  writeFileSync(config, JSON.stringify({ oidc: { authority: issuer.url, clientId: CLIENT, scope: "openid profile chat" } }));
+  const jwt = { ...model.environment, C1FN_AUTH: "jwt", C1FN_JWT_ISSUER: issuer.url, C1FN_JWT_AUDIENCE: API };
+  const closed = await new Service("serve", jwt, ["--page", "openui", "--page-config", config]).start();
+  issuer.admit([closed.url]);
+  const person = await browser.person(closed.url, { field: "textarea:visible", issuer: issuer.url });
+  person.page = await person.context.newPage();
+  await person.page.goto(closed.url);
+  await person.button("Sign in").click();
+  await person.page.getByPlaceholder("Enter any login").fill("ann");
+  await person.page.getByPlaceholder("and password").fill("any");
+  await person.button("Sign-in").click();
+  await person.sees("ann Example");
+  model.forget();
+  model.next(...REVENUE);
+  await person.composer.fill("How was the year?");
+  await person.composer.press("Enter");
+  await person.sees("8.4 %");
+  await person.reload();
+  await person.page.locator(".openui-agent-thread-button", { hasText: "How was the year?" }).first().waitFor();
+  await person.shot("openui-signed-in");
+  await person.button("Sign out").click();
+  await person.page.getByRole("button", { name: "Yes, sign me out" }).click();
+  await person.button("Sign in").waitFor();
+  assert.deepEqual(person.complaints, []);
+  await person.leaves();
+  await Promise.all([closed.stop(), issuer.down()]);
 });

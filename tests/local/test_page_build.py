@@ -159,6 +159,14 @@ async def test_every_source_counts_and_nothing_else(machine: Machine) -> None:
     assert fingerprint(machine.web) != before
 
 
+async def test_the_sign_in_that_all_pages_have_counts_for_each(machine: Machine) -> None:
+    other = machine.root / "web-openui"
+    before = fingerprint(other)
+    (machine.web / "src/signin").mkdir(parents=True)
+    (machine.web / "src/signin/send.ts").write_text("")
+    assert fingerprint(other) != before
+
+
 async def test_a_server_answers_while_it_builds_and_ends_the_build_with_all_its_children(
     machine: Machine,
 ) -> None:

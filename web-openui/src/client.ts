@@ -2,6 +2,7 @@
 import { agUIAdapter } from "@openuidev/react-headless";
 import type { ChatLLM, ChatStorage, Message } from "@openuidev/react-ui";
 import { restStorage } from "@openuidev/react-ui";
+import { request } from "../../web/src/signin/send";
 import { shownAsProgram } from "./program";
 import { runOf } from "./run";
 
@@ -14,7 +15,7 @@ export interface Running {
 
 type Stored = Message & { running?: string };
 
-const kept = restStorage({ baseUrl: "api/openui/threads" });
+const kept = restStorage({ baseUrl: "api/openui/threads", fetch: (path, init) => request(`${path}`, init) });
 
 let found: Running | undefined;
 
@@ -66,5 +67,5 @@ export const llm: ChatLLM = {
 async function stop(threadId: string, runId: string): Promise<void> {
   const body = JSON.stringify({ responseId: runId });
   const headers = { "content-type": "application/json" };
-  await fetch(`api/threads/${encodeURIComponent(threadId)}/stop`, { method: "POST", headers, body }).catch(() => undefined);
+  await request(`api/threads/${encodeURIComponent(threadId)}/stop`, { method: "POST", headers, body }).catch(() => undefined);
 }

@@ -1,4 +1,5 @@
 /** One run as a stream of AG-UI's events that survives a broken connection: the run is sent again with what is had. */
+import { request } from "../../web/src/signin/send";
 import { asProgram } from "./program";
 
 /** Milliseconds before each new try: 15 s in all, a restart of the server included. */
@@ -67,7 +68,7 @@ const messagesOf = (had: Map<string, string>): unknown[] =>
 
 async function* sent(asked: Asked, signal: AbortSignal): AsyncGenerator<Event> {
   const headers = { "content-type": "application/json", accept: "text/event-stream" };
-  const response = await fetch("api/agui", { method: "POST", headers, body: JSON.stringify(asked), signal });
+  const response = await request("api/agui", { method: "POST", headers, body: JSON.stringify(asked), signal });
   if (!response.ok) {
     const problem = await response.json().catch(() => ({}));
     const message = problem.detail ?? `The server answered ${response.status}. Try again in a moment.`;

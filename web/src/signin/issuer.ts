@@ -189,8 +189,8 @@ function isDown(error: unknown): boolean {
   return !(error instanceof oauth.OperationProcessingError) && (error instanceof TypeError || error instanceof DOMException);
 }
 
-/** The page's address as the issuer knows it: without query, and without a file's name. */
-export const here = (): string => window.location.origin + window.location.pathname.replace(/index\.html$/, "");
+/** The page's address as the issuer knows it: the folder of its files, without query. */
+export const here = (): string => new URL(".", document.baseURI).href;
 
 /** A JWT's claims, not checked. */
 function claimsOf(token: unknown): Record<string, unknown> {

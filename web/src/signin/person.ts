@@ -1,7 +1,7 @@
 /** Who is at the page: signs them in and out, and gives each request their token. */
 import { checked } from "./checked";
 import { SignInProblem } from "./config";
-import { type Begun, here, Issuer, IssuerDown, Over } from "./issuer";
+import { type Begun, here, Issuer, Over } from "./issuer";
 import { sendBy, signedIn } from "./send";
 import { type Session, sessionOf, Sessions } from "./session";
 import { become, now } from "./status";
@@ -142,18 +142,19 @@ function left(): void {
 async function send(path: string, init: RequestInit = {}): Promise<Response> {
   let { session } = sessions;
   if (session && Date.now() >= Math.max(session.renewAt, later)) {
-    session = await renewed(session).catch((error) => (error instanceof IssuerDown ? session : undefined));
+    session = await renewed(session).catch(() => session); // it may still be good
   }
   const response = await fetch(path, signed(init, session));
   if (!notTaken(response)) return response;
   if (!session) return now().kind === "in" || now().kind === "ended" ? over() : response;
   try {
+    await response.body?.cancel();
     const fresh = await renewed(session);
     if (!fresh) return over();
     const second = await fetch(path, signed(init, fresh));
     return notTaken(second) && !second.headers.has("c1fn-error") ? NOT_FOR_THIS_API() : second;
   } catch (error) {
-    if (error instanceof IssuerDown) return problem(503, "issuer_unavailable", error.title, error.message);
+    if (error instanceof SignInProblem) return problem(503, "issuer_unavailable", error.title, error.message);
     throw error;
   }
 }
