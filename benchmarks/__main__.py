@@ -31,7 +31,7 @@ MEASURES: dict[str, Measure] = {
     "delta": lambda short: measures.delta(1 if short else 7),
     "streams": lambda short: streams.at_once([2], 1, 1) if short else streams.at_once([24, 48], 3, 4),
     "memory": lambda short: measures.memory((10, 20) if short else (100, 300, 1000)),
-    "stream memory": lambda _: streams.memory(100),
+    "stream memory": lambda _: streams.memory(492),
     "small": lambda short: small.sizes((1769,), 1, 2) if short else small.sizes(money.MEMORY, 3, 20),
     "trips": lambda _: measures.trips(),
     "store": lambda _: measures.store(os.environ.get("PRODUCT_PYTHON", str(ROOT / ".venv/bin/python"))),

@@ -25,7 +25,8 @@ BRIEFLY, LONG = "Tell it briefly", "Tell it at length"
 """The model answers the first with few deltas."""
 
 FEW, OPENING = 8, 3.0
-"""Streams that are open before more of them are counted, and the seconds they are given to begin."""
+"""Streams that are open before more of them are counted, and the seconds they are given to begin: one
+more for each hundred."""
 
 
 def at_once(counts: list[int], rounds: int, seconds: int) -> Figures:
@@ -61,10 +62,11 @@ def _at_once(box: Sandbox | WebServer, count: int, seconds: int) -> dict[str, fl
 def memory(more: int) -> Figures:
     """KB of each stream that is open beside others."""
     found: Figures = {}
+    way = SLOW._replace(deltas=max(SLOW.deltas, more // 4))  # all are open until the last has begun
     with upstream(store_wait=0) as up, ExitStack() as stack:
         for contestant in streaming():
             limit = str(FEW + more)
-            box = stack.enter_context(contestant.start(up, SLOW, AWS_LAMBDA_MAX_CONCURRENCY=limit))
+            box = stack.enter_context(contestant.start(up, way, AWS_LAMBDA_MAX_CONCURRENCY=limit))
             box.invoke(event(0))
             few, answers = _open(box, 1, FEW)
             box.finish(answers)
@@ -77,5 +79,5 @@ def memory(more: int) -> Figures:
 def _open(box: Sandbox, first: int, count: int) -> tuple[int, list[Answer]]:
     """Memory while so many are open."""
     answers = box.begin([event(first + number) for number in range(count)])
-    box.listen(OPENING)
+    box.listen(OPENING + count / 100)
     return box.memory(), answers
