@@ -65,9 +65,9 @@ def up(options: argparse.Namespace) -> None:
         folder = build.page(options.page)
         page.files(folder, b"")
     with step("Building the function, and uploading it"):
-        build.function(options.sam, runtime, architecture, site.region)
+        template = build.function(options.sam, runtime, architecture, site)
     with step(f"Bringing the stack {site.stack} up to date; the first time takes about ten minutes"):
-        outputs = stack.deploy(build.PACKAGED.read_text("utf-8"), given, _names())
+        outputs = stack.deploy(template, given, _names())
     with step("Uploading the page"):
         wanted = page.files(folder, page.config(outputs))
         sent = page.upload(clients["s3"], outputs["PageBucket"], wanted)

@@ -10,12 +10,11 @@ from pathlib import Path
 
 from c1fn.api.pages import Site as Shown
 from c1fn.local import page_build
-from scripts.site.failures import Stop
+from scripts.site import Site, Stop
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = "template-site.yaml"
 BUILT = ROOT / ".aws-sam/site"
-PACKAGED = BUILT / "packaged.yaml"
 
 TAIL = 20
 """Lines of a failed command's output that are shown: they say at the end what was wrong."""
@@ -24,15 +23,20 @@ SECRET = ("THESYS_API_KEY", "OIDC_CLIENT_SECRET")
 """Not passed on to the programs of others."""
 
 
-def function(sam: Path, runtime: str, architecture: str, region: str) -> None:
+def function(sam: Path, runtime: str, architecture: str, site: Site) -> str:
     """Build it with SAM for this Python and processor, and upload it to the bucket that SAM keeps for this.
+
+    :returns: the template that leads there.
 
     :raises Stop: a command failed.
     """
+    folder = BUILT / f"{site.stack}-{site.region}"  # two sites may be made at once
+    packaged, where = folder / "packaged.yaml", ("--region", site.region)
     choice = ("--parameter-overrides", f"Runtime={runtime}", f"Architecture={architecture}")
-    _run(sam, "build", "--template", TEMPLATE, "--build-dir", BUILT, "--region", region, *choice)
-    made = ("--template-file", BUILT / "template.yaml", "--output-template-file", PACKAGED)
-    _run(sam, "package", *made, "--resolve-s3", "--region", region)
+    _run(sam, "build", "--template", TEMPLATE, "--build-dir", folder, *where, *choice)
+    made = ("--template-file", folder / "template.yaml", "--output-template-file", packaged)
+    _run(sam, "package", *made, "--resolve-s3", *where)
+    return packaged.read_text("utf-8")
 
 
 def page(name: str) -> Path:

@@ -117,7 +117,7 @@ class Life:
 
 
 @pytest.fixture(scope="module")
-def life(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
+def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     """In an empty home, with nothing of the developer's own configuration."""
     folder = tmp_path_factory.mktemp("site")
     built_page = folder / "page"
@@ -125,6 +125,8 @@ def life(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> 
     (built_page / "index.html").write_text('<!doctype html><head><meta charset="utf-8"></head><p>one</p>')
     (built_page / "assets/index-abcd1234.js").write_text("1;")
     (built_page / "assets/logo.svg").write_text("<svg/>")
+    (folder / "function").mkdir()  # nobody calls it until people chat: then the real one takes its place
+    (folder / "function/handler.py").write_text("handler = print\n")
     sam = folder / "sam"
     command = [str(TOOLS.resolve() / "bin/python"), str(ROOT / "scripts/sam_offline.py")]
     sam.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
@@ -137,7 +139,7 @@ def life(built: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> 
         patch.setenv("AWS_REGION", REGION)
         patch.setenv("AWS_ACCESS_KEY_ID", "k")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "k")
-        patch.setenv("BUILT_TREE", str(built[0]))
+        patch.setenv("BUILT_TREE", str(folder / "function"))
         aws.client("s3").create_bucket(Bucket="artifacts", CreateBucketConfiguration=HERE)
         yield Life(aws, built_page, sam)
 
@@ -284,7 +286,13 @@ def test_deleted_its_people_stay(
     assert life.delete() == 0  # once more: there is nothing
 
 
-def test_a_new_site_takes_over_the_old_ones_people(life: Life, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_new_site_takes_over_the_old_ones_people(
+    life: Life,
+    built: tuple[Path, Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("BUILT_TREE", str(built[0]))
     (pool,) = life.aws.client("cognito-idp").list_user_pools(MaxResults=10)["UserPools"]
     settings = {  # the emulated ones, which the function would otherwise look for at AWS
         "C1FN_JWT_JWKS": f"{life.aws.url}/{pool['Id']}/.well-known/jwks.json",
