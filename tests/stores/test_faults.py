@@ -64,6 +64,23 @@ async def test_a_thread_of_fewer_turns_than_are_read_takes_one_reading(one: Mach
     assert one.sky.seen == ["UpdateItem", "Query"]
 
 
+async def test_an_answer_is_known_whatever_number_the_threads_row_has_lost(
+    one: Machine, endpoint: tuple[str, str]
+) -> None:
+    """The row's number decides how much is read, not what is believed."""
+    for response in ("r1", "r2", "r3"):
+        await say(one, response, "t")
+    one.client.update_item(
+        TableName=endpoint[1],
+        Key=ThreadKey("ann", "t").row,
+        UpdateExpression="REMOVE #n",
+        ExpressionAttributeNames={"#n": "n"},
+    )
+    opened = await one.store.turns.open(ask("r1"), history=1)
+    assert isinstance(opened, Replay)
+    assert opened.turn.number == 1
+
+
 async def test_two_round_trips_before_the_model_in_a_long_thread(one: Machine) -> None:
     """The lock first, then what stands behind it at once."""
     for response in ("r1", "r2"):

@@ -168,7 +168,9 @@ class Opening:
         response_id, turns = mine.ask.response_id, self._access.turns
         if thread.n >= mine.turns:
             return await asyncio.gather(turns.find(mine.key, response_id), turns.newest(mine.key, mine.turns))
-        rows = await turns.newest(mine.key, mine.turns)  # all, also if the thread's row lags behind by one
+        rows = await turns.newest(mine.key, mine.turns)
+        if len(rows) == mine.turns:  # there may be more than the thread's row tells
+            return await turns.find(mine.key, response_id), rows
         return next((row for row in rows if row.response_id == response_id), None), rows
 
     async def _holds_on(self, mine: Try) -> bool:
