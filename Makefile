@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 .PHONY: FORCE agui agui-fuzz openui-prompt e2e-openui e2e-copilotkit e2e-signin attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
   bench bench-short bench-function bench-node bench-old bench-ric \
-  bench-venvs bench-compare store-growth web e2e e2e-long e2e-clients model-servers npm fix openui pins clean package function-tree frameworks \
+  bench-venvs bench-compare store-growth web e2e e2e-long e2e-states e2e-firefox e2e-clients model-servers npm fix openui pins clean package function-tree frameworks \
   release deploy-check sam-local site site-delete site-invite
 
 help: ## this list
@@ -147,6 +147,13 @@ e2e-signin: web tests/e2e/node_modules/ready ## people sign in to the page, with
 
 e2e-long: web tests/e2e/node_modules/ready ## the page with too much, other scripts, and servers that answer something else
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/bad.test.mjs
+
+e2e-states: web tests/e2e/node_modules/ready ## every state of the page in both themes on four widths, by axe-core too; sheets in .cache/e2e/states
+	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/states.test.mjs
+
+e2e-firefox: web tests/e2e/node_modules/ready ## the page in Debian's Firefox: a conversation, a reload, a stop, a form, the keyboard
+	@command -v firefox-esr >/dev/null || { echo "firefox-esr is missing. Debian: apt-get install -y firefox-esr"; exit 1; }
+	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/firefox.test.mjs
 
 model-servers: $(VENV)/ready npm ## whole conversations through LiteLLM's proxy too; 0.7 GB, the first time
 	C1FN_MODEL_SERVERS=litellm $(BIN)/pytest tests/models/test_servers.py --timeout 1800

@@ -1,12 +1,10 @@
 // For everybody: no violation that axe-core finds, in both themes, and a tree that a screen reader can read.
 import assert from "node:assert/strict";
-import { readFile, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { violations } from "./axe.mjs";
 import { Browser, Service, SHOTS } from "./stage.mjs";
-
-const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 const browser = await new Browser().start();
 const server = await new Service("serve", { C1FN_MODEL: "offline", C1FN_STORE: "memory" }).start();
@@ -14,13 +12,6 @@ after(async () => {
   await browser.stop();
   await server.stop();
 });
-
-/** What axe finds on the screen, one line each. */
-async function violations(page) {
-  await page.evaluate(`typeof axe === "undefined" && (0, eval)(${JSON.stringify(AXE)})`);
-  const found = await page.evaluate(async () => (await axe.run({ resultTypes: ["violations"] })).violations);
-  return found.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`));
-}
 
 const PHONE = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 

@@ -82,6 +82,19 @@ describe("too much, and other scripts", { timeout: 900_000 }, () => {
     assert.ok(bubble.height <= 500, `${bubble.height}`); // it scrolls
   });
 
+  test("several lines that are typed leave the end of the conversation in view", async () => {
+    model.next(card(...Array.from({ length: 40 }, (_, number) => words(`Line ${number}.`))));
+    await person.send("A long answer");
+    await person.answered();
+    await person.button("To the newest message").click();
+    const hidden = () => person.page.locator(".scroll").evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
+    assert.ok((await hidden()) < 2, `${await hidden()}`);
+    for (let line = 0; line < 5; line += 1) await person.composer.press("Shift+Enter");
+    await person.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    assert.ok((await hidden()) < 2, `${await hidden()}`);
+    await person.composer.fill("");
+  });
+
   for (const [script, typed, direction] of [
     ["Arabic", "ما هي إيرادات الربع؟", "rtl"],
     ["Hebrew", "מה ההכנסות ברבעון?", "rtl"],
@@ -136,17 +149,20 @@ describe("a server that answers something else", { timeout: 600_000 }, () => {
 
   for (const [name, [answer, told]] of Object.entries(answers)) {
     test(`${name} is told below the prompt, which is sent again by one press and kept over a reload`, async () => {
+      const prompt = `Keep these words of ${name}.`;
       await person.context.route("**/api/chat", (route) => route.fulfill(answer));
-      await person.send("Keep these words");
+      await person.send(prompt);
       await person.sees(told);
       await person.button("Send again").waitFor();
+      await person.thread(prompt).waitFor({ state: "detached" }); // the server has no such conversation
       await person.reload();
-      assert.equal(await person.composer.inputValue(), "Keep these words");
-      await person.send("Keep these words");
+      assert.equal(await person.composer.inputValue(), prompt);
+      await person.send(prompt);
       await person.sees(told);
       await person.context.unroute("**/api/chat");
       await person.button("Send again").click();
-      await person.sees("You said: Keep these words");
+      await person.sees(`You said: ${prompt}`);
+      await person.thread(prompt).first().waitFor();
     });
   }
 
@@ -186,12 +202,14 @@ describe("a server that answers something else", { timeout: 600_000 }, () => {
   });
 
   test("without JavaScript the page says that it needs it, and what to use instead", async () => {
-    const context = await browser.chromium.newContext({ javaScriptEnabled: false });
+    const context = await browser.running.newContext({ javaScriptEnabled: false });
     const page = await context.newPage();
     await page.goto(server.url);
     const told = page.locator("noscript p"); // getByText looks into no <noscript>
     await told.waitFor();
     assert.match(await told.innerText(), /^This page needs JavaScript/);
+    const { y, height } = await told.boundingBox();
+    assert.ok(y + height < page.viewportSize().height, `${y} + ${height}`);
     await page.locator("#loading").waitFor({ state: "hidden" });
     await page.screenshot({ path: join(SHOTS, "bad-no-javascript.png") });
     await context.close();

@@ -196,6 +196,8 @@ describe("a conversation on the page", { timeout: SUITE }, () => {
     await api(`threads/${person.threadId}`, { method: "DELETE" });
     await person.send("Are you there?");
     await person.sees("This conversation is gone");
+    const told = await person.page.locator(".gone").boundingBox();
+    assert.ok(told.y + told.height <= 800, `${told.y} + ${told.height}`); // within the window, and not below an answer
     await person.page.locator(".gone").getByRole("button").click();
     assert.equal(await person.composer.inputValue(), "Are you there?");
     assert.equal(model.requests.length, 1);

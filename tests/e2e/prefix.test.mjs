@@ -14,7 +14,7 @@ const stage = /REST API +(http:\S+\/prod)\//.exec(emulator.said)[1];
 
 for (const url of [stage, `${stage}/`]) {
   test(`at ${new URL(url).pathname}`, { timeout: 3 * PATIENCE }, async () => {
-    const context = await browser.chromium.newContext();
+    const context = await browser.running.newContext();
     const page = await context.newPage();
     const complaints = [];
     page.on("console", (line) => line.text().includes("Content Security Policy") && complaints.push(line.text()));

@@ -3,11 +3,12 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach } from "node:test";
-import { chromium } from "playwright-core";
+import { chromium, firefox } from "playwright-core";
 import { ROOT } from "./service.mjs";
 
 export { ROOT, Service } from "./service.mjs";
 const CHROMIUM = process.env.E2E_CHROMIUM ?? "/usr/bin/chromium";
+const FIREFOX = process.env.E2E_FIREFOX ?? "/usr/bin/firefox-esr";
 export const SHOTS = join(ROOT, ".cache/e2e");
 
 /** Milliseconds that a person would wait for anything here; a busy machine needs many of them. */
@@ -15,16 +16,20 @@ export const PATIENCE = 30_000;
 
 export class Browser {
   async start() {
-    if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is missing: apt-get install chromium`);
     mkdirSync(SHOTS, { recursive: true });
-    const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
-    args.push("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage");
-    this.chromium = await chromium.launch({ executablePath: CHROMIUM, args });
+    this.running = await this.launch();
     return this;
   }
 
+  launch() {
+    if (!existsSync(CHROMIUM)) throw new Error(`${CHROMIUM} is missing: apt-get install chromium`);
+    const args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
+    args.push("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage");
+    return chromium.launch({ executablePath: CHROMIUM, args });
+  }
+
   async stop() {
-    await this.chromium.close();
+    await this.running.close();
   }
 
   /**
@@ -32,7 +37,7 @@ export class Browser {
    * `field` is where a person types, on a page that is not c1fn's own; `issuer` is where the page lets people sign in.
    */
   async person(url, { files, issuer, field = 'role=textbox[name="Message"s]', ...options } = {}) {
-    const context = await this.chromium.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    const context = await this.running.newContext({ viewport: { width: 1280, height: 800 }, ...options });
     context.setDefaultTimeout(PATIENCE);
     if (issuer) await context.route(/^https:/, (route) => route.abort()); // a font of its pages, from another host
     if (files) {
@@ -44,6 +49,21 @@ export class Browser {
       await context.route(`${url}assets/**`, lent);
     }
     return new Person(context, url, field, issuer);
+  }
+}
+
+/** Media features that Debian's Firefox cannot be told: it keeps its own. */
+const NOT_EMULATED = { colorScheme: null, reducedMotion: null, forcedColors: null, contrast: null };
+
+/** Debian's own Firefox, which is spoken to by WebDriver BiDi. */
+export class Firefox extends Browser {
+  launch() {
+    if (!existsSync(FIREFOX)) throw new Error(`${FIREFOX} is missing: apt-get install firefox-esr`);
+    return firefox.launch({ executablePath: FIREFOX, channel: "moz-firefox" });
+  }
+
+  person(url, options = {}) {
+    return super.person(url, { ...NOT_EMULATED, ...options });
   }
 }
 

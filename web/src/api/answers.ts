@@ -20,47 +20,47 @@ export async function stop(threadId: string, responseId: string): Promise<boolea
   return (await (await call("POST", `threads/${segment(threadId)}/stop`, { responseId })).json()).stopping;
 }
 
+/** What is done with an answer's connection. */
+export type Line = {
+  signal: AbortSignal; // ends it
+  lost: () => void; // it is broken, and will be opened again
+};
+
 /**
  * A prompt's answer so far, each time that it has grown. Asking again is safe: the server answers a responseId once.
  * `first` runs before each request, and refuses it by throwing.
  */
-export function ask(
-  threadId: string,
-  responseId: string,
-  prompt: Prompt,
-  signal: AbortSignal,
-  first: () => Promise<void>,
-): AsyncGenerator<string> {
+export function ask(threadId: string, responseId: string, prompt: Prompt, line: Line, first: () => Promise<void>): AsyncGenerator<string> {
   const body = JSON.stringify({ prompt, threadId, responseId });
   const headers = { "content-type": "application/json" };
   return answer(async () => {
     await first();
-    return request("api/chat", { method: "POST", headers, body, signal });
-  }, signal);
+    return request("api/chat", { method: "POST", headers, body, signal: line.signal });
+  }, line);
 }
 
-async function* answer(send: () => Promise<Response>, signal: AbortSignal): AsyncGenerator<string> {
+async function* answer(send: () => Promise<Response>, line: Line): AsyncGenerator<string> {
   const decoder = new Decoder();
-  for await (const piece of poured(async () => (decoder.forget(), send()), signal)) yield decoder.whole(piece);
+  for await (const piece of poured(async () => (decoder.forget(), send()), line)) yield decoder.whole(piece);
 }
 
 /**
  * An answer that is being written already, from its beginning. The server tells it for a minute at a stretch, so what
  * comes after the bytes that are here is asked for until there is nothing.
  */
-export async function* follow(threadId: string, responseId: string, signal: AbortSignal): AsyncGenerator<string> {
+export async function* follow(threadId: string, responseId: string, line: Line): AsyncGenerator<string> {
   const path = `api/threads/${segment(threadId)}/turns/${segment(responseId)}`;
   const decoder = new Decoder();
   let after = 0;
   let more = true;
   const stretch = async (): Promise<Response> => {
     more = false;
-    const response = await request(`${path}?after=${after}`, { signal });
+    const response = await request(`${path}?after=${after}`, { signal: line.signal });
     more = response.status === 200 && !response.headers.has("c1fn-error");
     return response;
   };
   while (more) {
-    for await (const piece of poured(stretch, signal)) {
+    for await (const piece of poured(stretch, line)) {
       after += piece.byteLength - (after ? 0 : new TextDecoder().decode(piece).match(KEPT_ALIVE)![0].length);
       yield decoder.whole(piece);
     }
@@ -84,7 +84,7 @@ class Decoder {
 }
 
 /** The bytes of an answer. After a broken connection they come from a new request. */
-async function* poured(send: () => Promise<Response>, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* poured(send: () => Promise<Response>, { signal, lost }: Line): AsyncGenerator<Uint8Array> {
   for (let attempt = 0; ; attempt += 1) {
     try {
       const response = await send();
@@ -99,6 +99,7 @@ async function* poured(send: () => Promise<Response>, signal: AbortSignal): Asyn
       if (signal.aborted || (error instanceof Refusal && !(error instanceof Unreachable))) throw error;
       const wait = RETRIES[attempt];
       if (wait === undefined) throw new Unreachable();
+      lost();
       await new Promise((resolve) => setTimeout(resolve, wait));
       if (signal.aborted) throw error;
     }

@@ -10,6 +10,7 @@ export type Turn = {
   prompt: Prompt;
   answer: string;
   state: State;
+  lost?: boolean; // its connection is broken, and will be opened again
   refusal?: Refusal; // why there is no answer, in the server's words
   feedback?: Feedback;
 };

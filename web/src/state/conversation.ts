@@ -133,6 +133,7 @@ export async function again(turn: Turn): Promise<void> {
     const fresh: Turn = { responseId: turn.responseId, prompt: turn.prompt, answer: "", state: "running" };
     setState({ turns: [...turns.slice(0, -1), fresh] });
     if (turn.refusal) keepDraft(turns.length === 1 ? null : threadId, "");
+    if (turn.refusal && turns.length === 1) addThread(threadId, turn.prompt.content);
     return answered(threadId, fresh, turns.length > 1);
   }
   await branch(turn, turn.prompt.content);
@@ -195,14 +196,16 @@ export function save(responseId: string, answer: string): void {
 /** Follow the newest answer, if it is being written. */
 async function following(threadId: string, signal: AbortSignal): Promise<void> {
   const turn = getState().turns.at(-1);
-  if (turn?.state === "running") await shown(threadId, turn, answers.follow(threadId, turn.responseId, signal), signal);
+  if (turn?.state === "running") await shown(threadId, turn, answers.follow(threadId, turn.responseId, line(turn, signal)), signal);
 }
 
 async function answered(threadId: string, turn: Turn, continues: boolean): Promise<void> {
   const { signal } = open;
   const first = continues ? () => present(threadId) : async () => undefined;
-  await shown(threadId, turn, answers.ask(threadId, turn.responseId, turn.prompt, signal, first), signal);
+  await shown(threadId, turn, answers.ask(threadId, turn.responseId, turn.prompt, line(turn, signal), first), signal);
 }
+
+const line = ({ responseId }: Turn, signal: AbortSignal): answers.Line => ({ signal, lost: () => change(responseId, { lost: true }) });
 
 /** A thread that the server no longer has would be begun anew, without what came before. */
 async function present(threadId: string): Promise<void> {
@@ -219,9 +222,9 @@ async function shown(threadId: string, turn: Turn, texts: AsyncGenerator<string>
       answer = text;
       if (Date.now() - drawn < PACE) continue;
       drawn = Date.now();
-      change(turn.responseId, { answer });
+      change(turn.responseId, { answer, lost: false });
     }
-    if (!signal.aborted) change(turn.responseId, { answer, state: "done" });
+    if (!signal.aborted) change(turn.responseId, { answer, state: "done", lost: false });
   } catch (error) {
     if (signal.aborted) return;
     if (error instanceof Refusal && error.missing) return lost(turn, error);
@@ -233,6 +236,8 @@ async function shown(threadId: string, turn: Turn, texts: AsyncGenerator<string>
 /** How the answer ended stands in the thread: complete, stopped or failed. The question that it answered has no buttons now. */
 async function settled(threadId: string, signal: AbortSignal): Promise<void> {
   announce({ thread: threadId });
+  const { turns } = getState();
+  if (turns.length === 1 && turns[0]!.refusal) forgetThread(threadId); // the server lists it, if it has it after all
   void refreshThreads();
   await renewed(threadId, signal, 2).catch(() => undefined); // it is shown as far as it came
   if (!signal.aborted) keepRefused(threadId);

@@ -57,11 +57,12 @@ export function addThread(threadId: string, content: string, made?: api.Thread):
   const title = read(content).words.replace(/\s+/g, " ").slice(0, TITLE) || "New conversation";
   const thread = made ?? { threadId, title, createdAt: now, updatedAt: now, isRunning: true };
   if (!made) unsaved.add(threadId);
-  setState(({ threads }) => ({ threads: [{ ...thread, isRunning: true }, ...threads] }));
+  setState(({ threads }) => ({ threads: [{ ...thread, isRunning: true }, ...threads.filter((one) => one.threadId !== threadId)] }));
   announce({});
 }
 
 export function forgetThread(threadId: string): void {
+  unsaved.delete(threadId);
   setState(({ threads }) => ({ threads: threads.filter((thread) => thread.threadId !== threadId) }));
 }
 

@@ -56,7 +56,16 @@ export function Composer() {
         }}
       />
       {running ? (
-        <IconButton icon={Square} size={14} name="Stop" className="round stop" onClick={() => void stop()} />
+        <IconButton
+          icon={Square}
+          size={14}
+          name="Stop"
+          className="round stop"
+          onClick={() => {
+            void stop();
+            if (!touch.matches) field.current?.focus(); // the button goes, and the focus with it
+          }}
+        />
       ) : (
         <IconButton icon={ArrowUp} name="Send" type="submit" className="round" disabled={empty || loading} />
       )}

@@ -10,7 +10,7 @@ import { useScroll } from "./useScroll";
 import { Welcome } from "./Welcome";
 
 export function Conversation() {
-  const { threadId, status, problem, turns, before, older } = useConversation();
+  const { status, turns, before, older } = useConversation();
   const running = useConversation(isRunning);
   const area = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLDivElement>(null);
@@ -28,32 +28,40 @@ export function Conversation() {
           {turns.map((turn, index) => (
             <Turn key={turn.responseId} turn={turn} last={index === turns.length - 1} busy={running} />
           ))}
-          {(status === "missing" || status === "unreachable") && (
-            <div className="note gone" role="alert">
-              <strong>{status === "missing" ? "This conversation is gone" : problem?.title}</strong>
-              <p>
-                {status === "missing"
-                  ? "The server does not have it any more: it was deleted, or the server was restarted and keeps conversations only in memory. Nothing was sent."
-                  : problem?.message}
-              </p>
-              {status === "missing" ? (
-                <button type="button" className="button" onClick={openNew}>
-                  New conversation
-                </button>
-              ) : (
-                <button type="button" className="button" onClick={() => threadId && void openThread(threadId)}>
-                  Try again
-                </button>
-              )}
-            </div>
-          )}
+          {turns.length === 0 && <Problem />}
         </div>
       </div>
       <div className="foot">
         {away && <IconButton icon={ArrowDown} name="To the newest message" className="to-end" onClick={toEnd} />}
+        {turns.length > 0 && <Problem />}
         {status !== "missing" && <Composer />}
       </div>
       <Status />
+    </div>
+  );
+}
+
+/** Why there is no conversation, or no more of it. */
+function Problem() {
+  const { threadId, status, problem } = useConversation();
+  if (status !== "missing" && status !== "unreachable") return null;
+  return (
+    <div className="note gone" role="alert">
+      <strong>{status === "missing" ? "This conversation is gone" : problem?.title}</strong>
+      <p>
+        {status === "missing"
+          ? "The server does not have it any more: it was deleted, or the server was restarted and keeps conversations only in memory. Nothing was sent."
+          : problem?.message}
+      </p>
+      {status === "missing" ? (
+        <button type="button" className="button" onClick={openNew}>
+          New conversation
+        </button>
+      ) : (
+        <button type="button" className="button" onClick={() => threadId && void openThread(threadId)}>
+          Try again
+        </button>
+      )}
     </div>
   );
 }

@@ -13,11 +13,11 @@ type Props = { narrow: boolean; listed: boolean; openList: () => void };
 
 export function Head({ narrow, listed, openList }: Props) {
   const threadId = useConversation((state) => state.threadId);
-  const missing = useConversation((state) => state.status !== "ready");
+  const ready = useConversation((state) => state.status === "ready");
   const thread = useThreads((state) => state.threads.find((one) => one.threadId === threadId));
   const [renaming, setRenaming] = useState(false);
   const [sharing, setSharing] = useState(false);
-  const title = thread?.title ?? "New conversation";
+  const title = thread?.title ?? (ready ? "New conversation" : "Conversation");
   useEffect(() => {
     document.title = thread ? `${title} · c1fn` : "c1fn";
   }, [thread, title]);
@@ -35,7 +35,7 @@ export function Head({ narrow, listed, openList }: Props) {
           {title}
         </h1>
       )}
-      {thread && !missing && (
+      {thread && ready && (
         <>
           <IconButton icon={Share} size={17} name="Share" onClick={() => setSharing(true)} />
           <Menu

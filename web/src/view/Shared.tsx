@@ -3,11 +3,11 @@ import { useContext, useEffect, useState } from "react";
 import { Refusal, Unreachable } from "../api/http";
 import { openShare, type Shared as Conversation } from "../api/shares";
 import logo from "../logo.svg";
-import { read } from "../model/c1";
 import { date } from "../model/time";
 import { turnsOf } from "../model/turns";
 import { SignInContext } from "../signin";
 import { Answer } from "./Answer";
+import { Bubble } from "./Bubble";
 
 export function Shared({ token }: { token: string }) {
   const signIn = useContext(SignInContext);
@@ -53,9 +53,7 @@ export function Shared({ token }: { token: string }) {
             <div className="turn" key={index} data-last>
               <h2 className="unseen">Prompt</h2>
               <div className="prompt">
-                <div className="bubble" dir="auto">
-                  {read(turn.prompt.content).words}
-                </div>
+                <Bubble content={turn.prompt.content} />
               </div>
               <h2 className="unseen">Answer</h2>
               {turn.answer && <Answer content={turn.answer} streaming={false} />}

@@ -7,6 +7,7 @@ import type { Turn as OneTurn } from "../model/turns";
 import { wordsOf } from "../model/words";
 import { again, edit, post, rate, save } from "../state/conversation";
 import { Answer } from "./Answer";
+import { Bubble } from "./Bubble";
 import { copy } from "./copy";
 import { IconButton } from "./IconButton";
 import { sends } from "./keys";
@@ -15,7 +16,7 @@ type Props = { turn: OneTurn; last: boolean; busy: boolean };
 
 export const Turn = memo(function Turn({ turn, last, busy }: Props) {
   const [editing, setEditing] = useState(false);
-  const { words, fields } = read(turn.prompt.content);
+  const { words } = read(turn.prompt.content);
   const waits = turn.state === "running" && !turn.answer;
   return (
     <div className="turn" data-last={last || undefined}>
@@ -24,19 +25,7 @@ export const Turn = memo(function Turn({ turn, last, busy }: Props) {
         <Edit words={words} close={() => setEditing(false)} send={(changed) => void edit(turn, changed)} />
       ) : (
         <div className="prompt">
-          <div className="bubble" dir="auto">
-            {words || "…"}
-            {fields.length > 0 && (
-              <dl>
-                {fields.map(({ name, value }, index) => (
-                  <div key={index}>
-                    <dt>{name}</dt>
-                    <dd>{value}</dd>
-                  </div>
-                ))}
-              </dl>
-            )}
-          </div>
+          <Bubble content={turn.prompt.content} />
           <div className="actions" role="group" aria-label="Your message">
             <CopyButton name="Copy message" text={() => words} />
             {!busy && <IconButton icon={Pencil} size={15} name="Edit message" onClick={() => setEditing(true)} />}
@@ -57,8 +46,13 @@ export const Turn = memo(function Turn({ turn, last, busy }: Props) {
       {turn.answer && (
         <Answer content={turn.answer} streaming={turn.state === "running"} send={post} save={(content) => save(turn.responseId, content)} />
       )}
+      {turn.state === "running" && turn.lost && (
+        <p className="ending" role="status">
+          The connection to the server is lost. Trying again …
+        </p>
+      )}
       <Ending turn={turn} last={last} busy={busy} />
-      {turn.state !== "running" && turn.answer && <Below turn={turn} busy={busy} />}
+      {turn.state !== "running" && turn.answer && <Below turn={turn} last={last} busy={busy} />}
     </div>
   );
 });
@@ -84,9 +78,10 @@ function Ending({ turn, last, busy }: Props) {
 }
 
 /** What can be done with an answer. */
-function Below({ turn, busy }: { turn: OneTurn; busy: boolean }) {
+function Below({ turn, last, busy }: Props) {
   const [commenting, setCommenting] = useState(false);
   const value = turn.feedback?.value;
+  const failed = turn.state === "failed"; // there is nothing to rate
   const thumb = (pressed: Feedback["value"]) => {
     setCommenting(pressed === "down" && value !== "down");
     void rate(turn, value === pressed ? null : { value: pressed });
@@ -95,9 +90,9 @@ function Below({ turn, busy }: { turn: OneTurn; busy: boolean }) {
     <>
       <div className="actions" role="group" aria-label="Answer">
         <CopyButton name="Copy answer" text={() => wordsOf(turn.answer)} />
-        <IconButton icon={ThumbsUp} size={15} name="Good answer" aria-pressed={value === "up"} onClick={() => thumb("up")} />
-        <IconButton icon={ThumbsDown} size={15} name="Bad answer" aria-pressed={value === "down"} onClick={() => thumb("down")} />
-        {!busy && <IconButton icon={RefreshCw} size={15} name="Try again" onClick={() => void again(turn)} />}
+        {!failed && <IconButton icon={ThumbsUp} size={15} name="Good answer" aria-pressed={value === "up"} onClick={() => thumb("up")} />}
+        {!failed && <IconButton icon={ThumbsDown} size={15} name="Bad answer" aria-pressed={value === "down"} onClick={() => thumb("down")} />}
+        {!busy && !(failed && last) && <IconButton icon={RefreshCw} size={15} name="Try again" onClick={() => void again(turn)} />}
       </div>
       {commenting && <Comment turn={turn} close={() => setCommenting(false)} />}
     </>
