@@ -301,11 +301,6 @@ def test_without_credentials_nothing_is_begun(
     assert LOG_IN in capsys.readouterr().err
 
 
-def test_a_page_that_cannot_sign_anybody_in_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["up", "--page", "openui"]) == 1
-    assert "OpenUI's page cannot sign anybody in yet" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("who", ["", "ann"])
 def test_only_an_e_mail_address_is_invited(who: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["invite", who]) == 1

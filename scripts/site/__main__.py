@@ -44,11 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def up(options: argparse.Namespace) -> None:
     """Make the site, or bring it up to date."""
     given = _given(options.parameters, os.environ)
-    own_page = options.page != "c1"
-    if options.page == "openui":
-        raise Stop(
-            "OpenUI's page cannot sign anybody in yet: take PAGE=c1, or the folder of a page of your own."
-        )
+    own_page = options.page not in ("c1", "openui")
     with step("Looking at the tools, the credentials and what is there"):
         site, clients = _site(options)
         stack = Stack(clients["cloudformation"], site.stack, options.look)
@@ -131,7 +127,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--look", type=float, default=LOOK, help="seconds between two looks at the stack"
         )
-    commands.choices["up"].add_argument("--page", default="c1", help="c1, or the folder of a built page")
+    commands.choices["up"].add_argument(
+        "--page", default="c1", help="c1, openui, or the folder of a built page"
+    )
     commands.choices["up"].add_argument("--sam", type=Path, default=build.ROOT / ".cache/deploy/bin/sam")
     commands.choices["up"].add_argument("parameters", nargs="*", metavar="Name=Value")
     commands.choices["invite"].add_argument("person", help="an e-mail address")

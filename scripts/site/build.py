@@ -40,7 +40,7 @@ def function(sam: Path, runtime: str, architecture: str, site: Site) -> str:
 
 
 def page(name: str) -> Path:
-    """The folder of a page that is built: c1's, or one's own.
+    """The folder of a page that is built: by its name, or one's own.
 
     :raises Stop: it could not be built.
     """

@@ -81,7 +81,9 @@ def files(folder: Path, settings: bytes) -> list[File]:
     :raises Stop: this folder holds no page.
     """
     if not (folder / INDEX).is_file():
-        raise Stop(f"{folder} holds no {INDEX}: PAGE names c1, or the folder of a page that is built.")
+        raise Stop(
+            f"{folder} holds no {INDEX}: PAGE names c1, openui, or the folder of a page that is built."
+        )
     found = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.rglob("*"))
