@@ -11,7 +11,7 @@ VENV_SH := sh scripts/venv.sh
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: FORCE agui agui-fuzz openui-prompt e2e-openui e2e-copilotkit e2e-signin attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
+.PHONY: FORCE agui agui-fuzz openui-prompt e2e-openui e2e-copilot e2e-signin attack mcp-servers help run test lint cover chaos survive soak fuzz sbom audit mutants mutation \
   bench bench-short bench-function bench-node bench-old bench-ric \
   bench-venvs bench-compare store-growth web e2e e2e-long e2e-states e2e-firefox e2e-clients model-servers npm fix openui pins clean package function-tree frameworks \
   release deploy-check sam-local site site-delete site-invite
@@ -177,7 +177,7 @@ e2e-openui: $(VENV)/ready npm tests/e2e/node_modules/ready ## drive OpenUI's cha
 	npm --prefix web-openui run check
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/openui.test.mjs
 
-e2e-copilotkit: $(VENV)/ready tests/e2e/node_modules/ready ## drive CopilotKit's chat in Chromium; builds its page, the first time
+e2e-copilot: $(VENV)/ready tests/e2e/node_modules/ready ## drive CopilotKit's chat in Chromium; builds its page, the first time
 	@command -v chromium >/dev/null || { echo "chromium is missing. Debian: apt-get install -y chromium"; exit 1; }
 	E2E_PYTHON="$(abspath $(BIN)/python)" node --test --test-reporter=spec tests/e2e/copilotkit-page.test.mjs
 
