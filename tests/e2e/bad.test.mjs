@@ -82,19 +82,6 @@ describe("too much, and other scripts", { timeout: 900_000 }, () => {
     assert.ok(bubble.height <= 500, `${bubble.height}`); // it scrolls
   });
 
-  test("several lines that are typed leave the end of the conversation in view", async () => {
-    model.next(card(...Array.from({ length: 40 }, (_, number) => words(`Line ${number}.`))));
-    await person.send("A long answer");
-    await person.answered();
-    await person.button("To the newest message").click();
-    const hidden = () => person.page.locator(".scroll").evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
-    assert.ok((await hidden()) < 2, `${await hidden()}`);
-    for (let line = 0; line < 5; line += 1) await person.composer.press("Shift+Enter");
-    await person.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
-    assert.ok((await hidden()) < 2, `${await hidden()}`);
-    await person.composer.fill("");
-  });
-
   for (const [script, typed, direction] of [
     ["Arabic", "ما هي إيرادات الربع؟", "rtl"],
     ["Hebrew", "מה ההכנסות ברבעון?", "rtl"],

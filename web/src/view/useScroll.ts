@@ -10,20 +10,19 @@ const NEAR = 60;
 export function useScroll(area: RefObject<HTMLElement | null>, content: RefObject<HTMLElement | null>, first?: string, newest?: string) {
   const follows = useRef(false);
   const [away, setAway] = useState(false);
-  const seen = useRef({ height: 0, top: 0, room: 0, near: false, first });
+  const seen = useRef({ height: 0, top: 0, first });
 
   useEffect(() => {
     const box = area.current!;
     const look = () => {
       const near = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
       if (box.scrollTop < seen.current.top) follows.current = false;
-      Object.assign(seen.current, { top: box.scrollTop, near });
+      seen.current.top = box.scrollTop;
       setAway(!near);
     };
     const grown = new ResizeObserver(() => {
-      const less = box.clientHeight < seen.current.room; // several lines are being typed below it
-      if (follows.current || (less && seen.current.near)) box.scrollTop = box.scrollHeight;
-      Object.assign(seen.current, { height: box.scrollHeight, room: box.clientHeight });
+      if (follows.current) box.scrollTop = box.scrollHeight;
+      seen.current.height = box.scrollHeight;
       look();
     });
     grown.observe(content.current!);
