@@ -15,6 +15,7 @@ const MENDINGS: Mending[] = [
   [".openui-chart-horizontal-scroll-button--left:not([aria-label])", (button) => attributes(button, { "aria-label": "Scroll the chart to the left" })],
   [".openui-chart-horizontal-scroll-button--right:not([aria-label])", (button) => attributes(button, { "aria-label": "Scroll the chart to the right" })],
   [".openui-table-container:not([tabindex])", (table) => attributes(table, { tabindex: "0", role: "group", "aria-label": "Table" })], // it scrolls
+  [".openui-code-block-copy-button:not([aria-label])", (button) => attributes(button, { "aria-label": "Copy code" })],
   ["path[role=img][name]:not([aria-label])", (slice) => attributes(slice, { "aria-label": slice.getAttribute("name")! })],
 ];
 
