@@ -34,10 +34,18 @@ CLIENT_TOOLS = 32
 
 
 class Api(Starlette):
-    """Answers prompts; ``endpoints`` answer all else, behind the same rules and with the same state."""
+    """Answers prompts; ``endpoints`` answer all else, with the same state. Its origins' rules are around
+    everything: even around the answer that tells of a bug.
+    """
 
     def build_middleware_stack(self) -> ASGIApp:
-        return guarded(super().build_middleware_stack(), self.state.origins, refusal)
+        prompts = super().build_middleware_stack()
+
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            is_ours = scope["type"] == "lifespan" or (_is_prompt(scope) and not is_plain())
+            await (prompts if is_ours else self.endpoints)(scope, receive, send)
+
+        return guarded(answer, self.state.origins, refusal)
 
     @cached_property
     def endpoints(self) -> "Endpoints":
@@ -49,11 +57,6 @@ class Api(Starlette):
 
     def openapi(self) -> dict[str, Any]:
         return self.endpoints.openapi()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan" or (_is_prompt(scope) and not is_plain()):
-            return await super().__call__(scope, receive, send)
-        return await self.endpoints(scope, receive, send)
 
 
 def _is_prompt(scope: Scope) -> bool:

@@ -11,12 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.datastructures import State
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp
 
 from c1fn import __version__
 from c1fn.api import chat
 from c1fn.api.bodies import sentence
-from c1fn.api.cors import guarded
 from c1fn.api.methods import Heads
 from c1fn.api.raw_path import RawPath
 from c1fn.api.refusals import HANDLERS, refusal
@@ -27,12 +25,7 @@ MODULES = ("health", "threads", "conversation", "shares", "answers", "agui", "op
 
 
 class Endpoints(FastAPI):
-    """It tells of itself only what it is asked for, and when it is asked. Its origins' rules are around
-    everything: even around the answer that tells of a bug.
-    """
-
-    def build_middleware_stack(self) -> ASGIApp:
-        return guarded(super().build_middleware_stack(), self.state.origins, refusal)
+    """It tells of itself only what it is asked for, and when it is asked."""
 
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:

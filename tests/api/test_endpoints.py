@@ -21,7 +21,7 @@ LATE = {f"c1fn.api.{module}" for module in MODULES}
 
 
 def test_a_prompt_needs_neither_fastapi_nor_the_other_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor does a prompt that is refused."""
+    """Nor does a prompt that is refused, nor a browser's preflight for a page of another origin."""
     monkeypatch.delenv(VARIABLE, raising=False)
     script = f"""
 import asyncio, sys
@@ -30,8 +30,12 @@ from c1fn.settings import Settings
 from tests.asgi import client_of
 LATE = {LATE | {"fastapi", "opentelemetry", "c1fn.api.wires.agui"}}
 async def main():
-    app = compose.web_app(Settings.read({{"C1FN_MODEL": "offline"}}), awaited=True)
+    settings = {{"C1FN_MODEL": "offline", "C1FN_ALLOWED_ORIGINS": "https://a.example"}}
+    app = compose.web_app(Settings.read(settings), awaited=True)
     async with client_of(app) as client:
+        preflight = {{"origin": "https://a.example", "access-control-request-method": "POST"}}
+        asked = await client.request("OPTIONS", "/api/chat", headers=preflight).whole()
+        assert (asked.status, asked.headers["access-control-allow-origin"]) == (200, "https://a.example")
         prompt = {{"role": "user", "content": "hi"}}
         body = {{"prompt": prompt, "threadId": "t", "responseId": "r"}}
         assert (await client.post("/api/chat", body)).status == 200
