@@ -7,13 +7,12 @@ from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
 from c1fn.api.bodies import StopBody, body_of, read
-from c1fn.api.browsers import streams_cards
-from c1fn.api.chat import streamed
+from c1fn.api.chat import c1_wire, streamed
 from c1fn.api.context import time_left
 from c1fn.api.dependencies import CurrentCaller, CurrentChat, CurrentStore, ResponseId, ThreadId
 from c1fn.api.refusals import refusal
 from c1fn.api.streaming import SILENCE, StreamedAnswer
-from c1fn.api.wires.c1 import HEADERS, Wire
+from c1fn.api.wires.c1 import HEADERS
 from c1fn.chat.converse import Chat
 from c1fn.chat.event_queue import EventQueue
 from c1fn.events import Event, Failed, Finished
@@ -42,8 +41,7 @@ async def follow_answer(
     queue = await chat.follow(caller.owner, thread_id, response_id, seconds=time_left(request))
     if after:
         return await _rest(request, chat, queue, after)
-    wire = Wire(cards=streams_cards(request), counted=True, has_tool=chat.has_tool)
-    return await streamed(request, chat, queue, wire)
+    return await streamed(request, chat, queue, c1_wire(request, chat, counted=True))
 
 
 @routes.post("/{threadId}/stop", tags=["threads"])
@@ -57,9 +55,8 @@ async def stop_answer(
 
 async def _rest(request: Request, chat: Chat, queue: EventQueue, after: int) -> Response:
     """The rest of an answer after these bytes: a stream, nothing (204), or an error."""
-    cards, size = streams_cards(request), 0
-    first: list[Event] = []
-    wire = Wire(cards=cards, has_tool=chat.has_tool)
+    size, first = 0, list[Event]()
+    wire = c1_wire(request, chat)
     while size <= after and (events := await queue.take(SILENCE)):
         first += events
         size += len(wire.encode(events))
@@ -69,5 +66,4 @@ async def _rest(request: Request, chat: Chat, queue: EventQueue, after: int) -> 
     if size <= after and first and isinstance(first[-1], Finished | Failed):
         await queue.over()
         return Response(status_code=204, background=BackgroundTask(chat.settle))
-    wire = Wire(cards=cards, has_tool=chat.has_tool)
-    return StreamedAnswer(first, queue, HEADERS, chat.settle, wire, after=after)
+    return StreamedAnswer(first, queue, HEADERS, chat.settle, c1_wire(request, chat), after=after)

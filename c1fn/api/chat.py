@@ -23,7 +23,12 @@ async def chat(request: Request) -> Response:
     caller, chat = await identified(request), await chat_of(request)
     ask = read_ask(await body_of(request), caller)
     queue = await chat.begin(ask, seconds=time_left(request), origin=origin_of(request))
-    return await streamed(request, chat, queue, C1Wire(cards=streams_cards(request), has_tool=chat.has_tool))
+    return await streamed(request, chat, queue, c1_wire(request, chat))
+
+
+def c1_wire(request: Request, chat: Chat, *, counted: bool = False) -> C1Wire:
+    """The encoder for who sends this request. ``counted``: see `C1Wire`."""
+    return C1Wire(cards=streams_cards(request), counted=counted, has_tool=chat.has_tool)
 
 
 async def streamed(request: Request, chat: Chat, queue: EventQueue, wire: Wire) -> Response:

@@ -13,12 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.background import BackgroundTask
 
 from c1fn.api.bodies import BLANK, Id, body_of, read
-from c1fn.api.browsers import streams_cards
-from c1fn.api.chat import streamed
+from c1fn.api.chat import c1_wire, streamed
 from c1fn.api.context import origin_of, time_left
 from c1fn.api.dependencies import CurrentCaller, CurrentChat, ResponseId, ThreadId
 from c1fn.api.threads import shown
-from c1fn.api.wires.c1 import Wire as C1Wire
 from c1fn.errors import BadField
 from c1fn.telemetry.log import pseudonym
 from c1fn.telemetry.rating import RatingLine
@@ -118,7 +116,7 @@ async def approve(
     prompt = Message("user", words, resume=Resume(response_id, tuple(wanted.approved)))
     ask = Ask(caller.owner, thread_id, wanted.responseId, prompt, caller.claims)
     queue = await chat.begin(ask, seconds=time_left(request), origin=origin_of(request))
-    return await streamed(request, chat, queue, C1Wire(cards=streams_cards(request), has_tool=chat.has_tool))
+    return await streamed(request, chat, queue, c1_wire(request, chat))
 
 
 def _until(body: ForkBody) -> Until:

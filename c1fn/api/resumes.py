@@ -86,11 +86,9 @@ def _results(
 ) -> list[Result]:
     """The turn, the call and the text of each result between these places, in their order."""
     results: list[Result] = []
-    for at in range(start, end):
-        call = (
-            pending_call(str(messages[at].get("toolCallId"))) if messages[at].get("role") == "tool" else None
-        )
-        results += [(call, text(messages[at], f"messages.{at}.content"))] if call else []
+    for at, message in enumerate(messages[start:end], start):
+        if message.get("role") == "tool" and (call := pending_call(str(message.get("toolCallId")))):
+            results.append((call, text(message, f"messages.{at}.content")))
     return results
 
 

@@ -1,7 +1,7 @@
 """Shared links: made, listed and revoked by their owner, and opened by whoever has one.
 
 The last of these is the one endpoint besides `/healthz` that asks nobody who they are: the token in its path
-is what allows it. Imported at the first request, as `conversation` is.
+is what allows it.
 """
 
 from collections.abc import Iterable, Iterator
