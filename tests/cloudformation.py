@@ -82,6 +82,15 @@ def deployed(template: dict[str, Any], given: Mapping[str, str], region: str = "
     return {"AWSTemplateFormatVersion": "2010-09-09", "Parameters": parameters, **left}
 
 
+def is_allowed(template: dict[str, Any], given: Mapping[str, str]) -> bool:
+    """Whether CloudFormation would take these parameters."""
+    try:
+        deployed(template, given)
+    except Refused:
+        return False
+    return True
+
+
 def inlined(value: Any, values: Mapping[str, str]) -> Any:
     """The value with these in the place of references to them, as a custom resource gets it."""
     if isinstance(value, dict):

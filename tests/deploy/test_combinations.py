@@ -9,7 +9,7 @@ import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -84,17 +84,9 @@ NO_SNAPSTART = ("ap-east-2", "ap-southeast-6", "cn-", "us-gov-", "us-iso", "eu-i
 """Beginnings of regions for which cfn-lint refuses SnapStart."""
 
 
-def allowed(row: Row) -> bool:
-    try:
-        cloudformation.deployed(TEMPLATE, row)
-    except Refused:
-        return False
-    return True
-
-
 @cache
 def rows() -> list[Row]:
-    return pairwise(VALUES, allowed)
+    return pairwise(VALUES, partial(cloudformation.is_allowed, TEMPLATE))
 
 
 def translations(given: list[Mapping[str, str]]) -> list[dict[str, Any]]:
@@ -273,7 +265,7 @@ def stack_parameters(folder: Path) -> dict[str, str]:
 def rows_of_osls() -> list[Row]:
     plain = {"ModelKey": [""], "UrlAuth": ["AWS_IAM"], "FunctionUrl": ["true"]}
     others = {name: values for name, values in VALUES.items() if name not in NOT_OF_OSLS}
-    return pairwise({**others, **plain}, allowed)
+    return pairwise({**others, **plain}, partial(cloudformation.is_allowed, TEMPLATE))
 
 
 @pytest.mark.usefixtures("built")

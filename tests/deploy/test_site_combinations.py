@@ -5,13 +5,12 @@ the regions: together for all of them. What it only passes on to template.yaml i
 """
 
 import json
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
 
 from tests import cloudformation
-from tests.cloudformation import Refused
 from tests.deploy.conftest import ROOT, TOOLS, run
 from tests.deploy.test_combinations import ACCOUNT, ALL, linted, regions
 from tests.pairwise import Row, pairwise
@@ -50,17 +49,9 @@ NO_SITE = {"cn-north-1", "cn-northwest-1", "us-gov-east-1", "us-gov-west-1"}
 """Regions without user pools, or without CloudFront's functions."""
 
 
-def allowed(row: Row) -> bool:
-    try:
-        cloudformation.deployed(TEMPLATE, row)
-    except Refused:
-        return False
-    return True
-
-
 @cache
 def rows() -> list[Row]:
-    return pairwise(VALUES, allowed)
+    return pairwise(VALUES, partial(cloudformation.is_allowed, TEMPLATE))
 
 
 @cache
