@@ -10,7 +10,7 @@ from c1fn.stores import DAY, FORK_BYTES, FORK_TURNS, LEASE
 from c1fn.stores.dynamodb.items import N, S
 from c1fn.stores.dynamodb.keys import turn_sk
 from c1fn.stores.dynamodb.pack import SLICE
-from c1fn.turn import Feedback, State, Until
+from c1fn.turn import Feedback, Source, State, Until
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
 from tests.stores.forks import ALL, say
@@ -237,6 +237,32 @@ async def test_a_thread_that_is_deleted_while_its_turns_are_read(
         await one.store.threads.fork("ann", "t", "u", ALL)
     with pytest.raises(NotFound):
         await one.store.threads.load("ann", "u")
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_thread_that_goes_on_after_a_dead_turn_while_it_is_forked(
+    one: Machine, endpoint: tuple[str, str], time: Clockwork, *, taken: bool
+) -> None:
+    """It is refused and can be repeated, and then ends where it was asked to: the thread's row, which has the
+    dead turn as the last, was read before.
+    """
+    await say(one.store, "r1")
+    claimed(await one.store.turns.open(ask("r2"), history=20))
+    time.advance(LEASE)
+    await one.store.settle()
+
+    async def goes_on() -> None:
+        another = Machine(endpoint, time)
+        await say(another.store, "r3")
+        await another.close()
+
+    one.sky.at("Query", passed, meanwhile(goes_on))
+    with pytest.raises(Busy, match="changed"):
+        await one.store.threads.fork("ann", "t", "u", Until("r3", taken=taken))
+    made = await one.store.threads.fork("ann", "t", "u", Until("r3", taken=taken))
+    turns = await one.store.threads.load("ann", "u")
+    assert [turn.response_id for turn in turns] == ["r1", "r2", "r3"][: 2 + taken]
+    assert made.source == Source("t", turns[-1].response_id)
 
 
 def fork_again(endpoint: tuple[str, str], time: Clockwork) -> Any:

@@ -139,6 +139,8 @@ class Forking:
         row = await self._access.turns.find(key, until.response_id)
         if row is None and (lock is None or lock.response_id != until.response_id):
             raise NotFound("There is no such answer in this conversation.")
+        if row and lock and row.number >= thread.running_number and row.response_id != lock.response_id:
+            raise _changed()  # the thread's row is older: the turn of its lock is over, and others followed
         number = row.number if row else thread.running_number
         return number if until.taken else number - 1
 
@@ -182,7 +184,7 @@ class Forking:
         if found is None:
             raise NotFound("This conversation was deleted.")
         if found != row:
-            raise Busy("This conversation was changed while it was copied. Send again.")
+            raise _changed()
 
     def _shown(self, hidden: Hidden, thread: ThreadRow, last: TurnRow | None, forked: Forked) -> Item:
         """The new thread's row. It expires no earlier than its turns do, some of which may not."""
@@ -191,6 +193,10 @@ class Forking:
             until = None if thread.expires is None else max(until, int(thread.expires))
         new = Thread(hidden.key.thread_id, thread.title, now, now)
         return row_of(new, last, context=thread.context, forked=forked, expires=until)
+
+
+def _changed() -> Busy:
+    return Busy("This conversation was changed while it was copied. Send again.")
 
 
 def _size(row: TurnRow) -> int:
