@@ -79,10 +79,11 @@ class Worker:
         except ForeignEvent as error:
             log.error("%s", error)  # noqa: TRY400 - where it was found tells nothing
             await response.fail(Fault.of(error, reveal=True))
-        except SystemExit:
-            # As with AWS's runtime: its platform tells the exit status, and not who caused it.
+        except SystemExit as error:
             log.exception("the function ended its process")
-            raise
+            if self._alone:
+                raise  # as with AWS's runtime: its platform tells the exit status, and not who caused it
+            await response.fail(_fault(error))  # the process is others', too
         except (Exception, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and task and task.cancelling():

@@ -127,6 +127,20 @@ async def big(request: Request) -> None:
     await request.say(b"", more=False)
 
 
+async def chorus(request: Request) -> None:
+    """Log in three ways, after others have begun: in the app, in a task of its own, in a thread."""
+    await request.gate()
+    number = request.query["n"]
+
+    async def task() -> None:
+        log.info("task %s", number)
+
+    log.info("app %s", number)
+    await asyncio.create_task(task())
+    await asyncio.to_thread(log.info, "thread %s", number)
+    await empty(request)
+
+
 async def die(request: Request) -> None:
     del request
     os._exit(3)
@@ -148,6 +162,7 @@ async def shout(request: Request) -> None:
 PATHS = {
     "/leave": leave,
     "/shout": shout,
+    "/chorus": chorus,
     "/echo": echo,
     "/gated": gated,
     "/midway": midway,
