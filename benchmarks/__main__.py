@@ -55,6 +55,7 @@ _BLOCKS: dict[str, tuple[set[str], Callable[[dict[str, Any]], str]]] = {
     "goals": ({"machine"}, report.markdown),
     "growth": ({"growth"}, lambda found: report.growth(found["growth"])),
     "money": ({"cold", "delta", "store", "small"}, money.markdown),
+    "instances": ({"cold", "delta", "store", "streams", "chat"}, money.on_instances),
     "scale": ({"store"}, lambda found: scale.markdown(scale.run(found))),
 }
 """What docs/performance.md shows between its markers: the measures it needs, and how it is written."""
