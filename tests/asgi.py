@@ -1,6 +1,9 @@
 """Drives an ASGI application without a server, and sees each `send` as it happens.
 
-A client library's ASGI transport joins the body, so nothing about streaming could be proven through it.
+A client library's ASGI transport joins the body, so nothing about streaming could be proven through it. What
+is sent is taken as strictly as a server may take it.
+
+https://asgi.readthedocs.io/en/stable/specs/www.html
 """
 
 import asyncio
@@ -29,9 +32,13 @@ class Exchange:
         """The next piece of the body; StopAsyncIteration at its end."""
         while not self.ended:
             message = await self._next()
-            if message["type"] == "http.response.start":
+            if self.start is None:
+                assert message["type"] == "http.response.start"
+                assert message.keys() <= {"type", "status", "headers"}
                 self.start = message
                 continue
+            assert message["type"] == "http.response.body"
+            assert message.keys() <= {"type", "body", "more_body"}
             self.ended = not message.get("more_body", False)
             if body := message.get("body", b""):
                 self.pieces.append(body)
@@ -56,6 +63,7 @@ class Exchange:
             pass
         if self.task:
             await self.task
+        assert self.sent.empty(), "the application sent something after the end of its response"
         return self
 
     def leave(self, *, refuses: bool = False) -> None:

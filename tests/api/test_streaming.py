@@ -3,6 +3,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from c1fn.api import wires
 from c1fn.api.streaming import StreamedAnswer
 from c1fn.api.wires.c1 import Wire, error_card
 from c1fn.chat.event_queue import EventQueue
@@ -28,9 +29,13 @@ async def nothing() -> None:
 
 
 def stream(
-    reply: EventQueue, *first: Event, settle: Callable[[], Awaitable[None]] = nothing, after: int = 0
+    reply: EventQueue,
+    *first: Event,
+    settle: Callable[[], Awaitable[None]] = nothing,
+    wire: wires.Wire | None = None,
+    **after: int,
 ) -> Exchange:
-    answer = StreamedAnswer(list(first), reply, {"x": "y"}, settle, Wire(), after=after)
+    answer = StreamedAnswer(list(first), reply, {"x": "y"}, settle, wire or Wire(), **after)
     return Client(answer, {}).request("GET", "/")
 
 
@@ -91,12 +96,32 @@ async def test_a_silence_before_the_rest_of_an_answer_is_not_filled(monkeypatch:
     assert (await exchange.whole()).pieces == [b"b"]
 
 
-async def test_whoever_only_follows_stops_when_the_client_leaves() -> None:
+class Waiting(Wire):
+    """Says at the end of a response that there is more to come."""
+
+    def unfinished(self) -> bytes:
+        return b"more"
+
+
+async def test_a_response_that_ends_before_its_answer_says_so_and_then_ends() -> None:
+    reply = EventQueue()
+    gate = running(reply)
+    exchange = stream(reply, Delta("a"), wire=Waiting())
+    gate.set()
+    assert (await exchange.whole()).pieces == [b"a", b"more"]
+
+
+@pytest.mark.parametrize("told", ["by a disconnect", "by an OSError alone"])
+async def test_whoever_only_follows_stops_when_the_client_leaves(told: str) -> None:
     reply = EventQueue(ends_with_reader=True)
     running(reply)
     exchange = stream(reply, Delta("a"))
     await anext(exchange)
-    exchange.leave()
+    if told == "by a disconnect":
+        exchange.leave()
+    else:
+        exchange.refuses = True
+        reply.say(Delta("b"))
     assert exchange.task
     await asyncio.wait_for(exchange.task, 5)
 
