@@ -271,6 +271,26 @@ def test_an_error_in_the_stream_is_told_without_its_text(error: object, kind: ty
     assert str(caught.value) == kind.detail
 
 
+@pytest.mark.parametrize(
+    "name", ["message", "msg", "detail", "error_msg", "error_message", "errors", "type", "object"]
+)
+def test_a_document_without_an_answer_that_says_what_went_wrong_is_an_error(name: str) -> None:
+    value = "error" if name in ("type", "object") else "planted"
+    with pytest.raises(ModelError) as caught:
+        heard(delta("a"), event({name: value}))
+    assert "planted" not in str(caught.value)
+
+
+def test_a_round_names_the_model_that_answered_as_the_first_chunk_does() -> None:
+    end = ended(event({"model": "dated", "choices": []}), event({"model": "other", "choices": []}), finish())
+    assert [one.model for one in end if isinstance(one, Ended)] == ["dated"]
+
+
+def test_a_call_after_a_reason_opens_the_round_again() -> None:
+    _, round_ = heard(delta("a"), finish(), tool(0, id="c", name="f", arguments="{}"))
+    assert (round_.reason, round_.complete) == (None, False)
+
+
 # Anything at all
 
 SEEDS = [
