@@ -41,9 +41,9 @@ class Handler:
         """:raises SettingsError: the settings in the environment are not valid."""
         settings = compose.settle(Settings.read(environ), environ)
         # Not before a snapshot, and not where nobody knows when the first turn comes.
-        awaited = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "on-demand"
+        self._awaited = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "on-demand"
         self._log = compose.log(environ)
-        self.app = Lifespan(compose.web_app(settings, log=self._log, awaited=awaited))
+        self.app = Lifespan(compose.web_app(settings, log=self._log, awaited=lambda: self._awaited))
         self._doors = Doors(
             base_path=settings.base_path or "",
             rest_streams=settings.rest_api == "streaming",
@@ -53,6 +53,10 @@ class Handler:
         self._cold = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency"
         self._runner: asyncio.Runner | None = None
         self._aws = settings.runtime == "aws"
+
+    async def after_restore(self) -> None:
+        """A copy is made because somebody waits: it opens its connections at once."""
+        self._awaited = True
 
     def served(self) -> "Handler":
         """What AWS's own runtime calls: this, or where it can stream and is to run the function, its form."""

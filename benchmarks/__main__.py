@@ -25,6 +25,7 @@ Measure = Callable[[bool], dict[str, Any]]
 
 MEASURES: dict[str, Measure] = {
     "cold": lambda short: measures.cold(1 if short else 9),
+    "restore": lambda short: measures.restore(1 if short else 5),
     "bare": lambda short: measures.bare(1 if short else 15, 20 if short else 200),
     "door": lambda short: measures.door(1 if short else 15, 20 if short else 200),
     "chat": lambda short: measures.chat(1 if short else 9, 5 if short else 60),

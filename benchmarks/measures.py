@@ -43,6 +43,9 @@ PACED = Way(wait=0, deltas=1500, size=32, pace=1)
 BURST = Way(wait=0, deltas=5000, size=32, pace=0)
 FEW = Way(wait=0, deltas=10, size=32, pace=1)
 
+SNAPPED = {"c1fn", "before"}
+"""Of the chat's contestants, those that can be copied from a snapshot: neither peer has hooks for it."""
+
 PAIRS = 3  # requests before the clock counts: caches fill, connections open
 
 
@@ -66,6 +69,39 @@ def _cold(rounds: int, handshake: float) -> Figures:
                         "ready_ms": ready / 1e6,
                         "first_ms": (answer.pieces[0][0] - box.spawned) / 1e6,
                         "cpu_ms": box.cpu() / 1e6,
+                    }
+                note(found, contestant.name, taken)
+    return medians(found)
+
+
+def restore(rounds: int) -> Figures:
+    """From a restore to the first byte of a first chat answer, in ms, and the CPU; beside it a cold start.
+
+    As far as one machine can: the process is stopped when it is ready for its snapshot, and goes on. What the
+    platform takes to copy its memory is not in it.
+    """
+    return {name: _restore(rounds, handshake) for name, handshake in (("near", 0), ("far", 50))}
+
+
+def _restore(rounds: int, handshake: float) -> Figures:
+    found: dict[str, dict[str, list[float]]] = {}
+    snapshot = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
+    with upstream(store_wait=5, handshake_wait=handshake) as up:
+        for number in range(rounds):
+            for contestant in CHAT:
+                if contestant.name not in SNAPPED:
+                    continue
+                with contestant.start(up, SHORT) as box:
+                    box.wait_ready()
+                    started = box.invoke(event(number)).pieces[0][0] - box.spawned
+                with contestant.start(up, SHORT, **snapshot) as box:
+                    box.wait_snapshot()
+                    before, restored = box.cpu(), box.restore()
+                    box.wait_ready()
+                    taken = {
+                        "first_ms": (box.invoke(event(number)).pieces[0][0] - restored) / 1e6,
+                        "cpu_ms": (box.cpu() - before) / 1e6,
+                        "cold_ms": started / 1e6,
                     }
                 note(found, contestant.name, taken)
     return medians(found)

@@ -61,6 +61,15 @@ def _cold(found: Figures) -> Iterator[Row]:
     yield _beside_node("cold start with its first answer, CPU ms", found["near"], "cpu_ms", 1.3)
 
 
+def _restore(found: Figures) -> Iterator[Row]:
+    for where, words in (("near", ""), ("far", ", a TLS handshake takes 50 ms")):
+        ours = found[where]["c1fn"]
+        beside = {name: told["first_ms"] for name, told in found[where].items() if name != "c1fn"}
+        peers = {"its own cold start": ours["cold_ms"], **beside}
+        what = f"restored from a snapshot, ms to the first byte{words}"
+        yield Row(what, ours["first_ms"], peers, ours["cold_ms"], 0.5, of="it")
+
+
 def _bare(found: Figures) -> Iterator[Row]:
     return _warm("warm, the runtime alone, µs", found)
 
@@ -157,6 +166,7 @@ def _store(found: Figures) -> Iterator[Row]:
 
 _ROWS: dict[str, Callable[[Figures], Iterator[Row]]] = {
     "cold": _cold,
+    "restore": _restore,
     "bare": _bare,
     "door": _door,
     "chat": _chat,

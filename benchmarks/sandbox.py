@@ -172,6 +172,8 @@ class Sandbox:
         self._count = 0
         self.ready: int | None = None
         """When it first asked for an event."""
+        self._snapshot: Connection | None = None
+        """On which it asked for a restore: it can be copied now."""
         address = f"127.0.0.1:{self._server.getsockname()[1]}"
         own, os_cores = os.getpid(), os.sched_getaffinity(0)
         os.sched_setaffinity(own, cores)  # the child inherits it from its first instruction
@@ -209,6 +211,19 @@ class Sandbox:
         """Nanoseconds from the start until it asked for its first event."""
         self._until(lambda: self.ready is not None)
         return (self.ready or 0) - self.spawned
+
+    def wait_snapshot(self) -> None:
+        """Wait until it is ready to be copied, and stop it, as the platform does."""
+        self._until(lambda: self._snapshot is not None)
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def restore(self) -> int:
+        """Let it go on as a copy; returns when."""
+        assert self._snapshot is not None
+        now = time.monotonic_ns()
+        os.killpg(self._process.pid, signal.SIGCONT)
+        self._snapshot.raw.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        return now
 
     def invoke(self, event: bytes) -> Answer:
         """One event, and its answer to the end."""
@@ -275,6 +290,8 @@ class Sandbox:
             if request.target.endswith("/invocation/next"):
                 self.ready = self.ready or now
                 self._waiting.append(connection.raw)
+            elif request.target.endswith("/restore/next"):
+                self._snapshot = connection
             else:
                 self._answered(request, now)
                 connection.raw.sendall(ACCEPTED)

@@ -106,6 +106,23 @@ async def test_the_model_is_connected_to_ahead_where_a_turn_follows_at_once(
     await made.app.shutdown()
 
 
+@pytest.mark.skipif(is_plain(), reason="then nothing is opened ahead")
+async def test_a_restored_copy_connects_to_the_model_ahead(upstream: Upstream) -> None:
+    """It is made because somebody waits."""
+    environ = {"C1FN_AUTH": "none", "C1FN_BASE_URL": upstream.url, "THESYS_API_KEY": "k"}
+    made = Handler(environ | {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"})
+    await made.app.startup()
+    await made.app.shutdown()
+    assert upstream.connections == 0
+    await made.after_restore()
+    await made.app.startup()
+    async with asyncio.timeout(5):
+        while not upstream.connections:
+            await asyncio.to_thread(lambda: None)  # the server takes it in a turn of the event loop
+    assert upstream.calls == 0
+    await made.app.shutdown()
+
+
 @pytest.mark.parametrize(("where", "expected"), [({}, True), ({"AWS_SAM_LOCAL": "true"}, False)], ids=str)
 def test_lines_are_metrics_on_lambda_alone(
     where: dict[str, str],

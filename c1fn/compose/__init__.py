@@ -4,7 +4,7 @@ may call and the keys.
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,22 +57,26 @@ def web_app(
     site: "Site | None" = None,
     log: Log = _ALOUD,
     *,
-    awaited: bool = False,
+    awaited: Callable[[], bool] = lambda: False,
     threads: Store | None = None,
 ) -> "Api":
     """The ASGI application. Its parts are made at startup, in the event loop that serves them.
 
-    :param awaited: a turn follows at once.
+    :param awaited: whether a turn follows at once. With a snapshot there are two startups, and somebody waits
+        for the second.
     :param threads: by default the store that the settings name.
     """
-    awaited = awaited and not is_plain()
+
+    def soon() -> bool:
+        return awaited() and not is_plain()
+
     renew = renewal(settings)
     with deferred(), lazy(*LAZY):
         from c1fn.api.app import build_app
         from c1fn.api.pages import Site
 
         return build_app(
-            lambda: chat(settings, log, renew, awaited=awaited, threads=threads),
+            lambda: chat(settings, log, renew, awaited=soon(), threads=threads),
             max_body=settings.max_body,
             max_answer=settings.max_answer,
             identify=identify(settings, renew),
@@ -82,7 +86,7 @@ def web_app(
             tool_arguments=settings.tool_arguments == "sent",
             client_tools=settings.client_tools,
             share_days=settings.share_days,
-            late=awaited,
+            late=soon(),
         )
 
 

@@ -31,7 +31,7 @@ from tests.asgi import client_of
 LATE = {LATE | {"fastapi", "opentelemetry", "c1fn.api.wires.agui"}}
 async def main():
     settings = {{"C1FN_MODEL": "offline", "C1FN_ALLOWED_ORIGINS": "https://a.example"}}
-    app = compose.web_app(Settings.read(settings), awaited=True)
+    app = compose.web_app(Settings.read(settings), awaited=lambda: True)
     async with client_of(app) as client:
         preflight = {{"origin": "https://a.example", "access-control-request-method": "POST"}}
         asked = await client.request("OPTIONS", "/api/chat", headers=preflight).whole()
@@ -54,7 +54,7 @@ def test_a_process_that_waits_for_its_first_request_makes_them_at_once(
 ) -> None:
     """A snapshot, a process that is started ahead of time, a server on one's own machine."""
     monkeypatch.delenv(VARIABLE, raising=False)
-    app = compose.web_app(Settings.read({"C1FN_MODEL": "offline"}), awaited=awaited)
+    app = compose.web_app(Settings.read({"C1FN_MODEL": "offline"}), awaited=lambda: awaited)
     assert ("endpoints" in vars(app)) is not awaited
 
 

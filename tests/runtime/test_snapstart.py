@@ -1,10 +1,14 @@
 """A snapshot is taken of a started process, and copies of it are restored."""
 
+import asyncio
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.runtime.bench import answer, get, submit
+from c1fn.startup import is_plain
+from tests.processes import ROOT, environment
+from tests.runtime.bench import answer, get, runtime_api, submit
 from tests.runtime.started import DOORS, running, terminate, told
 
 
@@ -32,3 +36,67 @@ async def test_a_hook_that_fails_is_reported(
         assert await task == 1
         assert api.init_fault
         assert (api.failed, api.init_fault.message) == (phase, message)
+
+
+AWS = {
+    "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "a",
+    "AWS_SECRET_ACCESS_KEY": "b",
+    "_HANDLER": "handler.handler",
+    "C1FN_STORE": "dynamodb",
+    "C1FN_AUTH": "none",
+    "THESYS_API_KEY": "k",
+}
+
+
+class Listener:
+    """Notes who connects, and keeps the connection."""
+
+    def __init__(self) -> None:
+        self.came: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+
+    async def __aenter__(self) -> str:
+        self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
+        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/"
+
+    def _take(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.came.put_nowait(writer)
+
+    async def __aexit__(self, *_: object) -> None:
+        while not self.came.empty():
+            self.came.get_nowait().close()
+        self._server.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="which sockets a process has is read from /proc")
+@pytest.mark.skipif(is_plain(), reason="then nothing is opened ahead")
+async def test_c1fn_has_no_connection_in_its_snapshot_and_opens_them_when_it_is_restored() -> None:
+    """To the store and to the model, before it is asked for anything: somebody waits."""
+    store, model = Listener(), Listener()
+    async with runtime_api() as (api, address, notes), store as store_url, model as model_url:
+        environ = AWS | {
+            "AWS_LAMBDA_RUNTIME_API": f"{address.host}:{address.port}",
+            "C1FN_DYNAMODB_ENDPOINT": store_url.replace("http:", "https:"),  # without TLS it is cheap to wait
+            "C1FN_BASE_URL": model_url,
+        }
+        command = (sys.executable, "-m", "c1fn.runtime")
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment(environ))
+        await api.snapshot_ready.wait()
+        assert store.came.empty()
+        assert model.came.empty()
+        assert len(connections(process.pid)) == 1  # to the Runtime API
+        api.restored.set()
+        for listener in (store, model):
+            (await listener.came.get()).close()
+        assert not notes.begun
+        process.terminate()
+        await process.wait()
+
+
+def connections(pid: int) -> list[str]:
+    """The TCP sockets of a process."""
+    of_all = {line.split()[9]: line for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]}
+    links = [str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    inodes = [link.removeprefix("socket:[").removesuffix("]") for link in links if "socket:" in link]
+    return [of_all[inode] for inode in inodes if inode in of_all]
