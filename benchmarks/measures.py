@@ -85,7 +85,6 @@ def restore(rounds: int) -> Figures:
 
 def _restore(rounds: int, handshake: float) -> Figures:
     found: dict[str, dict[str, list[float]]] = {}
-    snapshot = {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
     with upstream(store_wait=5, handshake_wait=handshake) as up:
         for number in range(rounds):
             for contestant in CHAT:
@@ -94,7 +93,7 @@ def _restore(rounds: int, handshake: float) -> Figures:
                 with contestant.start(up, SHORT) as box:
                     box.wait_ready()
                     started = box.invoke(event(number)).pieces[0][0] - box.spawned
-                with contestant.start(up, SHORT, **snapshot) as box:
+                with contestant.start(up, SHORT, AWS_LAMBDA_INITIALIZATION_TYPE="snap-start") as box:
                     box.wait_snapshot()
                     before, restored = box.cpu(), box.restore()
                     box.wait_ready()

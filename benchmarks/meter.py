@@ -15,6 +15,9 @@ from typing import Any
 READS = frozenset({"GetItem", "Query"})
 PAGE = 4096
 
+OWNERS = "U#"
+"""How the partition key of an owner's threads begins."""
+
 
 class Meter:
     """Register it with the events of a botocore client or session."""
@@ -29,14 +32,17 @@ class Meter:
     def take(self) -> dict[str, float]:
         """What was used since the last time."""
         used, self.used = self.used, Counter()
-        return {name: used[name] for name in ("calls", "WCU", "RCU")}
+        return {name: used[name] for name in ("calls", "WCU", "RCU", "owner_WCU")}
 
     def _ask(self, params: dict[str, Any], **_: Any) -> None:
         if params.keys() & {"Item", "Key", "RequestItems"}:
             params["ReturnConsumedCapacity"] = "TOTAL"
 
     def _send(self, request: Any, **_: Any) -> None:
-        self._sent.consistent = json.loads(request.body).get("ConsistentRead", False)
+        asked = json.loads(request.body)
+        self._sent.consistent = asked.get("ConsistentRead", False)
+        key = asked.get("Key") or asked.get("Item") or {}
+        self._sent.owners = key.get("pk", {}).get("S", "").startswith(OWNERS)
 
     def _note(self, operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
         body = json.loads(response_dict["body"])
@@ -49,6 +55,7 @@ class Meter:
             told = body.get("ConsumedCapacity", [])
             for one in told if isinstance(told, list) else [told]:  # a batch tells it for each table
                 self.used["WCU"] += one.get("CapacityUnits", 0)
+                self.used["owner_WCU"] += one.get("CapacityUnits", 0) * self._sent.owners
 
 
 def size(item: dict[str, Any]) -> int:

@@ -173,7 +173,9 @@ def main() -> None:
     print(f"{TURNS} turns, answers of {sizes[0]} to {sizes[-1]} bytes, median {sizes[len(sizes) // 2]}")
     with tempfile.TemporaryDirectory() as folder, Ministack(Path(folder)) as server:
         used = asyncio.run(ours(server.url, turns, "ours"))
-        found = {"c1fn": medians(used)}
+        owners = statistics.fmean(one["owner_WCU"] for one in used)
+        found = {"c1fn": medians(used) | {"owner_WCU": round(owners, 2)}}
+        print(f"of these WCU in the partition of the owner's threads: {owners:.2f} a turn")
         show(f"c1fn, turns 1 to {TURNS}", used)
         show(f"c1fn, turns {HISTORY + 1} to {TURNS}", used[HISTORY:])
         limited = asyncio.run(ours(server.url, turns, "limited", LIMITS))
