@@ -23,7 +23,7 @@ from c1fn.runtime.doors import BadEvent, ForeignEvent
 from c1fn.runtime.fault import Fault
 from c1fn.runtime.function import FunctionFailed
 from c1fn.runtime.invocation_response import InvocationResponse
-from c1fn.runtime.link import Fatal, Platform
+from c1fn.runtime.link import PAUSE, TRIES, Fatal, Platform
 from c1fn.runtime.load_handler import Handler
 from c1fn.runtime.messages import Invocation
 from c1fn.runtime.protocol import Address, Connection
@@ -57,14 +57,26 @@ class Worker:
         """
         try:
             while not self.leaving:
-                incoming = await self._platform.get(Connection.next)
-                if not isinstance(incoming, Invocation):
-                    raise Fatal(f"invocation/next was answered with {incoming}")
+                invocation = await self._next()
                 self.busy = True
-                await self._serve(incoming)
+                await self._serve(invocation)
                 self.busy = False
         finally:
             self._platform.close()
+
+    async def _next(self) -> Invocation:
+        """A refusal ends the process, as AWS asks. Where others run in it the request is repeated first,
+        as by AWS's own runtime: the refusal may be meant for this one alone.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html#runtimes-api-next
+        """
+        pauses = [] if self._alone else [PAUSE * 2**tried for tried in range(TRIES - 1)]
+        while not isinstance(incoming := await self._platform.get(Connection.next), Invocation):
+            if not pauses:
+                raise Fatal(f"invocation/next was answered with {incoming}")
+            log.warning("invocation/next was answered with %s", incoming)
+            await asyncio.sleep(pauses.pop(0))
+        return incoming
 
     async def _serve(self, invocation: Invocation) -> None:
         try:

@@ -180,6 +180,38 @@ async def test_a_process_that_dies_fails_all_that_it_ran_and_the_next_call_gets_
     assert len(lab.logged("Status: error")) == 3
 
 
+async def test_a_refusal_of_one_request_for_an_invocation_leaves_the_others_alone() -> None:
+    """It is repeated, as by AWS's runtime where several run at once: to go would end the process for all."""
+    refusals, app = iter((500, 403)), Meeting()
+    headers = [("lambda-runtime-aws-request-id", "id"), ("lambda-runtime-deadline-ms", "0")]
+    given: asyncio.Queue[bytes] = asyncio.Queue()
+    answered = asyncio.Semaphore(0)
+
+    async def platform(exchange: Exchange) -> None:
+        await exchange.body(100_000)
+        if exchange.method == "POST":
+            await exchange.respond(202)
+            answered.release()
+        elif refusal := next(refusals, None):
+            await exchange.respond(refusal, (), b'{"errorType":"No"}')
+        else:
+            await exchange.respond(200, headers, await exchange.unless_gone(given.get()))
+
+    server = await Server.listen(platform)
+    address = Address("127.0.0.1", server.port, "")
+    serving = asyncio.create_task(serve(address, Plain(app), app, concurrency=2))
+    for _ in range(2):
+        given.put_nowait(get("/wait"))
+    for _ in range(2):
+        await app.entered.acquire()
+    app.gate.set()
+    for _ in range(2):
+        await answered.acquire()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await serving
+    await server.close()
+
+
 @pytest.mark.parametrize("count", [1, 2, 48])
 async def test_so_many_requests_for_an_invocation_wait_as_may_run_at_once_on_as_many_connections(
     count: int,
