@@ -24,7 +24,7 @@ FUNCTION: dict[str, Any] = RESOURCES["ChatFunction"]["Properties"]
 ON_DEMAND: dict[str, Any] = CHAT["ChatFunction"]["Properties"]
 OUTPUTS: dict[str, Any] = CHAT_TEMPLATE["Outputs"]
 
-INSTANCES = {"SubnetIds", "SecurityGroupIds", "InstanceTypes", "MaxVCpus", "TurnsAtOnce"}
+INSTANCES = {"SubnetIds", "SecurityGroupIds", "InstanceTypes", "MaxVCpus", "TurnsAtOnce", "ApiKeyId"}
 
 LEFT_OUT = {
     *("FunctionUrl", "UrlAuth"),  # there is a REST API; that a function URL streams from a VPC is not known
@@ -168,11 +168,16 @@ def test_instance_types_are_a_list_where_they_are_given() -> None:
 # --- who may call, and what rings
 
 
-def test_its_api_asks_for_the_same_key_under_the_same_limits() -> None:
+KEY = {"Fn::If": ["GivesApiKey", {"Ref": "ApiKeyId"}, of_chat("ApiKeyId")]}
+"""With `Auth=iam` the holder of a key is an owner: who changes over must be able to keep it."""
+
+
+def test_its_api_asks_for_a_key_under_the_same_limits() -> None:
     for name in ("ChatApi", "ChatPlan"):
         assert RESOURCES[name] == CHAT[name]
     key = RESOURCES["ChatPlanKey"]["Properties"]
-    assert key == CHAT["ChatPlanKey"]["Properties"] | {"KeyId": of_chat("ApiKeyId")}
+    assert key == CHAT["ChatPlanKey"]["Properties"] | {"KeyId": KEY}
+    assert TEMPLATE["Outputs"]["ApiKeyId"]["Value"] == KEY
     assert not [found for found in RESOURCES.values() if found["Type"] == "AWS::Lambda::Permission"]
 
 
@@ -184,7 +189,7 @@ def test_the_alarms_are_the_same_for_this_function() -> None:
 
 
 def test_what_is_taken_of_the_other_stack_is_among_its_outputs() -> None:
-    for output in ("RestUrl", "ApiKeyId", "TableName"):
+    for output in ("RestUrl", "LogGroup", "TableName"):
         assert of_chat(output) in [found["Value"] for found in TEMPLATE["Outputs"].values()]
 
 

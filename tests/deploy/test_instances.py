@@ -26,6 +26,7 @@ ROWS: list[Row] = [
         **WHERE,
         "ModelKey": "sk-1234",
         "InstanceTypes": "m8g.large,c8g.large",
+        "ApiKeyId": "a1b2c3d4e5",
         "KmsKey": KEY,
         "AlarmTopic": f"arn:aws:sns:{ACCOUNT}:alarms",
     },
