@@ -5,6 +5,7 @@ import json
 import sys
 import uuid
 from collections.abc import Callable, Generator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -377,6 +378,44 @@ async def test_an_answer_ends_visibly_before_the_functions_deadline_and_is_kept(
             assert (await client.post("/api/chat", json=chat_body("well?", "r2"))).status_code == 200
     assert len([line for line in lines if "INIT_START" in line or "Init Duration" in line]) == 1
     assert not [line for line in lines if "Task timed out" in line]
+
+
+async def test_turns_at_once_in_one_process_are_logged_and_stopped_each_for_itself() -> None:
+    """As on Managed Instances: every line of a turn has its own request, and a stop ends one turn alone."""
+    lines: list[str] = []
+    gate, ids, texts = asyncio.Event(), {}, {}
+    async with Upstream() as upstream:
+        environ = {"THESYS_API_KEY": "k", "C1FN_BASE_URL": upstream.url, "C1FN_AUTH": "none"}
+        upstream.queue(*(held(gate) for _ in range(3)))
+        async with (
+            Emulator(task_root=ROOT, environ=environ, managed=4, concurrency=1, log=lines.append) as emulator,
+            httpx2.AsyncClient(base_url=emulator.url, timeout=30) as client,
+            AsyncExitStack() as stack,
+        ):
+            turns = {}
+            for thread in ("a", "b", "c"):
+                body = chat_body("hi", f"r-{thread}", thread)
+                got = await stack.enter_async_context(client.stream("POST", "/api/chat", json=body))
+                turns[thread], ids[thread] = got.aiter_text(), got.headers["x-amzn-requestid"]
+                texts[thread] = await anext(turns[thread])
+            stopped = await client.post("/api/threads/b/stop")
+            assert stopped.json() == {"stopping": True}
+            for thread, pieces in sorted(turns.items(), key=lambda one: one[0] != "b"):
+                texts[thread] += "".join([piece async for piece in pieces])
+                gate.set()  # the others go on when the stopped one has ended
+            assert len(emulator.function.processes) == 1
+    assert "Hello" in texts["a"]
+    assert "Hello" in texts["c"]
+    assert "Hello" not in texts["b"]
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    ended = {line["thread"]: line for line in told if line.get("event") == "turn"}
+    assert {thread: line["requestId"] for thread, line in ended.items()} == ids
+    assert {thread: line["state"] for thread, line in ended.items()} == {
+        "a": "done",
+        "b": "stopped",
+        "c": "done",
+    }
+    assert [line["cold"] for line in told if line.get("event") == "turn"].count(True) == 1
 
 
 # In AWS's own emulator, which buffers
