@@ -35,7 +35,7 @@ DELTAS = 1500
 COLD_SHARE = 0.01
 """One turn in a hundred starts a process: the share that AWS tells of for production traffic is below it."""
 
-# On instances (template-instances.yaml). The prices are those that documentation told in November 2026.
+# On instances (template-instances.yaml), as prices were known in November 2026.
 INSTANCE, VCPUS, AN_HOUR = "m8g.large", 2, 0.08976  # dollars
 FEE = 0.15  # of the instance's price, for Lambda's management
 STARTED = 3  # instances that Lambda starts by default, one in each zone
@@ -110,7 +110,7 @@ def _on_instances(turns: float, at_once: float) -> Figures:
     """Instances, and dollars a month: without and with the way to the internet that the model needs."""
     each = VCPUS * at_once / ANSWER_SECONDS * HOURS * 3600
     count = max(STARTED, math.ceil(turns / each))
-    dollars = count * AN_HOUR * (1 + FEE) * HOURS + turns * DOORS["REST API"] / 1e6
+    dollars = count * AN_HOUR * (1 + FEE) * HOURS + turns * (INVOCATIONS + DOORS["REST API"]) / 1e6
     nat = NAT_HOUR * HOURS + turns * DELTAS * DELTA_BYTES / 1e9 * NAT_GB
     return {"count": count, "dollars": dollars, "with_nat": dollars + nat}
 
