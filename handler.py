@@ -28,6 +28,13 @@ ESCAPED = sys.version_info < (3, 12)
 """Whether AWS's own runtime of this Python writes JSON in ASCII."""
 
 
+AHEAD = {"provisioned-concurrency", "lambda-managed-instances"}
+"""Kinds of a start that nobody waits for.
+
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+"""
+
+
 class InvocationFailed(Exception):
     """The error for the managed runtime. It contains only the kind of the error, because the text may quote a
     request.
@@ -50,7 +57,7 @@ class Handler:
             sam_local=environ.get("AWS_SAM_LOCAL") == "true",
         )
         # Started ahead of time, a process answers its first request as fast as any.
-        self._cold = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "provisioned-concurrency"
+        self._cold = environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") not in AHEAD
         self._runner: asyncio.Runner | None = None
         self._aws = settings.runtime == "aws"
 
