@@ -35,6 +35,17 @@ INVOCATION = (
     "Lambda-Runtime-Trace-Id: Root=1-6650a1b2-3c4d5e6f7a8b9c0d1e2f3a4b\r\n\r\n"
 )
 
+CREDENTIALS = "/credentials"
+GIVEN = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+KEYS = json.dumps(
+    {
+        "AccessKeyId": "AKIAIOSFODNN7EXAMPLE",
+        "SecretAccessKey": "benchmark",
+        "Token": "benchmark",
+        "Expiration": "2099-01-01T00:00:00Z",
+    }
+).encode()
+
 Piece = tuple[int, bytes]
 """When it came, and what."""
 
@@ -180,7 +191,7 @@ class Sandbox:
         self.spawned = time.monotonic_ns()
         self._process = subprocess.Popen(
             command,
-            env={**environment, "AWS_LAMBDA_RUNTIME_API": address},
+            env={**_with_credentials(environment, address), "AWS_LAMBDA_RUNTIME_API": address},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -292,6 +303,8 @@ class Sandbox:
                 self._waiting.append(connection.raw)
             elif request.target.endswith("/restore/next"):
                 self._snapshot = connection
+            elif request.target == CREDENTIALS:
+                connection.raw.sendall(GIVEN % (len(KEYS), KEYS))
             else:
                 self._answered(request, now)
                 connection.raw.sendall(ACCEPTED)
@@ -326,6 +339,17 @@ class Sandbox:
     def memory(self) -> int:
         """Bytes of memory, pages that are shared counted in part (PSS)."""
         return sum(_pss(pid) for pid in self.processes)
+
+
+def _with_credentials(environment: Mapping[str, str], address: str) -> dict[str, str]:
+    """With SnapStart the platform puts no keys into the environment: a copy asks for them.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html#snapstart-credentials
+    """
+    if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
+        return dict(environment)
+    kept = {name: value for name, value in environment.items() if "ACCESS_KEY" not in name}
+    return kept | {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{address}{CREDENTIALS}"}
 
 
 def _split(pieces: list[Piece]) -> tuple[bytes, list[Piece]]:

@@ -4,6 +4,7 @@ What it only passes on to template.yaml is combined there.
 """
 
 import json
+import re
 from functools import cache
 from typing import Any
 
@@ -78,7 +79,8 @@ def test_all_other_regions_have_no_instances() -> None:
 def test_the_docs_name_the_regions_without_instances() -> None:
     told = (ROOT / "docs/deploy.md").read_text("utf-8")
     (named,) = (line for line in told.split("\n\n") if "no capacity providers" in line)
-    assert {region for region in regions() if f"`{region}`" in named} == NO_INSTANCES
+    words = set(re.findall(r"[a-z]+(?:-[a-z]+)+-\d", named))
+    assert words == NO_INSTANCES
 
 
 def test_sam_makes_one_version_behind_one_alias_on_the_instances() -> None:
