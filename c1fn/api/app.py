@@ -105,6 +105,7 @@ def build_app(
         app.state.chat = open_chat()
         yield
         await app.state.chat.aclose()
+        del app.state.chat  # a snapshot may follow: nothing of it is to be in that
 
     app = Api(
         routes=[Named(PATH, chat, methods=["POST"])],

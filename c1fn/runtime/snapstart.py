@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html
 """
 
+import gc
 import random
 
 from c1fn.runtime.lifespan import Lifespan, started
@@ -16,6 +17,7 @@ async def before_snapshot(handler: Handler, lifespan: Lifespan) -> None:
     """Give every socket back: its copy would be dead."""
     await lifespan.shutdown()
     await _hook(handler, "before_snapshot")
+    gc.collect()  # what refers to itself may hold a socket: botocore keeps one to where it gets credentials
 
 
 async def wait(platform: Platform) -> None:

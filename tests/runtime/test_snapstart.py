@@ -1,11 +1,13 @@
 """A snapshot is taken of a started process, and copies of it are restored."""
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
+from c1fn.runtime.emulator.http import Exchange, Server
 from c1fn.startup import is_plain
 from tests.processes import ROOT, environment
 from tests.runtime.bench import answer, get, runtime_api, submit
@@ -41,12 +43,18 @@ async def test_a_hook_that_fails_is_reported(
 AWS = {
     "AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start",
     "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "a",
-    "AWS_SECRET_ACCESS_KEY": "b",
     "_HANDLER": "handler.handler",
     "C1FN_STORE": "dynamodb",
     "C1FN_AUTH": "none",
     "THESYS_API_KEY": "k",
+}
+
+
+KEYS = {
+    "AccessKeyId": "a",
+    "SecretAccessKey": "b",
+    "Token": "c",
+    "Expiration": "2099-01-01T00:00:00Z",
 }
 
 
@@ -72,26 +80,41 @@ class Listener:
 @pytest.mark.skipif(sys.platform != "linux", reason="which sockets a process has is read from /proc")
 @pytest.mark.skipif(is_plain(), reason="then nothing is opened ahead")
 async def test_c1fn_has_no_connection_in_its_snapshot_and_opens_them_when_it_is_restored() -> None:
-    """To the store and to the model, before it is asked for anything: somebody waits."""
-    store, model = Listener(), Listener()
+    """To the store and to the model, before it is asked for anything: somebody waits.
+
+    With SnapStart no credentials are in the environment: each copy asks for its own.
+    """
+    store, model, asked = Listener(), Listener(), 0
+
+    async def credentials(exchange: Exchange) -> None:
+        nonlocal asked
+        asked += 1
+        await exchange.body(0)
+        await exchange.respond(200, [("content-type", "application/json")], json.dumps(KEYS).encode())
+
+    lender = await Server.listen(credentials)
     async with runtime_api() as (api, address, notes), store as store_url, model as model_url:
         environ = AWS | {
             "AWS_LAMBDA_RUNTIME_API": f"{address.host}:{address.port}",
             "C1FN_DYNAMODB_ENDPOINT": store_url.replace("http:", "https:"),  # without TLS it is cheap to wait
             "C1FN_BASE_URL": model_url,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://127.0.0.1:{lender.port}/",
         }
         command = (sys.executable, "-m", "c1fn.runtime")
         process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment(environ))
         await api.snapshot_ready.wait()
         assert store.came.empty()
         assert model.came.empty()
+        before = asked
         assert len(connections(process.pid)) == 1  # to the Runtime API
         api.restored.set()
         for listener in (store, model):
             (await listener.came.get()).close()
+        assert asked > before
         assert not notes.begun
         process.terminate()
         await process.wait()
+    await lender.close()
 
 
 def connections(pid: int) -> list[str]:
