@@ -23,12 +23,13 @@ ROOMS: dict[str, set[str]] = {
     | NOUNS,
     "local": {"api", "stores", "telemetry", "runtime", "settings", "identity", "startup"} | NOUNS,
     "api": {"chat", "stores", "identity", "telemetry", "startup"} | NOUNS,
-    "chat": {"models", "stores", "telemetry"} | NOUNS,
-    "models": {"startup"} | NOUNS,
+    "chat": {"models", "stores", "telemetry", "net"} | NOUNS,
+    "models": {"net", "startup"} | NOUNS,
     "stores": {"startup"} | NOUNS,
     "telemetry": NOUNS,
     "runtime": {"startup", "identity"},  # the emulator lets no page of another site in
     "identity": {"startup"} | NOUNS,
+    "net": {"startup"},
     "startup": set(),
     "settings": {"errors"},
     "toolbox": set(),
@@ -58,7 +59,7 @@ LIBRARIES: dict[str, set[str]] = {
         "chat.mcp",
         "local.terminal",
     },
-    "httpcore2": {"models.net"},
+    "httpcore2": {"net", "models.net"},
     "boto3": {"startup.aws"},
     "botocore": {"startup.aws", "stores.dynamodb", "identity.secret", "local.terminal"},
     "urllib3": {"startup.aws"},
@@ -71,7 +72,7 @@ LIBRARIES: dict[str, set[str]] = {
 }
 """One library, one room: where a library has more than one, each reads other parts of it."""
 
-PORTS = {"stores.cursor", "stores.owners", "stores.resuming", "stores.shares", "models.wakeup"}
+PORTS = {"stores.cursor", "stores.owners", "stores.resuming", "stores.shares"}
 """Modules of an adapter's room that are no adapter: any room above may import them."""
 
 
@@ -140,11 +141,11 @@ def test_every_room_stands_in_the_table() -> None:
     assert {name.partition(".")[0] for name in KNOWN} - {"__init__"} == set(ROOMS)
 
 
-def test_the_package_has_at_most_eighteen_entries() -> None:
+def test_the_package_has_at_most_nineteen_entries() -> None:
     entries = (ROOT / "c1fn").iterdir()
     # What an earlier layout left in a checkout is a folder of compiled files alone.
     listed = {path.name for path in entries if path.is_file() or any(path.glob("*.py"))}
-    assert len(listed) <= 18, sorted(listed)
+    assert len(listed) <= 19, sorted(listed)
 
 
 @EACH_MODULE

@@ -9,7 +9,7 @@ answers a request awaits ``over`` before the platform may freeze the process.
 import asyncio
 
 from c1fn.events import Event
-from c1fn.models.wakeup import WakeUp
+from c1fn.net.wakeup import WakeUp
 
 
 class EventQueue:

@@ -19,7 +19,7 @@ from c1fn.models.c1 import C1Model, Timeouts
 from c1fn.stores.memory import MemoryStore
 from tests.api.scene import body
 from tests.asgi import client_of
-from tests.models.net.test_stream import serving
+from tests.net.test_stream import serving
 from tests.scripted import LIMITS
 from tests.upstream import delta, event, only_bytes, say
 

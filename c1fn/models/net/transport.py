@@ -12,8 +12,8 @@ from contextlib import aclosing, contextmanager
 import httpcore2
 import httpx2
 
-from c1fn.models.net.ahead import Ahead
-from c1fn.models.net.stream import Backend
+from c1fn.net.ahead import Ahead
+from c1fn.net.stream import Backend
 
 
 class Transport(httpx2.AsyncBaseTransport):

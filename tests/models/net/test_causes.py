@@ -11,7 +11,7 @@ from c1fn.errors import ModelUnavailable
 from c1fn.models.c1 import C1Model
 from c1fn.models.net.causes import DEPTH, cause
 from tests.models.contract import heard, user
-from tests.models.net.test_stream import hangs, serving
+from tests.net.test_stream import hangs, serving
 from tests.tls import HOST, certificate, server_context
 from tests.upstream import Upstream
 

@@ -12,7 +12,7 @@ from c1fn.models import Unusable
 from c1fn.models.c1 import C1Model
 from c1fn.models.net.proxies import Proxy, proxy_for
 from tests.models.contract import heard, user
-from tests.models.net.test_stream import serving
+from tests.net.test_stream import serving
 from tests.tls import HOST, certificate, server_context
 from tests.upstream import Upstream, say
 

@@ -11,7 +11,7 @@ from c1fn.errors import ModelUnavailable
 from c1fn.models.c1 import C1Model
 from c1fn.models.net.transport import Transport
 from tests.models.contract import heard, user
-from tests.models.net.test_stream import reset, serving
+from tests.net.test_stream import reset, serving
 from tests.tls import HOST, certificate, client_context, server_context
 from tests.upstream import Upstream, say
 

@@ -3,7 +3,7 @@ import gc
 
 import pytest
 
-from c1fn.models.wakeup import WakeUp
+from c1fn.net.wakeup import WakeUp
 
 
 async def waits(wakeup: WakeUp, seconds: float | None = None) -> None:

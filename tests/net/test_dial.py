@@ -7,7 +7,7 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from c1fn.models.net.dial import Address, dial, interleaved, race
+from c1fn.net.dial import Address, dial, interleaved, race
 
 
 @pytest.fixture

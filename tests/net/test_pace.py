@@ -19,11 +19,11 @@ from c1fn.events import Delta
 from c1fn.models.c1 import C1Model
 from c1fn.models.chunks import Round
 from c1fn.models.net.address import KEPT
-from c1fn.models.net.pace import Pace, between
-from c1fn.models.net.stream import Backend, Stream
 from c1fn.models.responses import deltas
+from c1fn.net.pace import Pace, between
+from c1fn.net.stream import Backend, Stream
 from tests.models.contract import user
-from tests.models.net.test_stream import reset, serving
+from tests.net.test_stream import reset, serving
 from tests.tls import HOST, client_context, server_context
 from tests.upstream import Upstream, held
 

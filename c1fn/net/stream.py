@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 
 import httpcore2
 
-from c1fn.models.net.dial import dial
-from c1fn.models.net.pace import Pace
-from c1fn.models.wakeup import WakeUp
+from c1fn.net.dial import dial
+from c1fn.net.pace import Pace
+from c1fn.net.wakeup import WakeUp
 
 _T = TypeVar("_T")
 

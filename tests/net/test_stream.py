@@ -13,8 +13,8 @@ from typing import Any
 import httpcore2
 import pytest
 
-from c1fn.models.net.pace import Pace
-from c1fn.models.net.stream import Backend, Stream
+from c1fn.net.pace import Pace
+from c1fn.net.stream import Backend, Stream
 from tests.tls import HOST, client_context, server_context
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

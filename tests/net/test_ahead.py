@@ -14,9 +14,9 @@ from httpcore2 import SOCKET_OPTION, AsyncNetworkBackend, AsyncNetworkStream, Co
 from c1fn.errors import AnswerGarbled
 from c1fn.local.package import authorities
 from c1fn.models.c1 import C1Model
-from c1fn.models.net import stream
-from c1fn.models.net.ahead import Ahead
 from c1fn.models.net.transport import Transport
+from c1fn.net import stream
+from c1fn.net.ahead import Ahead
 from c1fn.startup import KEPT_OPEN
 from c1fn.turn import Message
 from tests.secure import serving
