@@ -30,7 +30,7 @@ from c1fn.errors import NotFound  # noqa: E402
 from c1fn.stores import Claim, Quota  # noqa: E402
 from c1fn.stores.dynamodb import DynamoStore, connect, table  # noqa: E402
 from c1fn.turn import Ask, Feedback, Message, State, Turn, Until, Usage  # noqa: E402
-from tests.stores.servers import Ministack  # noqa: E402
+from tests.stores.servers import Ministack, Shared  # noqa: E402
 
 TURNS = 30
 HISTORY = 20
@@ -76,7 +76,7 @@ async def ours(
     client = connect(url)
     table.create(client, name)
     meter, clock = Meter(client.meta.events), [time.time()]
-    store = DynamoStore(client, name, quota=quota, clock=lambda: clock[0])
+    store = DynamoStore(Shared(client), name, quota=quota, clock=lambda: clock[0])
     used = []
     for number, (text, said) in enumerate(turns):
         await say(store, number, text, said, clock)
@@ -90,7 +90,7 @@ async def others(url: str, turns: list[tuple[str, str]]) -> dict[str, dict[str, 
     client = connect(url)
     table.create(client, "others")
     meter, clock = Meter(client.meta.events), [time.time()]
-    store = DynamoStore(client, "others", quota=LIMITS, clock=lambda: clock[0])
+    store = DynamoStore(Shared(client), "others", quota=LIMITS, clock=lambda: clock[0])
     for number, (text, said) in enumerate(turns[:HISTORY]):
         await say(store, number, text, said, clock)
     thread, owner = "d251ea5b-0f81-472f-9d2a-8c4272e62821", "owner-of-a-usual-length"

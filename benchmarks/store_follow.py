@@ -26,7 +26,7 @@ from benchmarks.meter import Meter  # noqa: E402 - the path comes first
 from c1fn.stores import RENEWAL, Claim, Quota  # noqa: E402
 from c1fn.stores.dynamodb import DynamoStore, connect, table  # noqa: E402
 from c1fn.turn import Ask, Message, State, Turn  # noqa: E402
-from tests.stores.servers import SERVER  # noqa: E402
+from tests.stores.servers import SERVER, Shared  # noqa: E402
 
 TURNS = 5
 SECONDS = 10.0
@@ -47,7 +47,7 @@ def ask(number: int) -> Ask:
 def store_on(url: str, name: str) -> tuple[DynamoStore, Meter]:
     client = connect(url)
     meter = Meter(client.meta.events)
-    return DynamoStore(client, name, quota=Quota(at_once=100)), meter
+    return DynamoStore(Shared(client), name, quota=Quota(at_once=100)), meter
 
 
 async def say(store: DynamoStore, number: int, dice: random.Random) -> Heard:

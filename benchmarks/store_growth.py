@@ -34,7 +34,7 @@ from c1fn.errors import NotFound  # noqa: E402
 from c1fn.stores import Claim  # noqa: E402
 from c1fn.stores.dynamodb import DynamoStore, connect, table  # noqa: E402
 from c1fn.turn import Ask, Message, State, Turn, Usage  # noqa: E402
-from tests.stores.servers import DynamoLocal  # noqa: E402
+from tests.stores.servers import DynamoLocal, Shared  # noqa: E402
 
 RESULTS = Path(__file__).with_suffix(".json")
 THREADS = [10, 100, 1_000, 10_000, 100_000]
@@ -58,7 +58,7 @@ class Lab:
         client = connect(url)
         table.create(client, name)
         self.meter, self.now = Meter(client.meta.events), 1_700_000_000.0
-        self.store = DynamoStore(client, name, clock=lambda: self.now)
+        self.store = DynamoStore(Shared(client), name, clock=lambda: self.now)
 
     async def measure(self, works: list[Work], rounds: int = ROUNDS) -> list[Row]:
         """Of each work: the shortest time, the median, the 90th percentile, and the mean units of a round.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from c1fn import __version__
 from c1fn.errors import C1fnError, SettingsError, StoreUnavailable
@@ -220,7 +220,7 @@ def table(options: argparse.Namespace) -> int:
                 print(f"{name}: {difference}")
             return 1 if wrong else 0
         case "retention":
-            return _retention(client, settings, options)
+            return _retention(settings, options)
         case _:
             if not (options.yes or input("Type the table's name to delete all that is in it: ") == name):
                 print("Nothing was deleted.")
@@ -230,8 +230,9 @@ def table(options: argparse.Namespace) -> int:
     return 0
 
 
-def _retention(client: Any, settings: "Settings", options: argparse.Namespace) -> int:
+def _retention(settings: "Settings", options: argparse.Namespace) -> int:
     """Give old rows the expiry of a retention that changed."""
+    from c1fn.stores.dynamodb import service
     from c1fn.stores.dynamodb.aging import age
 
     days, name = settings.retention_days, settings.table
@@ -240,7 +241,7 @@ def _retention(client: Any, settings: "Settings", options: argparse.Namespace) -
     if not (options.yes or input(question) == name):
         print("Nothing was changed.")
         return 1
-    done = asyncio.run(age(client, name, days, Progress()))
+    done = asyncio.run(age(service(settings.dynamodb_endpoint), name, days, Progress()))
     print(f"{name}: {done.changed} rows changed, of {done.threads} threads with {done.turns} turns.")
     return 0
 

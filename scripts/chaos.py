@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))
 
 from c1fn.stores.dynamodb import connect, table  # noqa: E402 - the path comes first
 from tests.stores.chaos import SPEED, Plan, Result, chaos  # noqa: E402
-from tests.stores.servers import SERVER  # noqa: E402
+from tests.stores.servers import SERVER, keys_alone  # noqa: E402
 
 
 def figures(result: Result) -> str:
@@ -41,9 +41,7 @@ def main() -> int:
     )
     parser.add_argument("--journals", type=Path, help="keep them here, of seeds in which something was wrong")
     args = parser.parse_args()
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        os.environ[name] = "testing"
-    os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
+    keys_alone(os.environ)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the server and the machines end too
     total, began = Result(), time.monotonic()
     with tempfile.TemporaryDirectory() as folder, SERVER(Path(folder)) as server:

@@ -11,35 +11,33 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from botocore.exceptions import ConnectionClosedError  # noqa: E402 - the path comes first
-
-from c1fn.errors import StoreError  # noqa: E402
+from c1fn.errors import StoreError  # noqa: E402 - the path comes first
+from c1fn.net.aws import Unreachable  # noqa: E402
+from c1fn.net.aws.client import Answer, Request  # noqa: E402
 from c1fn.stores import Claim  # noqa: E402
-from c1fn.stores.dynamodb import DynamoStore, connect, table  # noqa: E402
+from c1fn.stores.dynamodb import DynamoStore, connect, service, table  # noqa: E402
 from c1fn.turn import Ask, Message, State, Turn  # noqa: E402
-from tests.stores.servers import SERVER  # noqa: E402
+from tests.stores.machines import Sky  # noqa: E402
+from tests.stores.servers import SERVER, keys_alone  # noqa: E402
 
 SECONDS = (1, 3, 8, 15, 20)
 TURNS = 50
 AT_ONCE = 10
 
 
-class Away:
+class Away(Sky):
     """Refuses all calls of a client until a moment."""
 
     until = 0.0
 
-    def __init__(self, client: Any) -> None:
-        client.meta.events.register("before-send.dynamodb", self._send)
-
-    def _send(self, request: Any, **_: Any) -> None:
+    async def send(self, request: Request) -> Answer:
         if time.monotonic() < self.until:
-            raise ConnectionClosedError(endpoint_url=request.url)
+            raise Unreachable("ConnectError")
+        return await self.pass_on(request)
 
 
 async def one(store: DynamoStore, away: Away, thread: str, seconds: float) -> float | None:
@@ -65,7 +63,7 @@ async def many(url: str, name: str, seconds: float) -> list[float | None]:
 
     async def alone(number: int) -> float | None:
         async with places:
-            client = connect(url)
+            client = service(url)
             away, store = Away(client), DynamoStore(client, name)
             took = await one(store, away, f"{seconds}-{number}", seconds)
             await store.aclose()
@@ -76,9 +74,7 @@ async def many(url: str, name: str, seconds: float) -> list[float | None]:
 
 def main() -> int:
     argparse.ArgumentParser(description=__doc__).parse_args()
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        os.environ[name] = "testing"
-    os.environ["AWS_DEFAULT_REGION"] = "eu-central-1"
+    keys_alone(os.environ)
     lost = 0
     with tempfile.TemporaryDirectory() as folder, SERVER(Path(folder)) as server:
         client = connect(server.url)

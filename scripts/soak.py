@@ -43,7 +43,7 @@ from c1fn.runtime.emulator import Emulator  # noqa: E402
 from c1fn.stores.dynamodb import connect, table  # noqa: E402
 from scripts.books import Books  # noqa: E402
 from tests.processes import NO_LIMITS, chat_body  # noqa: E402
-from tests.stores.servers import Ministack  # noqa: E402
+from tests.stores.servers import Ministack, keys_alone  # noqa: E402
 from tests.upstream import END, FAULTS, ROLE, Answer, Request, Upstream, call, delta, say  # noqa: E402
 
 PEOPLE = 8  # at once, each on a thread of its own
@@ -331,7 +331,7 @@ def held(pid: int) -> tuple[float, int]:
 
 @asynccontextmanager
 async def function(books: Turns) -> AsyncGenerator[Emulator, None]:
-    os.environ.update(AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="k", AWS_DEFAULT_REGION="us-east-1")
+    keys_alone(os.environ)
     with tempfile.TemporaryDirectory() as folder, Ministack(Path(folder)) as database:
         table.create(connect(database.url), "threads")
         async with Upstream(Model(books)) as upstream:

@@ -30,7 +30,7 @@ from c1fn.runtime.emulator import Emulator  # noqa: E402
 from c1fn.stores.dynamodb import connect, table  # noqa: E402
 from scripts.books import Books  # noqa: E402
 from tests.processes import NO_LIMITS, chat_body  # noqa: E402
-from tests.stores.servers import SERVER  # noqa: E402
+from tests.stores.servers import SERVER, keys_alone  # noqa: E402
 from tests.upstream import END, ROLE, Answer, Request, Upstream, delta, say  # noqa: E402
 
 EARLY = 0.3  # the share of kills before the first byte: while the function starts, claims, or asks the model
@@ -88,7 +88,7 @@ async def functions(
 
     :param environ: further settings.
     """
-    os.environ.update(AWS_ACCESS_KEY_ID="k", AWS_SECRET_ACCESS_KEY="k", AWS_DEFAULT_REGION="us-east-1")
+    keys_alone(os.environ)
     with tempfile.TemporaryDirectory() as folder, SERVER(Path(folder)) as database:
         table.create(connect(database.url), "threads")
         settings = database.settings("threads") | {

@@ -33,7 +33,8 @@ async def upstream() -> AsyncGenerator[Upstream, None]:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Generator[None, None, None]:
-    """AWS as moto gives it, in this process."""
+    """AWS as moto gives it, in this process: under botocore, which this variable means to no purpose."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "k")
     monkeypatch.delenv("AWS_CA_BUNDLE", raising=False)

@@ -6,6 +6,7 @@ written down, by Python's audit events: https://docs.python.org/3/library/audit_
 
 import asyncio
 import json
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -36,7 +37,7 @@ answer = handler.handler(event, None)
 again = handler.handler(event, None)
 handler.handler.close()
 print(json.dumps({"status": answer["statusCode"], "body": answer["body"], "again": again["body"],
-                  "called": sorted(called)}))
+                  "called": sorted(called), "botocore": "botocore" in sys.modules}))
 """
 SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:c1fn-a1b2c3"
 AWS = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "k", "AWS_DEFAULT_REGION": "eu-west-1"}
@@ -69,9 +70,14 @@ def secrets() -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.parametrize("own", [True, False])
 async def test_a_turn_calls_the_model_the_store_and_the_secret_and_nobody_else(
-    tmp_path: Path, secrets: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, secrets: str, monkeypatch: pytest.MonkeyPatch, *, own: bool
 ) -> None:
+    """By c1fn's own calls, and, where a variable is set that botocore alone knows, through that."""
+    held = {"C1FN_SECRET": SECRET_ARN, "AWS_ENDPOINT_URL_SECRETS_MANAGER": secrets}
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
     for name, value in AWS.items():
         monkeypatch.setenv(name, value)
     with SERVER(tmp_path) as database:
@@ -82,8 +88,7 @@ async def test_a_turn_calls_the_model_the_store_and_the_secret_and_nobody_else(
                 "C1FN_TABLE": "threads",
                 "C1FN_DYNAMODB_ENDPOINT": database.url,
                 "C1FN_BASE_URL": upstream.url,
-                "C1FN_SECRET": SECRET_ARN,
-                "AWS_ENDPOINT_URL_SECRETS_MANAGER": secrets,
+                **({"THESYS_API_KEY": "planted"} if own else held),
                 **AWS,
                 "AWS_LAMBDA_FUNCTION_NAME": "c1fn",
             }
@@ -99,5 +104,7 @@ async def test_a_turn_calls_the_model_the_store_and_the_secret_and_nobody_else(
             assert told["status"] == 200
             assert told["body"] == told["again"]
             assert upstream.calls == 1
-            places = [url.split("//")[1].split("/")[0] for url in (database.url, upstream.url, secrets)]
+            asked = (database.url, upstream.url, *([] if own else [secrets]))
+            places = [url.split("//")[1].split("/")[0] for url in asked]
+            assert told["botocore"] is not own
             assert sorted(set(told["called"])) == sorted(places)

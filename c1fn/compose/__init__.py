@@ -160,14 +160,14 @@ def store(settings: Settings) -> Store:
 
         return MemoryStore(quota=quota)
     with lazy(*LAZY):
-        from c1fn.stores.dynamodb import DynamoStore, connect
+        from c1fn.stores.dynamodb import DynamoStore, service
 
-    try:
-        client = connect(settings.dynamodb_endpoint)
-    except AuthoritiesUnusable as error:
-        raise SettingsError(str(error)) from None
+        try:
+            through = service(settings.dynamodb_endpoint)  # may import botocore
+        except AuthoritiesUnusable as error:
+            raise SettingsError(str(error)) from None
     return DynamoStore(
-        client,
+        through,
         settings.table,
         quota=quota,
         retention_days=settings.retention_days,

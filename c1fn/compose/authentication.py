@@ -59,10 +59,10 @@ def _with_secret(settings: Settings) -> Settings:
     with lazy(*LAZY):
         from c1fn.identity.secret import SecretError, read
 
-    try:
-        return _holding(settings, read(settings.secret or "", API_KEY))
-    except (SecretError, AuthoritiesUnusable) as error:
-        raise SettingsError(f"C1FN_SECRET: {error}") from None
+        try:
+            return _holding(settings, read(settings.secret or "", API_KEY))  # may import botocore
+        except (SecretError, AuthoritiesUnusable) as error:
+            raise SettingsError(f"C1FN_SECRET: {error}") from None
 
 
 def _holding(settings: Settings, held: Mapping[str, str]) -> Settings:

@@ -12,17 +12,19 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from typing import Any
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from c1fn.net.aws import AwsError, Limits, Refused, Service, Unreachable, choice
 
-from c1fn.startup import aws
-
-CONFIG = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 3, "mode": "standard"})
+LIMITS = Limits(connect=2, read=5, connections=1)
 """A start may take ten seconds in all; the services answer in a tenth of one."""
 
+ATTEMPTS = 3
+PAUSE = 0.5
+"""Tries, and seconds before the second; before the third twice as many."""
 
 AGAIN = 60.0
 """Seconds between two readings, at least: anyone can send a wrong key, and each reading is billed."""
@@ -34,18 +36,21 @@ class SecretError(Exception):
     """The secret cannot be had; the message names it and the reason, and nothing that is in it."""
 
 
-def read(arn: str, plain: str, connect: Any = aws.client) -> Mapping[str, str]:
-    """The secret's fields.
+def read(arn: str, plain: str, connect: Callable[..., Service] = choice.service) -> Mapping[str, str]:
+    """The secret's fields. It waits, in a thread with an event loop of its own: this one's may be running.
 
     :param arn: of a Secrets Manager secret or an SSM parameter.
     :param plain: the name under which a plain text is returned.
     :raises SecretError: it is not there, not ours to read, or of another form.
     """
     try:
-        text = _from_parameters(arn, connect) if ":ssm:" in arn else _from_secrets(arn, connect)
-    except (ClientError, BotoCoreError) as error:
-        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-        raise SecretError(f"The secret {arn} cannot be read: {code}.") from None
+        name = "ssm" if ":ssm:" in arn else "secretsmanager"
+        service = connect(name, LIMITS, region=arn.split(":")[3] if arn.startswith("arn:") else None)
+        asking = _from_parameters(service, arn) if name == "ssm" else _from_secrets(service, arn)
+        with ThreadPoolExecutor(1, thread_name_prefix="secret") as thread:
+            text = thread.submit(asyncio.run, _closing(service, asking)).result()
+    except AwsError as error:
+        raise SecretError(f"The secret {arn} cannot be read: {_reason(error)}.") from None
     except KeyError:
         raise SecretError(f"The secret {arn} is no text.") from None
     if not text.lstrip().startswith("{"):
@@ -81,23 +86,51 @@ class Secret:
             if self._clock() >= self._next:
                 self._next = self._clock() + AGAIN
                 try:
-                    self._held = await asyncio.to_thread(self._read)  # boto3 waits; other turns go on
+                    self._held = await asyncio.to_thread(self._read)  # it waits; other turns go on
                 except SecretError as error:
                     _log.warning("%s", error)
         return self._held
 
 
-def _from_secrets(arn: str, connect: Any) -> str:
-    text: str = _client("secretsmanager", arn, connect).get_secret_value(SecretId=arn)["SecretString"]
-    return text
+async def _closing(service: Service, asking: Coroutine[None, None, str]) -> str:
+    async with aclosing(service):
+        return await asking
 
 
-def _from_parameters(arn: str, connect: Any) -> str:
-    client = _client("ssm", arn, connect)
-    text: str = client.get_parameter(Name=arn, WithDecryption=True)["Parameter"]["Value"]
-    return text
+async def _from_secrets(service: Service, arn: str) -> str:
+    return str((await tried(service, "get_secret_value", {"SecretId": arn}))["SecretString"])
 
 
-def _client(service: str, arn: str, connect: Any) -> Any:
-    region = arn.split(":")[3] if arn.startswith("arn:") else None
-    return connect(service, CONFIG, region_name=region)
+async def _from_parameters(service: Service, arn: str) -> str:
+    asked = {"Name": arn, "WithDecryption": True}
+    return str((await tried(service, "get_parameter", asked))["Parameter"]["Value"])
+
+
+async def tried(
+    service: Service,
+    operation: str,
+    arguments: Mapping[str, Any],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> dict[str, Any]:
+    """The answer, after up to ``ATTEMPTS`` tries.
+
+    :raises AwsError: there is none.
+    """
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return await service(operation, arguments)
+        except AwsError as error:
+            if not error.passes:
+                raise
+        await sleep(PAUSE * attempt)
+    return await service(operation, arguments)
+
+
+def _reason(error: AwsError) -> str:
+    """The service's code, or a word; what is wrong with the settings is a sentence already."""
+    match error:
+        case Refused():
+            return error.code
+        case Unreachable():
+            return error.kind
+    return str(error).rstrip(".")

@@ -1,4 +1,5 @@
-"""Sockets for the model's connections: httpcore2's network interface with as few steps per read as possible.
+"""Sockets for the model's connections, and AWS's: httpcore2's network interface with as few steps per read as
+possible.
 
 One non-blocking socket, TLS by OpenSSL directly on it, and one registration with the event loop that stays
 while the socket is read. A delta that arrives alone then costs one wake-up and one call that reads and
@@ -14,6 +15,7 @@ import asyncio
 import select
 import socket
 import ssl
+import time
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -26,16 +28,22 @@ from c1fn.net.wakeup import WakeUp
 
 _T = TypeVar("_T")
 
+IDLE = 60.0
+"""Seconds an unused connection is kept for the next request: less than the idle limits on its way (AWS's NAT
+forgets after 350), long enough for a person to read and write. AWS's own client for Java keeps as long."""
+
 
 class Backend(httpcore2.AsyncNetworkBackend):
     """Streams of our own where the event loop can watch a socket (all of Python's but Windows'), else
     the library's.
 
     :param pace: of its streams.
+    :param clock: seconds since the epoch: a monotonic clock may stand still while a function is frozen.
     """
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    def __init__(self, pace: Pace | None = None, clock: Callable[[], float] = time.time) -> None:
         self._pace = pace or Pace()
+        self._clock = clock
 
     async def connect_tcp(
         self,
@@ -59,7 +67,7 @@ class Backend(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectError(str(error)) from error
         for option in socket_options or ():
             sock.setsockopt(*option)
-        return Stream(sock, loop, self._pace)
+        return Stream(sock, loop, self._pace, self._clock)
 
 
 class Stream(httpcore2.AsyncNetworkStream):
@@ -67,10 +75,18 @@ class Stream(httpcore2.AsyncNetworkStream):
 
     :param sock: connected, non-blocking.
     :param pace: when it is read, while it is ``paced``.
+    :param clock: see ``Backend``.
     """
 
-    def __init__(self, sock: socket.socket, loop: asyncio.AbstractEventLoop, pace: Pace) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        loop: asyncio.AbstractEventLoop,
+        pace: Pace,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._sock, self._fd = sock, sock.fileno()
+        self._clock, self._used = clock, clock()
         self._pace, self._paced = pace, False
         self._filled = False  # the last read took as much as it could
         self._broke: OSError | None = None  # after what the last read took
@@ -99,6 +115,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             if not self._listens:
                 try:
                     first = self._sock.recv(max_bytes)  # not `_take`: when closed that raises ValueError
+                    self._used = self._clock()
                     return self._all(first, max_bytes) if self._paced and first else first
                 except (BlockingIOError, ssl.SSLWantReadError):
                     self._loop.add_reader(self._fd, self._receive)
@@ -109,6 +126,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             raise httpcore2.ReadTimeout(str(error)) from error
         except OSError as error:
             raise httpcore2.ReadError(str(error)) from error
+        self._used = self._clock()
         came, self._came = self._came, b""
         return came
 
@@ -167,7 +185,8 @@ class Stream(httpcore2.AsyncNetworkStream):
             tls = ssl_context.wrap_socket(
                 self._sock, server_hostname=server_hostname, do_handshake_on_connect=False
             )
-            stream, self._fd = Stream(tls, self._loop, self._pace), -1  # the number is the new stream's
+            stream = Stream(tls, self._loop, self._pace, self._clock)
+            self._fd = -1  # the number is the new stream's
             async with asyncio.timeout(timeout):
                 await stream._done(tls.do_handshake)
         except BaseException as error:
@@ -197,8 +216,8 @@ class Stream(httpcore2.AsyncNetworkStream):
                 return self._sock
             case "ssl_object":
                 return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
-            case "is_readable":  # of an idle connection: it has ended
-                return self._fd < 0 or _readable(self._fd)
+            case "is_readable":  # of an idle connection: it has ended, or is not to be trusted any more
+                return self._fd < 0 or self._clock() - self._used >= IDLE or _readable(self._fd)
             case "client_addr":
                 return self._sock.getsockname()
             case "server_addr":

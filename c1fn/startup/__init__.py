@@ -14,11 +14,12 @@ compiled         compiling what dataclasses, named tuples   builtins, as datacla
 lazy_imports     loading most of openai                     importlib's module locks
 deferred_models  building pydantic models that nobody uses  pydantic's default configuration
 authorities      reading lists of authorities               nothing
-aws              reading such a list for each connection,   botocore's and urllib3's pools of connections
+aws              the same for botocore's connections,       botocore's and urllib3's pools of connections
                  waiting for handshakes
 ===============  =========================================  ==================================================
 
-``C1FN_PLAIN_START=1`` switches all of them off, to see whether one causes a fault, or what one gains.
+``C1FN_PLAIN_START=1`` switches all of them off, to see whether one causes a fault, or what one gains. It also
+takes botocore's way to AWS (`net/aws/choice`).
 """
 
 import os

@@ -41,6 +41,11 @@ def context(environ: Mapping[str, str]) -> ssl.SSLContext | None:
     for variable in NAMED:
         if named := environ.get(variable):
             return _named(variable, named)
+    return packaged()
+
+
+def packaged() -> ssl.SSLContext | None:
+    """For a client that trusts the package's authorities; None where it has none."""
     authorities = folder()
     return ssl.create_default_context(capath=authorities) if authorities else None
 

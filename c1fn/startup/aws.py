@@ -1,4 +1,6 @@
-"""Creates all clients of AWS's services, each from its own boto3 session.
+"""Creates all clients of botocore's, each from its own boto3 session.
+
+Where c1fn calls AWS without botocore (`net/aws/choice`), none is made.
 
 It has two optimisations: a client reads the certificate authorities once, not for each connection
 (``TrustOnce``), and a connection can be opened before the first call (``connect``). Both use private names of

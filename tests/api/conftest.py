@@ -20,7 +20,7 @@ from tests.api.owners import ANN, BOB, Meet, Owners
 from tests.api.scene import Scene, Stage
 from tests.asgi import client_of
 from tests.scripted import LIMITS, ScriptedModel, Step
-from tests.stores.servers import OneAtATime
+from tests.stores.servers import OneAtATime, Shared
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def each_store(request: pytest.FixtureRequest) -> Iterator[Store]:
         return
     client: Any = request.getfixturevalue("in_moto")
     table.create(client, "owners")
-    yield DynamoStore(client, "owners")
+    yield DynamoStore(Shared(client), "owners")
     table.delete(client, "owners")
 
 

@@ -21,7 +21,7 @@ from c1fn.chat.tools import Tools
 from c1fn.models.offline import OfflineModel
 from c1fn.settings import Settings
 from c1fn.stores import Store
-from c1fn.stores.dynamodb import DynamoStore, connect, table
+from c1fn.stores.dynamodb import DynamoStore, connect, service, table
 from c1fn.stores.memory import MemoryStore
 from tests.asgi import Client, Exchange, client_of
 from tests.scripted import LIMITS
@@ -203,7 +203,7 @@ async def test_nor_is_it_with_a_database_behind(place: Place, monkeypatch: pytes
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
     client = connect(None)
     table.create(client, TABLE)
-    app = build_app(lambda: chat(DynamoStore(client, TABLE)), max_body=MAX_BODY)
+    app = build_app(lambda: chat(DynamoStore(service(None), TABLE)), max_body=MAX_BODY)
     async with client_of(app) as http:
         await http.post("/api/threads", {"threadId": "t"})
         for text in TEXTS:

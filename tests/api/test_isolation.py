@@ -30,7 +30,7 @@ from c1fn.telemetry.log import Origin
 from tests.asgi import Client, Exchange, client_of
 from tests.issuer import AUDIENCE, IssuerServer
 from tests.scripted import LIMITS, ScriptedModel, says
-from tests.stores.servers import Ministack
+from tests.stores.servers import Ministack, Shared
 
 NOW = 1_800_000_000.0
 AT_ONCE = 16
@@ -108,7 +108,7 @@ def make_store(request: pytest.FixtureRequest) -> Callable[[str], Store]:
 
     def make(name: str) -> Store:
         table.create(client, name := f"isolation-{name.replace(' ', '-')}")
-        return DynamoStore(client, name, clock=lambda: NOW)
+        return DynamoStore(Shared(client), name, clock=lambda: NOW)
 
     return make
 

@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from c1fn.__main__ import main
-from c1fn.stores.dynamodb import DynamoStore, connect, table
+from c1fn.stores.dynamodb import DynamoStore, connect, service, table
 
 _T = TypeVar("_T")
 
@@ -26,6 +26,7 @@ def deployed(patch: pytest.MonkeyPatch, folder: Path) -> Iterator[None]:
     patch.chdir(folder)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         patch.setenv(name, "testing")
+    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")  # botocore's, and so is moto
     for name, value in {"C1FN_STORE": "dynamodb", "AWS_DEFAULT_REGION": "eu-central-1"}.items():
         patch.setenv(name, value)
     with mock_aws():
@@ -45,7 +46,7 @@ def on_the_store(
     """Do this with a store on the table."""
 
     async def done() -> _T:
-        store = DynamoStore(connect(None), name, **options)
+        store = DynamoStore(service(None), name, **options)
         try:
             return await do(store)
         finally:

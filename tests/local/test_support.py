@@ -13,7 +13,7 @@ from c1fn.__main__ import main
 from c1fn.errors import NotFound
 from c1fn.local import support
 from c1fn.stores import Claim, Store
-from c1fn.stores.dynamodb import DynamoStore, connect, table
+from c1fn.stores.dynamodb import DynamoStore, connect, service, table
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import pseudonym
 from c1fn.turn import Ask, Feedback, Message, State, ToolCall, Turn, Usage
@@ -130,7 +130,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str]:
 async def filled() -> None:
     client = connect(None)
     table.create(client, "c1fn")
-    store = DynamoStore(client, "c1fn")
+    store = DynamoStore(service(None), "c1fn")
     await keep(store, "key:alice", "t", "planted")
     await store.aclose()
 

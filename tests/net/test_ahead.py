@@ -93,6 +93,37 @@ async def test_the_first_to_ask_gets_the_open_connection_and_the_next_another() 
     assert backend.log == [*OPENED, "connect model:443"]
 
 
+async def test_each_of_several_is_taken_once() -> None:
+    backend = Backend()
+    ahead = Ahead(backend, Clock())
+    ahead.open("model", 443, CONTEXT, 5, count=2)
+    taken = {await ahead._take(), await ahead._take(), await ahead._take()}
+    assert len(taken) == 3
+    assert None in taken
+    assert sorted(backend.log) == ["connect model:443"] * 2 + ["handshake model"] * 2
+
+
+async def test_one_that_could_not_be_opened_leaves_the_others() -> None:
+    backend = Backend(fails=True)
+    ahead = Ahead(backend, Clock())
+    ahead.open("model", 443, CONTEXT, 5)
+    await asyncio.sleep(0)
+    backend.fails = False
+    ahead.open("model", 443, CONTEXT, 5)
+    assert await ahead._take() is None
+    assert await ahead._take() is not None
+
+
+async def test_all_that_nobody_took_are_closed_in_the_end() -> None:
+    backend = Backend()
+    ahead = Ahead(backend, Clock())
+    ahead.open("model", 443, CONTEXT, 5, count=3)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    await ahead.aclose()
+    assert backend.log.count("closed") == 3
+
+
 async def test_a_connection_that_is_still_being_opened_is_waited_for() -> None:
     backend = Backend()
     ahead = Ahead(backend)
@@ -162,8 +193,7 @@ async def test_one_whose_taker_leaves_at_the_moment_it_is_open_is_closed() -> No
         backend = Held()
         ahead = Ahead(backend)
         ahead.open("127.0.0.1", port, None, 5)
-        opening = ahead._opening
-        assert opening is not None
+        [opening] = ahead._opening
         taking = asyncio.create_task(ahead.connect_tcp("127.0.0.1", port))
         opening.add_done_callback(lambda _: taking.cancel())  # before the one who waits is told
         backend.gate.set()
@@ -220,8 +250,7 @@ async def test_one_that_the_server_has_closed_is_not_used() -> None:
         ahead.open("127.0.0.1", port, None, 5)
         await closed.wait()
         closed.clear()
-        assert ahead._opening is not None
-        raw = (await ahead._opening).get_extra_info("socket")
+        raw = (await ahead._opening[0]).get_extra_info("socket")
         await asyncio.to_thread(select.select, [raw], [], [], 5)  # the server's end has arrived
         taken = await ahead.connect_tcp("127.0.0.1", port)
         async with asyncio.timeout(5):

@@ -13,15 +13,16 @@ from botocore.exceptions import EndpointConnectionError
 
 from c1fn.errors import StoreUnavailable
 from c1fn.local.package import authorities
+from c1fn.net.aws.boto import Threads, config
 from c1fn.startup import KEPT_OPEN, aws
 from c1fn.startup.authorities import AuthoritiesUnusable
-from c1fn.stores.dynamodb.calls import CONFIG, Calls
+from c1fn.stores.dynamodb.calls import LIMITS, Calls
 from tests.secure import certificate, serving
 
 
 def told(url: str) -> Any:
     keys = {"pk": {"S": "a"}}
-    client = aws.client("dynamodb", CONFIG, region_name="eu-west-1", endpoint_url=url)
+    client = aws.client("dynamodb", config(LIMITS), region_name="eu-west-1", endpoint_url=url)
     try:
         return client.get_item(TableName="abc", Key=keys)["ResponseMetadata"]["HTTPStatusCode"]
     finally:
@@ -64,7 +65,7 @@ def seen(pair: Path, trusted: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def client_of(url: str) -> Any:
-    return aws.client("dynamodb", CONFIG, region_name="eu-west-1", endpoint_url=url)
+    return aws.client("dynamodb", config(LIMITS), region_name="eu-west-1", endpoint_url=url)
 
 
 def get(client: Any) -> None:
@@ -151,7 +152,7 @@ async def test_a_stores_first_call_takes_the_connection_that_was_opened_ahead(
     authorities.add(await asyncio.to_thread(pair.read_text), trusted)
     came: list[str] = []
     with serving(pair, came, tickets=0) as url:
-        calls = Calls(client_of(url), "table")
+        calls = Calls(Threads(client_of(url), 3), "table")
         calls.connect(1)
         await asyncio.to_thread(wait_for, lambda: came == ["connected"])
         await calls("get_item", Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
@@ -162,7 +163,7 @@ async def test_a_stores_first_call_takes_the_connection_that_was_opened_ahead(
 @pytest.mark.usefixtures("trusted")
 async def test_a_handshake_that_failed_ahead_is_met_by_the_call(secure_server: str) -> None:
     """The server is not trusted, and urllib3 leaves the socket of a failed handshake with the connection."""
-    calls = Calls(client_of(secure_server), "table", jitter=lambda: 0)
+    calls = Calls(Threads(client_of(secure_server), 3), "table", jitter=lambda: 0)
     calls.connect(2)
     for _ in range(2):
         with pytest.raises(StoreUnavailable):
@@ -172,7 +173,7 @@ async def test_a_handshake_that_failed_ahead_is_met_by_the_call(secure_server: s
 
 async def test_connections_that_nobody_used_are_closed_with_the_store(seen: tuple[str, list[str]]) -> None:
     url, came = seen
-    calls = Calls(client_of(url), "table")
+    calls = Calls(Threads(client_of(url), 3), "table")
     calls.connect(3)
     await calls.aclose()
     assert "asked" not in came
@@ -184,4 +185,4 @@ def test_certificates_that_cannot_be_read_are_one_sentence(
 ) -> None:
     monkeypatch.setenv(variable, str(trusted / "missing.pem"))
     with pytest.raises(AuthoritiesUnusable, match=r"^AWS_CA_BUNDLE: .*/missing\.pem\.$"):
-        aws.client("dynamodb", CONFIG, region_name="eu-west-1")
+        aws.client("dynamodb", config(LIMITS), region_name="eu-west-1")

@@ -15,9 +15,10 @@ import pytest
 from pydantic import BaseModel
 
 from c1fn.local.package.record import Recorder
+from c1fn.net.aws.boto import config
 from c1fn.startup import aws, compiled, deferred_models, lazy_imports
 from c1fn.startup.deferred_models import deferred
-from c1fn.stores.dynamodb.calls import CONFIG
+from c1fn.stores.dynamodb.calls import LIMITS
 
 
 @pytest.mark.parametrize(("module", "name"), compiled.TOUCHED, ids=lambda value: str(value)[:40])
@@ -92,6 +93,6 @@ def test_pydantic_still_defers_by_the_configuration_that_models_inherit() -> Non
 
 
 def test_botocores_clients_still_are_made_as_aws_knows_them() -> None:
-    client = aws.client("dynamodb", CONFIG, region_name="eu-west-1")
+    client = aws.client("dynamodb", config(LIMITS), region_name="eu-west-1")
     assert isinstance(client._endpoint.http_session, aws.TrustOnce)
     client.close()

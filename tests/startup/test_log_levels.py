@@ -13,7 +13,7 @@ import pytest
 from c1fn import compose
 from c1fn.settings import Settings
 from c1fn.startup.log_levels import LIBRARIES
-from c1fn.stores.dynamodb import DynamoStore, connect, table
+from c1fn.stores.dynamodb import DynamoStore, connect, service, table
 from c1fn.turn import Ask, Message
 from tests.leaks import watch
 from tests.test_pins import requirements
@@ -61,7 +61,7 @@ async def test_no_level_prints_the_secret_the_session_or_a_prompt(
     compose.settle(Settings.read({"C1FN_SECRET": made["ARN"]}), {})
     client = connect(None)
     table.create(client, "levels")
-    store = DynamoStore(client, "levels")
+    store = DynamoStore(service(None), "levels")
     await store.turns.open(Ask("ann", "t", "r", Message("user", "planted words of a person")), history=0)
     await store.aclose()
     assert {TOKEN, "planted-key-of-the-model", "planted words of a person"} <= watch.secrets

@@ -10,6 +10,7 @@ import pytest
 from botocore.httpsession import URLLib3Session
 from pydantic import BaseModel
 
+from c1fn.net.aws.boto import config
 from c1fn.settings import PREFIX, Settings
 from c1fn.startup import (
     VARIABLE,
@@ -20,7 +21,7 @@ from c1fn.startup import (
     is_plain,
     lazy_imports,
 )
-from c1fn.stores.dynamodb.calls import CONFIG
+from c1fn.stores.dynamodb.calls import LIMITS
 from tests.startup.test_compiled import planted
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +84,7 @@ def test_models_are_built_as_ever(without: Without, monkeypatch: pytest.MonkeyPa
 @WITHOUT
 def test_clients_are_as_boto3_makes_them(without: Without, monkeypatch: pytest.MonkeyPatch) -> None:
     without(monkeypatch)
-    client = aws.client("dynamodb", CONFIG, region_name="eu-west-1")
+    client = aws.client("dynamodb", config(LIMITS), region_name="eu-west-1")
     assert type(client._endpoint.http_session) is URLLib3Session
     aws.connect(client)()  # nothing was opened, so there is nothing to give
     client.close()

@@ -1,25 +1,28 @@
 """A real DynamoDB server for the tests of the store, a process of its own, and credentials for it."""
 
+import os
 import uuid
 from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 import pytest
 
+from c1fn.startup import VARIABLE
 from c1fn.stores.dynamodb import connect, table
 from tests.stores.clockwork import Clockwork
 from tests.stores.machines import Machine
-from tests.stores.servers import SERVER
+from tests.stores.servers import KEYS, SERVER
 
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[None]:
     """Credentials for emulators, so that nobody's real ones are ever used."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
-            patch.setenv(f"AWS_{name}", "testing")
-        patch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-        patch.delenv("AWS_PROFILE", raising=False)
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            patch.delenv(name)
+        for name, value in KEYS.items():
+            patch.setenv(name, value)
+        patch.delenv(VARIABLE, raising=False)  # faults are injected into c1fn's own calls
         yield
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 
 from c1fn.errors import OverQuota
 from c1fn.stores import Claim, Quota
-from c1fn.stores.dynamodb import DynamoStore, connect
+from c1fn.stores.dynamodb import DynamoStore, service
 from c1fn.turn import Ask, Message
 from tests.stores.faults import Faults
 
@@ -36,7 +36,7 @@ async def caller(store: DynamoStore, thread_id: str) -> str:
 
 
 async def crowd(options: argparse.Namespace) -> dict[str, int]:
-    client = connect(options.endpoint)
+    client = service(options.endpoint)
     faults = Faults(options.seed, RATE, KINDS)
     faults.over(client)
     store = DynamoStore(
@@ -52,7 +52,6 @@ async def crowd(options: argparse.Namespace) -> dict[str, int]:
     names = [f"{options.seed}-{number}" for number in range(options.callers)]
     told = Counter(await asyncio.gather(*(caller(store, name) for name in names)))
     await store.aclose()
-    faults.close()
     return told | Counter(lost=faults.faults["lost"])
 
 

@@ -1,21 +1,16 @@
-"""Fault injection under boto3: what networks and DynamoDB do to a call, done at botocore's own events.
+"""Fault injection under c1fn's client of DynamoDB, at its transport: what networks and DynamoDB do to a call.
 
 Nothing is replaced: requests are signed, sent and parsed by the real code, to a real server. An emulator
 never throttles, never loses a reply and never reads stale, so this does, by a seed.
-https://docs.aws.amazon.com/boto3/latest/guide/events.html
 """
 
-import io
 import json
 import random
-import threading
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
-from botocore.httpsession import URLLib3Session
+from c1fn.net.aws import Unreachable
+from c1fn.net.aws.client import Answer, Client, Request, Transport
 
 KINDS = {
     "unsent": 4,  # the request never reached the server
@@ -35,17 +30,12 @@ PAST = 6
 """Answers kept for a stale read."""
 
 
-class _Raw(io.BytesIO):
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.getvalue()
+def reply(status: int, body: bytes) -> Answer:
+    return Answer(status, {"content-type": "application/x-amz-json-1.0"}, body)
 
 
-def reply(request: AWSPreparedRequest, status: int, body: bytes) -> AWSResponse:
-    return AWSResponse(request.url, status, {"Content-Type": "application/x-amz-json-1.0"}, _Raw(body))
-
-
-def trouble(request: AWSPreparedRequest, status: int, code: str) -> AWSResponse:
-    return reply(request, status, json.dumps({"__type": code, "message": "on purpose"}).encode())
+def trouble(status: int, code: str) -> Answer:
+    return reply(status, json.dumps({"__type": code, "message": "on purpose"}).encode())
 
 
 class Faults:
@@ -57,80 +47,88 @@ class Faults:
         self.faults: Counter[str] = Counter()
         self.calls = 0
         self._rng = random.Random(seed)
-        self._lock = threading.Lock()
-        self._session = URLLib3Session(max_pool_connections=32)
-        self._late: list[tuple[int, AWSPreparedRequest]] = []
+        self._late: list[tuple[int, Transport, Request]] = []
         self._past: dict[bytes, deque[bytes]] = defaultdict(lambda: deque(maxlen=PAST))
 
-    def over(self, client: Any) -> None:
+    def over(self, client: object) -> None:
         """From now on the calls of this client meet these faults."""
-        client.meta.events.register("before-send.dynamodb", self._send)
+        assert isinstance(client, Client)
+        client._transport = _Weather(client._transport, self)
 
-    def clear(self) -> None:
+    async def clear(self) -> None:
         """Stop injecting: late requests arrive now, and no more faults happen."""
         self.rate = 0.0
-        with self._lock:
-            late, self._late = self._late, []
-        for _, request in late:
-            self._session.send(request)
+        late, self._late = self._late, []
+        for _, transport, request in late:
+            await transport.send(request)
 
-    def close(self) -> None:
-        self._session.close()
-
-    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-        kind, due = self._choose(request)
-        for late in due:
-            self._session.send(late)
+    async def send(self, transport: Transport, request: Request) -> Answer:
+        """One call through the faults."""
+        kind, due = self._choose(transport, request)
+        for way, late in due:
+            await way.send(late)
         match kind:
             case "unsent":
-                if self.faults["unsent"] % 2:
-                    raise EndpointConnectionError(endpoint_url=request.url)
-                raise ConnectionClosedError(endpoint_url=request.url)
+                raise Unreachable("ConnectError" if self.faults["unsent"] % 2 else "RemoteProtocolError")
             case "throttled":
-                return trouble(request, 400, "ThrottlingException")
+                return trouble(400, "ThrottlingException")
             case "failed":
-                return trouble(request, 500, "InternalServerError")
+                return trouble(500, "InternalServerError")
             case "lost":
-                self._session.send(request)
-                raise ReadTimeoutError(endpoint_url=request.url)
+                await transport.send(request)
+                raise Unreachable("ReadTimeout")
             case "twice":
-                self._session.send(request)
-                return None
+                await transport.send(request)
             case "late":
-                raise ReadTimeoutError(endpoint_url=request.url)
+                raise Unreachable("ReadTimeout")
             case "stale" | "remembered":
-                return self._read(request, stale=kind == "stale")
-            case _:
-                return None
+                return await self._read(transport, request, stale=kind == "stale")
+        return await transport.send(request)
 
-    def _choose(self, request: AWSPreparedRequest) -> tuple[str | None, list[AWSPreparedRequest]]:
+    def _choose(
+        self, transport: Transport, request: Request
+    ) -> tuple[str | None, list[tuple[Transport, Request]]]:
         lax = _is_lax(request)
-        with self._lock:
-            self.calls += 1
-            due = [late for at, late in self._late if at <= self.calls]
-            self._late = [(at, late) for at, late in self._late if at > self.calls]
-            kind: str | None = None
-            if self._rng.random() < self.rate:
-                (kind,) = self._rng.choices(list(self._kinds), list(self._kinds.values()))
-            if kind == "stale" and not lax:
-                kind = None
-            if kind:
-                self.faults[kind] += 1
-            if kind == "late":
-                self._late.append((self.calls + self._rng.randint(*LATE), request))
-            return kind or ("remembered" if lax and self.rate else None), due
+        self.calls += 1
+        due = [(way, late) for at, way, late in self._late if at <= self.calls]
+        self._late = [late for late in self._late if late[0] > self.calls]
+        kind: str | None = None
+        if self._rng.random() < self.rate:
+            (kind,) = self._rng.choices(list(self._kinds), list(self._kinds.values()))
+        if kind == "stale" and not lax:
+            kind = None
+        if kind:
+            self.faults[kind] += 1
+        if kind == "late":
+            self._late.append((self.calls + self._rng.randint(*LATE), transport, request))
+        return kind or ("remembered" if lax and self.rate else None), due
 
-    def _read(self, request: AWSPreparedRequest, *, stale: bool) -> AWSResponse:
-        answer = self._session.send(request)
-        if answer.status_code != 200:
+    async def _read(self, transport: Transport, request: Request, *, stale: bool) -> Answer:
+        answer = await transport.send(request)
+        if answer.status != 200:
             return answer
-        with self._lock:
-            past = self._past[request.body]
-            past.append(answer.content)
-            return reply(request, 200, self._rng.choice(past) if stale else answer.content)
+        past = self._past[request.body]
+        past.append(answer.body)
+        return reply(200, self._rng.choice(past) if stale else answer.body)
 
 
-def _is_lax(request: AWSPreparedRequest) -> bool:
+class _Weather:
+    """A transport with faults."""
+
+    def __init__(self, transport: Transport, faults: Faults) -> None:
+        self._transport = transport
+        self._faults = faults
+
+    async def send(self, request: Request) -> Answer:
+        return await self._faults.send(self._transport, request)
+
+    def connect(self, count: int) -> None:
+        self._transport.connect(count)
+
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
+def _is_lax(request: Request) -> bool:
     """Whether this is a read that may tell of the past."""
-    operation = request.headers["X-Amz-Target"].rpartition(b".")[2]
-    return operation in (b"Query", b"GetItem") and not json.loads(request.body).get("ConsistentRead")
+    return request.operation in ("Query", "GetItem") and not json.loads(request.body).get("ConsistentRead")

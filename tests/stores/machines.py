@@ -1,95 +1,116 @@
 """A store with a client of its own, and faults under it: at chosen calls, or in the midst of another's."""
 
 import asyncio
-import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import cache
+from inspect import isawaitable
 from typing import Any
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
-from botocore.httpsession import URLLib3Session
-
-from c1fn.stores.dynamodb import DynamoStore, connect
+from c1fn.net.aws import Unreachable
+from c1fn.net.aws.client import Answer, Client, Request, Transport
+from c1fn.stores.dynamodb import DynamoStore, connect, service
 from c1fn.stores.dynamodb.keys import ThreadKey
 from c1fn.stores.dynamodb.rows import ThreadRow
 from tests.stores.clockwork import Clockwork
-from tests.stores.faults import reply, trouble
+from tests.stores.faults import trouble
 
-Fault = Callable[[AWSPreparedRequest], AWSResponse | None]
+Fault = Callable[[Request], Awaitable[Answer | None] | Answer | None]
+"""What happens in a call's place; None: the call itself, after it."""
 
 
 class Sky:
-    """Faults at chosen calls: ``sky.at("UpdateItem", fault)`` strikes the next call of that operation."""
+    """Faults at chosen calls: ``sky.at("UpdateItem", fault)`` strikes the next call of that operation.
 
-    def __init__(self, client: Any) -> None:
+    It is a transport over the client's own.
+    """
+
+    def __init__(self, client: object) -> None:
+        assert isinstance(client, Client)
         self.seen: list[str] = []
-        self._session = URLLib3Session()
-        self._lock = threading.Lock()
         self._faults: list[tuple[str, Fault]] = []
-        client.meta.events.register("before-send.dynamodb", self._send)
+        self._below: Transport = client._transport
+        client._transport = self
 
     def at(self, operation: str, *faults: Fault) -> None:
         self._faults += [(operation, fault) for fault in faults]
 
     def clear(self) -> None:
         """No more faults."""
-        with self._lock:
-            self._faults.clear()
+        self._faults.clear()
 
-    def lost(self, request: AWSPreparedRequest) -> AWSResponse | None:
+    async def pass_on(self, request: Request) -> Answer:
+        """To the server, whatever was to happen."""
+        return await self._below.send(request)
+
+    async def lost(self, request: Request) -> Answer | None:
         """It is done, and the reply does not come."""
-        self._session.send(request)
-        raise ReadTimeoutError(endpoint_url=request.url)
+        await self.pass_on(request)
+        raise Unreachable("ReadTimeout")
 
-    def unsent(self, request: AWSPreparedRequest) -> AWSResponse | None:
-        raise ConnectionClosedError(endpoint_url=request.url)
+    async def unsent(self, _: Request) -> Answer | None:
+        raise Unreachable("RemoteProtocolError")
 
     def done(self, operation: str) -> asyncio.Event:
         """Set when the next call of that operation was answered."""
-        event, loop = asyncio.Event(), asyncio.get_running_loop()
+        event = asyncio.Event()
 
-        def watched(request: AWSPreparedRequest) -> AWSResponse:
-            answer = self._session.send(request)
-            loop.call_soon_threadsafe(event.set)
-            return reply(request, answer.status_code, answer.content)
+        async def watched(request: Request) -> Answer:
+            answer = await self.pass_on(request)
+            event.set()
+            return answer
 
         self.at(operation, watched)
         return event
 
-    def close(self) -> None:
-        self._session.close()
+    async def send(self, request: Request) -> Answer:
+        self.seen.append(request.operation)
+        due = next((fault for fault in self._faults if fault[0] == request.operation), None)
+        if due:
+            self._faults.remove(due)
+            answer = due[1](request)
+            if isawaitable(answer):
+                answer = await answer
+            if answer is not None:
+                return answer
+        return await self.pass_on(request)
 
-    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-        operation = request.headers["X-Amz-Target"].rpartition(b".")[2].decode()
-        self.seen.append(operation)
-        with self._lock:
-            due = next((fault for fault in self._faults if fault[0] == operation), None)
-            if due:
-                self._faults.remove(due)
-        return due[1](request) if due else None
+    def connect(self, count: int) -> None:
+        self._below.connect(count)
+
+    async def aclose(self) -> None:
+        await self._below.aclose()
 
 
 def says(status: int, code: str) -> Fault:
-    return lambda request: trouble(request, status, code)
+    return lambda _: trouble(status, code)
 
 
 async def at_once(_: float) -> None:
     """A sleep that is over."""
 
 
+@cache
+def looking(url: str) -> Any:
+    """A client of botocore's, beside all stores: to make one takes 60 ms."""
+    return connect(url)
+
+
 class Machine:
-    """A store with a client of its own, and the sky over it."""
+    """A store with a client of its own, and the sky over it.
+
+    ``client``: another one, of botocore's, with which a test looks at the table.
+    """
 
     def __init__(self, endpoint: tuple[str, str], time: Clockwork, **options: Any) -> None:
-        self.client = connect(endpoint[0])
-        self.sky = Sky(self.client)
+        self.client = looking(endpoint[0])
+        self.service = service(endpoint[0])
+        self.sky = Sky(self.service)
         self.store = DynamoStore(
-            self.client, endpoint[1], clock=time.clock, sleep=at_once, jitter=lambda: 0.5, **options
+            self.service, endpoint[1], clock=time.clock, sleep=at_once, jitter=lambda: 0.5, **options
         )
 
     async def close(self) -> None:
         await self.store.aclose()
-        self.sky.close()
 
 
 def one_pk(machine: Machine, thread: str = "t") -> str:
@@ -101,16 +122,16 @@ def one_pk(machine: Machine, thread: str = "t") -> str:
     return key.of(ThreadRow.read(item)).pk
 
 
-def meanwhile(do: Callable[[], Any]) -> Fault:
+def meanwhile(do: Callable[[], Awaitable[Any]]) -> Fault:
     """At this call, before it is sent: something else happens, whole."""
 
-    def fault(_: AWSPreparedRequest) -> None:
-        asyncio.run(do())
+    async def fault(_: Request) -> None:
+        await do()
 
     return fault
 
 
-def passed(_: AWSPreparedRequest) -> None:
+def passed(_: Request) -> None:
     """Nothing happens at this call: it is the lock of a thread, and the count comes after it."""
 
 

@@ -10,6 +10,7 @@
 All are fetched once, under ``.cache``: ministack by `make test`. `SERVER` chooses.
 """
 
+import asyncio
 import base64
 import contextlib
 import fcntl
@@ -23,13 +24,16 @@ import tarfile
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import boto3
 from botocore.config import Config
+
+from c1fn.net.aws.boto import Threads
+from c1fn.stores.dynamodb.calls import LIMITS
 
 ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache"
@@ -53,6 +57,21 @@ def free_port() -> int:
         return port
 
 
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+}
+"""For emulators, so that nobody's real ones are ever used."""
+
+
+def keys_alone(environ: MutableMapping[str, str]) -> None:
+    """Of AWS's variables these alone stay: a store's calls then take the way of a deployed function."""
+    for name in [name for name in environ if name.startswith("AWS_")]:
+        del environ[name]
+    environ.update(KEYS)
+
+
 class Server:
     """``with Ministack(folder) as server: server.url``. Its files go to the folder, its log too."""
 
@@ -70,9 +89,7 @@ class Server:
             "C1FN_STORE": "dynamodb",
             "C1FN_DYNAMODB_ENDPOINT": self.url,
             "C1FN_TABLE": table,
-            "AWS_DEFAULT_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "k",
-            "AWS_SECRET_ACCESS_KEY": "k",
+            **KEYS,  # some emulators have tables of their own for each
         }
 
     def _command(self) -> list[str | Path]:
@@ -235,3 +252,13 @@ class OneAtATime:
                 return method(*args, **kwargs)
 
         return locked
+
+
+class Shared(Threads):
+    """A store's calls through a client of botocore's that outlives it, such as moto's."""
+
+    def __init__(self, client: Any) -> None:
+        super().__init__(client, LIMITS.connections)
+
+    async def aclose(self) -> None:
+        await asyncio.to_thread(self._pool.shutdown)

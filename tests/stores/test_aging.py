@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest
 
 from c1fn.errors import StoreUnavailable
+from c1fn.net.aws.client import Request
 from c1fn.stores import DAY
 from c1fn.stores.dynamodb.aging import Aged, Aging
 from c1fn.stores.dynamodb.calls import ATTEMPTS, Calls
@@ -22,7 +22,7 @@ Filled = Callable[[int], Awaitable[None]]
 
 async def aged(machine: Machine, days: int) -> Aged:
     """One run with this retention."""
-    calls = Calls(machine.client, machine.store._calls.table, sleep=at_once)
+    calls = Calls(machine.service, machine.store._calls.table, sleep=at_once)
     return await Aging(calls, Retention(days * DAY), nobody).run()
 
 
@@ -83,7 +83,7 @@ async def test_it_may_break_off_at_any_write(
     """Then nothing outlives its thread's row, and the next run does the rest."""
     machine = await filled(endpoint, time, before)
 
-    def one_more(_: AWSPreparedRequest) -> None:
+    def one_more(_: Request) -> None:
         holds(machine)
 
     machine.sky.at("UpdateItem", *[one_more] * breaks, *[machine.sky.unsent] * ATTEMPTS)

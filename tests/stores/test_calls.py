@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from c1fn.errors import StoreUnavailable
+from c1fn.net.aws.boto import Threads
 from c1fn.startup import is_plain
-from c1fn.stores.dynamodb.calls import Calls, connect
+from c1fn.stores.dynamodb.calls import Calls, connect, service
 from tests.secure import certificate, serving
 
 
@@ -30,9 +31,9 @@ async def test_the_list_of_authorities_is_read_when_the_client_is_made_and_not_a
 ) -> None:
     trusted = tmp_path / "server.pem"
     monkeypatch.setenv("AWS_CA_BUNDLE", str(trusted))
-    client = connect(server)
+    through = Threads(connect(server), 1)
     trusted.unlink()
-    calls = Calls(client, "table")
+    calls = Calls(through, "table")
     for _ in range(2):  # a connection each
         assert "Item" not in await calls("get_item", Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
     await calls.aclose()
@@ -41,7 +42,7 @@ async def test_the_list_of_authorities_is_read_when_the_client_is_made_and_not_a
 async def test_a_server_that_no_authority_vouches_for_is_not_spoken_to(server: str) -> None:
     async def at_once(_: float) -> None: ...
 
-    calls = Calls(connect(server), "table", sleep=at_once)
+    calls = Calls(service(server), "table", sleep=at_once)
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
         await calls("get_item", Key={"pk": {"S": "a"}, "sk": {"S": "b"}})
     await calls.aclose()

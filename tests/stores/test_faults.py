@@ -1,19 +1,17 @@
-"""What the DynamoDB store makes of faults: each put under boto3, at a chosen call, against a real server."""
+"""What the DynamoDB store makes of faults: each at a chosen call, against a real server."""
 
 import asyncio
 import random
 import socket
 import string
-import threading
 import uuid
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.exceptions import ClientError, ParamValidationError
 
 from c1fn.errors import (
     Busy,
@@ -26,8 +24,10 @@ from c1fn.errors import (
     TurnsUsedUp,
     WritesUsedUp,
 )
+from c1fn.net.aws import Refused
+from c1fn.net.aws.client import Answer, Request
 from c1fn.stores import DAY, LEASE, Claim, Quota, Replay, Running
-from c1fn.stores.dynamodb import DynamoStore, connect, table
+from c1fn.stores.dynamodb import DynamoStore, connect, service, table
 from c1fn.stores.dynamodb.calls import ATTEMPTS, Calls
 from c1fn.stores.dynamodb.keys import ThreadKey, turn_sk, usage_key
 from c1fn.stores.dynamodb.usage_row import UsageRow
@@ -86,11 +86,11 @@ async def test_two_round_trips_before_the_model_in_a_long_thread(one: Machine) -
     for response in ("r1", "r2"):
         await say(one, response, "t")
     one.sky.seen.clear()
-    gate = threading.Barrier(2, timeout=20)
+    gate = asyncio.Barrier(2)
 
-    def held(_: AWSPreparedRequest) -> None:
+    async def held(_: Request) -> None:
         assert one.sky.seen[0] == "UpdateItem"
-        gate.wait()
+        await gate.wait()
 
     one.sky.at("Query", held, held)
     claimed(await one.store.turns.open(ask("r3"), history=1))
@@ -201,15 +201,15 @@ async def test_half_opened_is_given_back(one: Machine) -> None:
 
 async def test_cancelled_open_is_given_back(one: Machine) -> None:
     """So does an open that was cancelled while its lock was on its way."""
-    sent, go = threading.Event(), threading.Event()
+    sent, go = asyncio.Event(), asyncio.Event()
 
-    def slow(_: AWSPreparedRequest) -> None:
+    async def slow(_: Request) -> None:
         sent.set()
-        go.wait(20)
+        await go.wait()
 
     one.sky.at("UpdateItem", slow)
     opening = asyncio.ensure_future(one.store.turns.open(ask("r1"), history=20))
-    await asyncio.to_thread(sent.wait, 20)
+    await sent.wait()
     opening.cancel()
     await asyncio.gather(opening, return_exceptions=True)
     go.set()
@@ -224,20 +224,21 @@ async def test_cancelled_take_over_is_given_back(
     claimed(await one.store.turns.open(ask("r1"), history=20))
     time.advance(LEASE)
     taker = Machine(endpoint, time)
-    sent, undone = threading.Event(), threading.Event()
+    sent, undone = asyncio.Event(), asyncio.Event()
 
-    def slow(_: AWSPreparedRequest) -> None:
+    async def slow(_: Request) -> None:
         sent.set()
-        undone.wait(0.3)  # an undoing that does not wait for this call is done before it
+        with suppress(TimeoutError):  # an undoing that does not wait for this call is done before it
+            await asyncio.wait_for(undone.wait(), 0.3)
 
-    def undoes(request: AWSPreparedRequest) -> AWSResponse:
-        answer = taker.sky._session.send(request)
+    async def undoes(request: Request) -> Answer:
+        answer = await taker.sky.pass_on(request)
         undone.set()
-        return reply(request, answer.status_code, answer.content)
+        return answer
 
     taker.sky.at("UpdateItem", passed, passed, slow, undoes)  # the lock, its closing, the taking over
     opening = asyncio.ensure_future(taker.store.turns.open(ask("r2"), history=20))
-    await asyncio.to_thread(sent.wait, 20)
+    await sent.wait()
     opening.cancel()
     await asyncio.gather(opening, return_exceptions=True)
     await taker.close()
@@ -299,14 +300,14 @@ async def two_turns(machine: Machine) -> list[Turn]:
 
 async def test_a_lock_that_comes_late(one: Machine, time: Clockwork) -> None:
     """The lock of a turn that is long over, delivered once more, stores nothing when its lease is over."""
-    ghosts: list[AWSPreparedRequest] = []
+    ghosts: list[Request] = []
 
-    def noted(request: AWSPreparedRequest) -> None:
+    def noted(request: Request) -> None:
         ghosts.append(request)
 
     one.sky.at("UpdateItem", noted)
     turns = await two_turns(one)
-    one.sky._session.send(ghosts[0])
+    await one.sky.pass_on(ghosts[0])
     assert await one.store.threads.load("ann", "t") == tuple(turns)
     time.advance(LEASE)
     claim = claimed(await one.store.turns.open(ask("r3"), history=20))
@@ -315,11 +316,11 @@ async def test_a_lock_that_comes_late(one: Machine, time: Clockwork) -> None:
 
 async def test_lock_and_release_come_late(one: Machine, time: Clockwork) -> None:
     """Both, delivered once more after other turns, do not set the thread back."""
-    ghosts: list[AWSPreparedRequest] = []
+    ghosts: list[Request] = []
     one.sky.at("UpdateItem", ghosts.append, ghosts.append)
     turns = await two_turns(one)
     for ghost in ghosts:
-        one.sky._session.send(ghost)
+        await one.sky.pass_on(ghost)
     row = await one.store.turns._access.threads.get(ThreadKey("ann", "t"))
     assert row
     assert row.n == 2
@@ -330,8 +331,8 @@ async def test_lock_and_release_come_late(one: Machine, time: Clockwork) -> None
 
 async def test_lock_and_seizure_come_late(one: Machine, other: Machine, time: Clockwork) -> None:
     """The same for the lock of a dead machine and the seizure of its thread."""
-    locks: list[AWSPreparedRequest] = []
-    seizures: list[AWSPreparedRequest] = []
+    locks: list[Request] = []
+    seizures: list[Request] = []
     one.sky.at("UpdateItem", locks.append)
     claimed(await one.store.turns.open(ask("r1"), history=20))
     time.advance(LEASE)
@@ -341,15 +342,15 @@ async def test_lock_and_seizure_come_late(one: Machine, other: Machine, time: Cl
         await other.store.turns.commit(claim, answered(claim, "hi"))
         await other.store.settle()
     for ghost in locks + seizures:
-        other.sky._session.send(ghost)
+        await other.sky.pass_on(ghost)
     time.advance(LEASE)
     claim = claimed(await other.store.turns.open(ask("r4"), history=20))
     assert [turn.response_id for turn in claim.history] == ["r1", "r2", "r3"]
 
 
-def unmarked(request: AWSPreparedRequest) -> AWSResponse:
+def unmarked(_: Request) -> Answer:
     """The taker is c1fn 0.1.0, which does not mark a lock that it closes."""
-    return reply(request, 200, b'{"Attributes": {"sk": {"S": "t"}}}')
+    return reply(200, b'{"Attributes": {"sk": {"S": "t"}}}')
 
 
 async def test_a_fence_whose_dead_lock_was_cancelled(
@@ -365,9 +366,9 @@ async def test_a_fence_whose_dead_lock_was_cancelled(
             await taker.store.turns.open(ask("r2"), history=20)
         await taker.close()
 
-    def gives_up(request: AWSPreparedRequest) -> AWSResponse | None:
-        meanwhile(fenced)(request)
-        return one.sky.unsent(request)
+    async def gives_up(request: Request) -> Answer | None:
+        await fenced()
+        return await one.sky.unsent(request)
 
     await one.store.threads.create("ann", "t", "Plans")
     one.sky.at("Query", gives_up, *[one.sky.unsent] * ATTEMPTS)
@@ -387,18 +388,17 @@ async def test_a_lock_that_is_given_back_while_it_is_fenced(
     one: Machine, other: Machine, endpoint: tuple[str, str], time: Clockwork
 ) -> None:
     """Its open gave up, and the next turn began, before the fence stood: that turn keeps its number."""
-    looked, looks = asyncio.Event(), threading.Event()
-    fencing, fences = asyncio.Event(), threading.Event()
-    loop = asyncio.get_running_loop()
+    looked, looks = asyncio.Event(), asyncio.Event()
+    fencing, fences = asyncio.Event(), asyncio.Event()
 
-    def slow(request: AWSPreparedRequest) -> AWSResponse | None:
-        loop.call_soon_threadsafe(looked.set)
-        looks.wait(20)
-        return one.sky.unsent(request)
+    async def slow(request: Request) -> Answer | None:
+        looked.set()
+        await looks.wait()
+        return await one.sky.unsent(request)
 
-    def held(_: AWSPreparedRequest) -> None:
-        loop.call_soon_threadsafe(fencing.set)
-        fences.wait(20)
+    async def held(_: Request) -> None:
+        fencing.set()
+        await fences.wait()
 
     await one.store.threads.create("ann", "t", "Plans")
     one.sky.at("Query", *[slow] * 2 * ATTEMPTS)
@@ -436,9 +436,9 @@ async def test_a_fence_in_a_thread_that_is_taken_back(
             await taker.store.turns.open(ask("r2"), history=20)
         await taker.close()
 
-    def gives_up(request: AWSPreparedRequest) -> AWSResponse | None:
-        meanwhile(fenced)(request)
-        return one.sky.unsent(request)
+    async def gives_up(request: Request) -> Answer | None:
+        await fenced()
+        return await one.sky.unsent(request)
 
     one.sky.at("PutItem", gives_up, *[one.sky.unsent] * ATTEMPTS)
     with pytest.raises(StoreUnavailable):
@@ -482,12 +482,12 @@ async def test_large_commit_through_a_lost_reply(one: Machine) -> None:
 
 async def test_the_last_lock_comes_twice(one: Machine) -> None:
     """The lock of the newest turn, delivered once more, is not taken: nobody sees the thread run."""
-    ghosts: list[AWSPreparedRequest] = []
+    ghosts: list[Request] = []
     one.sky.at("UpdateItem", ghosts.append)
     claim = claimed(await one.store.turns.open(ask("r1"), history=20))
     await one.store.turns.commit(claim, answered(claim, "hi"))
     await one.store.settle()
-    one.sky._session.send(ghosts[0])
+    await one.sky.pass_on(ghosts[0])
     page = await one.store.threads.page("ann", cursor=None, limit=5)
     assert [thread.running for thread in page.threads] == [False]
     assert claimed(await one.store.turns.open(ask("r2"), history=20)).number == 2
@@ -830,7 +830,7 @@ async def test_nobody_there(aws: None) -> None:  # noqa: ARG001
     """An endpoint that cannot be reached: one clear sentence, after a bounded number of tries."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    store = DynamoStore(connect(f"http://127.0.0.1:{port}"), "c1fn", sleep=at_once)
+    store = DynamoStore(service(f"http://127.0.0.1:{port}"), "c1fn", sleep=at_once)
     with pytest.raises(StoreUnavailable, match="cannot be reached"):
         await store.threads.load("ann", "t")
     await store.aclose()
@@ -853,7 +853,7 @@ async def test_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
-    store = DynamoStore(connect("http://127.0.0.1:9"), "c1fn", sleep=at_once)
+    store = DynamoStore(service("http://127.0.0.1:9"), "c1fn", sleep=at_once)
     with pytest.raises(StoreUnavailable, match="no AWS credentials"):
         await store.threads.load("ann", "t")
     await store.aclose()
@@ -869,7 +869,7 @@ sso_role_name=dev
 
 async def asked_once() -> None:
     """A store is made, and looked at."""
-    store = DynamoStore(connect("http://127.0.0.1:9"), "c1fn", sleep=at_once)
+    store = DynamoStore(service("http://127.0.0.1:9"), "c1fn", sleep=at_once)
     try:
         await store.ready()
     finally:
@@ -920,12 +920,10 @@ async def test_ready(one: Machine) -> None:
 
 async def test_a_wrong_call_is_a_bug(one: Machine, endpoint: tuple[str, str]) -> None:
     """A call that DynamoDB finds malformed is our bug: it is not told as an outage."""
-    calls = Calls(one.client, endpoint[1], sleep=at_once)
-    with pytest.raises(ParamValidationError):
-        await calls("get_item", Key="nonsense")
-    with pytest.raises(ClientError):
-        await calls("query")
-    await asyncio.to_thread(calls._pool.shutdown)
+    calls = Calls(one.service, endpoint[1], sleep=at_once)
+    for operation, arguments in (("get_item", {"Key": "nonsense"}), ("query", {})):
+        with pytest.raises(Refused):
+            await calls(operation, **arguments)
 
 
 def test_table_differences(dynamodb: str, endpoint: tuple[str, str]) -> None:
@@ -1021,10 +1019,10 @@ async def test_counted_beside_the_reads(two: Two) -> None:
     one, _ = two(MANY)
     await say(one, "r1", "t")
     one.sky.seen.clear()
-    gate = threading.Barrier(2, timeout=20)
+    gate = asyncio.Barrier(2)
 
-    def held(_: AWSPreparedRequest) -> None:
-        gate.wait()
+    async def held(_: Request) -> None:
+        await gate.wait()
 
     one.sky.at("UpdateItem", passed)
     for operation in ("UpdateItem", "Query"):
@@ -1058,13 +1056,13 @@ async def test_an_end_that_comes_twice(two: Two) -> None:
     """The end of a turn, delivered once more after another has begun and ended, counts nothing."""
     one, _ = two(MANY)
     claim = await begin(one, "r1", "t")
-    ghosts: list[AWSPreparedRequest] = []
+    ghosts: list[Request] = []
     one.sky.at("UpdateItem", ghosts.append, ghosts.append)
     await one.store.turns.commit(claim, answered(claim, "hi"))
     await one.store.settle()
     await say(one, "r2", "t")
     for ghost in ghosts:
-        one.sky._session.send(ghost)
+        await one.sky.pass_on(ghost)
     assert (used(one).turns, used(one).tokens, used(one).slots) == (2, 36, {})
 
 

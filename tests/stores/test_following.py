@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from c1fn.stores import RENEWAL, Claim, Store
-from c1fn.stores.dynamodb import DynamoStore, connect
+from c1fn.stores.dynamodb import DynamoStore, service
 from c1fn.stores.dynamodb.following import FOLLOWING
 from c1fn.turn import Turn
 from tests.stores.clockwork import Clockwork
@@ -65,7 +65,7 @@ async def test_how_far_followers_are_behind(endpoint: tuple[str, str], time: Clo
     """A follower hears everything within a second, in which the turn looks, and the time between two looks of
     its own; beside that it takes the time of the calls, which here take none.
     """
-    store = DynamoStore(connect(endpoint[0]), endpoint[1], clock=time.clock, sleep=time.sleep)
+    store = DynamoStore(service(endpoint[0]), endpoint[1], clock=time.clock, sleep=time.sleep)
     claim = claimed(await store.turns.open(ask("r1"), history=0))
     dice = random.Random(7)
     joining = (hear(store, time, dice.random()) for _ in range(FOLLOWERS))

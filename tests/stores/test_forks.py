@@ -184,7 +184,7 @@ async def test_a_copy_that_comes_late(one: Machine) -> None:
     await one.store.settle()
     before = await one.store.threads.load("ann", "u")
     for ghost in ghosts:
-        one.sky._session.send(ghost)
+        await one.sky.pass_on(ghost)
     assert await one.store.threads.load("ann", "u") == before
     assert [(turn.visible, turn.feedback) for turn in before] == [
         ("filled in", Feedback("up")),

@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest
 
 from c1fn.errors import StoreUnavailable
+from c1fn.net.aws.client import Request
 from c1fn.stores.dynamodb.calls import ATTEMPTS
 from c1fn.turn import Feedback
 from tests.stores.clockwork import Clockwork
@@ -32,11 +32,11 @@ async def test_a_form_that_was_saved_long_ago_comes_late(one: Machine, contents:
         one.sky.at("UpdateItem", ghosts.append)
         await one.store.threads.revise("ann", "t", "r1", content)
     for ghost in ghosts[:-1]:
-        one.sky._session.send(ghost)
+        await one.sky.pass_on(ghost)
         assert await form_of(one) == contents[-1]
     await one.store.threads.revise("ann", "t", "r1", "last")
     for ghost in ghosts:
-        one.sky._session.send(ghost)
+        await one.sky.pass_on(ghost)
     assert await form_of(one) == "last"
 
 
@@ -47,7 +47,7 @@ async def test_a_title_that_was_given_long_ago_comes_late(one: Machine) -> None:
     for title in ("one", "two", "one"):
         one.sky.at("UpdateItem", ghosts.append)
         await one.store.threads.rename("ann", "t", title)
-    one.sky._session.send(ghosts[1])
+    await one.sky.pass_on(ghosts[1])
     page = await one.store.threads.page("ann", cursor=None, limit=3)
     assert [thread.title for thread in page.threads] == ["one"]
 
@@ -57,9 +57,9 @@ async def test_a_checkpoint_that_was_given_up_comes_late(one: Machine, time: Clo
     claim = claimed(await one.store.turns.open(ask("r1"), history=20))
     ghosts: list[Any] = []
 
-    def given_up(request: AWSPreparedRequest) -> None:
+    async def given_up(request: Request) -> None:
         ghosts.append(request)
-        one.sky.unsent(request)
+        await one.sky.unsent(request)
 
     story = one.store.turns.follow("ann", "t", "r1")
     heard = asyncio.ensure_future(anext(story))
@@ -70,7 +70,7 @@ async def test_a_checkpoint_that_was_given_up_comes_late(one: Machine, time: Clo
         await one.store.turns.renew(claim, "Half of ")
     for said in ("Half of an ans", "Half of an answer"):
         await one.store.turns.renew(claim, said)
-    one.sky._session.send(ghosts[-1])
+    await one.sky.pass_on(ghosts[-1])
     (running,) = await one.store.threads.load("ann", "t")
     assert running.answer == "Half of "
     turn = answered(claim, "Half of an answer is")
@@ -109,7 +109,7 @@ async def test_feedback_that_was_given_long_ago_comes_late(one: Machine) -> None
         one.sky.at("UpdateItem", ghosts.append)
         await one.store.threads.rate("ann", "t", "r1", feedback)
     for ghost in ghosts:
-        one.sky._session.send(ghost)
+        await one.sky.pass_on(ghost)
         assert [turn.feedback for turn in await one.store.threads.load("ann", "t")] == [None]
     one.sky.at("UpdateItem", one.sky.lost)
     await one.store.threads.rate("ann", "t", "r1", Feedback("up"))

@@ -1,12 +1,12 @@
 """What may stay in the table, and for how long: nothing that no row leads to."""
 
 import asyncio
-import threading
+from contextlib import suppress
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from c1fn.errors import LeaseLost, NotFound, StoreUnavailable, TooManyAtOnce
+from c1fn.net.aws.client import Answer, Request
 from c1fn.stores import DAY, LEASE, Quota, Replay
 from c1fn.stores.dynamodb import connect
 from c1fn.stores.dynamodb.calls import ATTEMPTS
@@ -14,7 +14,6 @@ from c1fn.stores.dynamodb.keys import ThreadKey, usage_key
 from c1fn.turn import State
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
-from tests.stores.faults import reply
 from tests.stores.machines import Machine, everything, meanwhile, passed, says
 
 LONG = "".join(f"{i * 104_729:08x}" for i in range(60_000))
@@ -100,17 +99,17 @@ async def test_a_failed_open_leaves_no_parts(
     one: Machine, endpoint: tuple[str, str], time: Clockwork
 ) -> None:
     """Its prompt's parts go, also if they were still being written when its client left."""
-    machine, undone, writing = Machine(endpoint, time), threading.Event(), asyncio.Event()
-    loop = asyncio.get_running_loop()
+    machine, undone, writing = Machine(endpoint, time), asyncio.Event(), asyncio.Event()
 
-    def slow(_: AWSPreparedRequest) -> None:
-        loop.call_soon_threadsafe(writing.set)
-        undone.wait(0.3)  # an undoing that does not wait for this call is done before it
+    async def slow(_: Request) -> None:
+        writing.set()
+        with suppress(TimeoutError):  # an undoing that does not wait for this call is done before it
+            await asyncio.wait_for(undone.wait(), 0.3)
 
-    def undoes(request: AWSPreparedRequest) -> AWSResponse:
-        answer = machine.sky._session.send(request)
+    async def undoes(request: Request) -> Answer:
+        answer = await machine.sky.pass_on(request)
         undone.set()
-        return reply(request, answer.status_code, answer.content)
+        return answer
 
     await one.store.threads.create("ann", "t", "Plans")
     machine.sky.at("PutItem", slow)
@@ -307,15 +306,14 @@ async def test_a_follower_that_did_not_begin_takes_no_place(
         UpdateExpression="SET following = :none",
         ExpressionAttributeValues={":none": {"M": {}}},
     )
-    begun, written, go = asyncio.Event(), asyncio.Event(), threading.Event()
-    loop = asyncio.get_running_loop()
+    begun, written, go = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    def slow(request: AWSPreparedRequest) -> AWSResponse:
-        loop.call_soon_threadsafe(begun.set)
-        go.wait(20)
-        answer = machine.sky._session.send(request)
-        loop.call_soon_threadsafe(written.set)
-        return reply(request, answer.status_code, answer.content)
+    async def slow(request: Request) -> Answer:
+        begun.set()
+        await go.wait()
+        answer = await machine.sky.pass_on(request)
+        written.set()
+        return answer
 
     machine.sky.at("UpdateItem", *([slow] if end == "left" else [machine.sky.lost] * ATTEMPTS))
     story = asyncio.ensure_future(anext(machine.store.turns.follow("ann", "t", "r1")))

@@ -1,17 +1,16 @@
 """Two machines, one step in the midst of another's: nobody asks twice, and no reader sees half."""
 
 import asyncio
-import threading
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from c1fn.errors import NotFound, NotWaiting
+from c1fn.net.aws.client import Answer, Request
 from c1fn.stores import DAY, LEASE, Replay, Store
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, claimed
-from tests.stores.faults import reply
 from tests.stores.forks import say
 from tests.stores.machines import Fault, Machine, meanwhile, passed
 from tests.stores.waiting import YES, answer, waiting
@@ -22,25 +21,26 @@ LONG = "".join(f"{i * 104_729:08x}" for i in range(60_000))
 async def test_a_turn_that_ends_between_look_up_and_lock(one: Machine, other: Machine) -> None:
     """The model is not asked twice, whatever is committed while a retry is on its way to the lock."""
     claim = claimed(await one.store.turns.open(ask("r1"), history=20))
-    turn, loop = answered(claim, "hi"), asyncio.get_running_loop()
-    looked, committed = threading.Event(), threading.Event()
+    turn = answered(claim, "hi")
+    looked, committed = asyncio.Event(), asyncio.Event()
 
     async def commit() -> None:
         await one.store.turns.commit(claim, turn)
         await one.store.settle()
 
-    def lock(_: AWSPreparedRequest) -> None:
-        looked.wait(0.05)  # a design that looks before it locks has looked by now
-        asyncio.run_coroutine_threadsafe(commit(), loop).result(20)
+    async def lock(_: Request) -> None:
+        with suppress(TimeoutError):  # a design that looks before it locks has looked by then
+            await asyncio.wait_for(looked.wait(), 0.05)
+        await commit()
         committed.set()
 
-    def query(request: AWSPreparedRequest) -> AWSResponse | None:
+    async def query(request: Request) -> Answer | None:
         if b"by_response" not in request.body:
-            committed.wait(20)
+            await committed.wait()
             return None
-        answer = other.sky._session.send(request)
+        answer = await other.sky.pass_on(request)
         looked.set()
-        return reply(request, answer.status_code, answer.content)
+        return answer
 
     other.sky.at("UpdateItem", lock)
     other.sky.at("Query", query, query)
@@ -68,16 +68,13 @@ async def test_a_form_is_saved_while_its_thread_is_loaded(
 async def test_a_long_prompt_ends_while_its_thread_is_loaded(one: Machine, other: Machine) -> None:
     """The same for the prompt of a turn that is committed meanwhile."""
     claim = claimed(await one.store.turns.open(ask("r1", LONG), history=20))
-    turn, loop = answered(claim, "hi"), asyncio.get_running_loop()
+    turn = answered(claim, "hi")
 
     async def commit() -> None:
         await one.store.turns.commit(claim, turn)
         await one.store.settle()
 
-    def commits(_: AWSPreparedRequest) -> None:
-        asyncio.run_coroutine_threadsafe(commit(), loop).result(20)
-
-    other.sky.at("GetItem", passed, commits)
+    other.sky.at("GetItem", passed, meanwhile(commit))
     assert await other.store.threads.load("ann", "t") == (turn,)
 
 

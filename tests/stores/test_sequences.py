@@ -23,7 +23,7 @@ from c1fn.stores.memory import MemoryStore
 from c1fn.turn import State
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, told
-from tests.stores.servers import OneAtATime
+from tests.stores.servers import OneAtATime, Shared
 
 SEQUENCES = int(os.environ.get("C1FN_SEQUENCES", "20"))
 STEPS = int(os.environ.get("C1FN_STEPS", "25"))
@@ -244,12 +244,16 @@ class OnMoto(Sequences):
         self.table = self.owner  # of its own: moto goes through a whole table to answer a query
         table.create(self.client, self.table)
         return DynamoStore(
-            self.client, self.table, checkpoints="always", clock=self.time.clock, sleep=self.time.sleep
+            Shared(self.client),
+            self.table,
+            checkpoints="always",
+            clock=self.time.clock,
+            sleep=self.time.sleep,
         )
 
     async def end(self, store: Store) -> None:
         assert isinstance(store, DynamoStore)
-        await asyncio.to_thread(store._calls._pool.shutdown)
+        await store.aclose()
         table.delete(self.client, self.table)
 
 

@@ -48,7 +48,7 @@ async def test_a_link_that_comes_late_is_not_there_again(one: Machine) -> None:
     share = await one.store.shares.create("ann", "t", WEEK)
     await one.store.shares.revoke("ann", share.token)
     for ghost in ghosts:
-        one.sky._session.send(ghost)
+        await one.sky.pass_on(ghost)
     with pytest.raises(NotFound, match=NO_LINK):
         await seen(one.store, share.token)
     assert await one.store.shares.list("ann") == ()

@@ -8,11 +8,8 @@ import httpx2
 from c1fn.models import Unusable
 from c1fn.models.net.proxies import proxy_for
 from c1fn.models.net.transport import Transport
+from c1fn.net.stream import IDLE
 from c1fn.startup import authorities
-
-IDLE = 60.0
-"""Seconds an unused connection is kept for the next turn: less than the idle limits on its way (AWS's NAT
-forgets after 350), long enough for a person to read and write."""
 
 CONNECTIONS = 1600
 """At once, at most: a stream each, as many as Lambda gives to one process of Managed Instances."""

@@ -14,11 +14,12 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from c1fn.net.aws import Service
 from c1fn.stores import DAY, Quota
 from c1fn.stores.dynamodb.access import Access
-from c1fn.stores.dynamodb.calls import Calls, connect
+from c1fn.stores.dynamodb.calls import Calls, connect, service
 from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.follower_limit import FollowerLimit
 from c1fn.stores.dynamodb.following import Following
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from c1fn.stores.owners import Owners
     from c1fn.stores.shares import Shares
 
-__all__ = ["DynamoStore", "connect"]
+__all__ = ["DynamoStore", "connect", "service"]
 
 OPENING = 2
 """Calls at once that open a turn, behind its lock; one more counts it for its owner."""
@@ -51,7 +52,7 @@ OPENING = 2
 class DynamoStore:
     """A ``Store`` in DynamoDB.
 
-    :param client: see ``connect``; it is closed with the store.
+    :param through: the service that it calls, see ``service``; it is closed with the store.
     :param quota: the limits of one owner.
     :param retention_days: days that a thread is kept after its last turn; 0 means for ever.
     :param checkpoints: when a running answer is stored in checkpoints.
@@ -61,7 +62,7 @@ class DynamoStore:
 
     def __init__(
         self,
-        client: Any,
+        through: Service,
         table: str,
         *,
         quota: Quota = Quota(),  # noqa: B008 - it is frozen
@@ -73,7 +74,7 @@ class DynamoStore:
         token: Callable[[], str] = lambda: secrets.token_urlsafe(12),
         generation: Callable[[], int] = lambda: secrets.randbits(48),
     ) -> None:
-        self._calls = Calls(client, table, sleep=sleep, jitter=jitter)
+        self._calls = Calls(through, table, sleep=sleep, jitter=jitter)
         used = UsageRows(self._calls)
         self._turn_quota = TurnQuota(used, clock, quota) if quota.of_turns else None
         self._later = Later()

@@ -12,6 +12,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+from c1fn.net.aws import Service
 from c1fn.stores import DAY
 from c1fn.stores.dynamodb.calls import Calls
 from c1fn.stores.dynamodb.failures import ConditionFailed
@@ -41,9 +42,9 @@ class Aged:
     changed: int = 0
 
 
-async def age(client: Any, table: str, days: int, tell: Tell) -> Aged:
+async def age(through: Service, table: str, days: int, tell: Tell) -> Aged:
     """Go over a table with a retention of so many days; 0: nothing expires."""
-    calls = Calls(client, table)
+    calls = Calls(through, table)
     try:
         return await Aging(calls, Retention(days * DAY), tell).run()
     finally:

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from c1fn.stores import DAY, LEASE
-from c1fn.stores.dynamodb import DynamoStore, connect
+from c1fn.stores.dynamodb import DynamoStore, connect, service
 from tests.stores.chaos.journal import Journal, Told, read
 from tests.stores.chaos.rules import check
 from tests.stores.chaos.weather import RETENTION, Place, Weather
@@ -177,7 +177,7 @@ class Storm:
         """When every lease is over: some more turns, and a look at all that is stored. Then all is erased."""
         self._weather.jumped.value += 3 * LEASE
         client, journal = connect(self._weather.endpoint), Journal(self._folder / "end")
-        store = store_of(self._weather, client, self._dice)
+        store = store_of(self._weather, service(self._weather.endpoint), self._dice)
         machine, wrong = Worker(self._weather, "end", journal, store, self._dice), list[str]()
         for number in range(LAST):
             if not await machine.turn(f"end-{number}", "answers"):
@@ -190,6 +190,7 @@ class Storm:
                 await machine.view(owner, share)
         wrong += await self._erased(store, client)
         await store.aclose()
+        client.close()
         journal.close()
         return wrong
 

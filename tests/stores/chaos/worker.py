@@ -15,8 +15,9 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from c1fn.net.aws import Service
 from c1fn.stores import DAY, Quota
-from c1fn.stores.dynamodb import DynamoStore, connect
+from c1fn.stores.dynamodb import DynamoStore, service
 from c1fn.stores.shares import Share
 from c1fn.turn import Feedback, Page, Thread, Turn, Until
 from tests.stores.chaos.journal import Journal, brief
@@ -278,7 +279,7 @@ def _end_with_parent() -> None:
 
 
 async def _run(weather: Weather, job: Job, dice: random.Random) -> None:
-    client, journal = connect(weather.endpoint), Journal(job.path)
+    client, journal = service(weather.endpoint), Journal(job.path)
     faults = Faults(dice.getrandbits(32), weather.rate)
     faults.over(client)
     store = store_of(weather, client, dice)
@@ -287,13 +288,12 @@ async def _run(weather: Weather, job: Job, dice: random.Random) -> None:
         journal.note(faults=faults.faults, requests=faults.calls, turns=done)
 
     await Worker(weather, job.name, journal, store, dice).work(job.first, job.turns, note)
-    faults.clear()
+    await faults.clear()
     await store.aclose()
-    faults.close()
     journal.close()
 
 
-def store_of(weather: Weather, client: Any, dice: random.Random) -> DynamoStore:
+def store_of(weather: Weather, client: Service, dice: random.Random) -> DynamoStore:
     return DynamoStore(
         client,
         weather.table,

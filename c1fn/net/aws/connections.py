@@ -1,0 +1,100 @@
+"""The connections to one service: httpcore2's pool over the event loop's own sockets.
+
+A connection that has waited for long, by the clock of the wall, is not used again: a function is frozen
+between two requests, and its peer may have gone without a word. One that breaks under a request fails the
+call; whether it is tried again is decided where its meaning is known.
+"""
+
+import ssl
+import time
+from collections.abc import Callable
+
+import httpcore2
+
+from c1fn.net.ahead import Ahead
+from c1fn.net.aws import Limits, Unreachable
+from c1fn.net.aws.client import Answer, Request
+from c1fn.net.handshake import Threaded
+from c1fn.startup import log_levels
+
+log_levels.keep_private()
+
+LONGEST = 64 * 1024 * 1024
+"""Bytes of an answer that are read, at most: a BatchGetItem's 16 MB are 22 as base64."""
+
+SENDING = 10.0
+"""Seconds for sending a whole request: 540 KB, the largest item as base64, over a slow line."""
+
+WAITING = 10.0
+"""Seconds until one of the connections is free: longer than a call is tried."""
+
+NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""Trusts nobody: for an address without TLS."""
+
+
+class Connections:
+    """A ``Transport``.
+
+    :param url: of the service, without a path.
+    :param context: for TLS; without it there is none.
+    :param clock: seconds since the epoch: a monotonic clock may stand still while a function is frozen.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        limits: Limits,
+        context: ssl.SSLContext | None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._url = httpcore2.URL(f"{url}/")
+        self._context = context
+        self._limits = limits
+        self._timeout = {"read": limits.read, "write": SENDING, "pool": WAITING}
+        backend = Threaded(context, limits.connect, clock)
+        self._network = Ahead(backend, clock, backend.shaken)
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=context or NOBODY,
+            max_connections=limits.connections,
+            network_backend=self._network,
+        )
+
+    async def send(self, request: Request) -> Answer:
+        asked = httpcore2.Request(
+            "POST",
+            self._url,
+            headers=list(request.headers.items()),
+            content=request.body,
+            extensions={"timeout": self._timeout},
+        )
+        try:
+            response = await self._pool.handle_async_request(asked)
+            try:
+                body = await _body(response)
+            finally:
+                await response.aclose()
+        except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.RemoteProtocolError) as error:
+            raise Unreachable(type(error).__name__) from None
+        headers = {
+            name.lower().decode("latin-1"): value.decode("latin-1") for name, value in response.headers
+        }
+        return Answer(response.status, headers, body)
+
+    def connect(self, count: int) -> None:
+        if self._context is not None:
+            host, port = self._url.host.decode(), self._url.port or 443
+            self._network.open(host, port, self._context, self._limits.connect, count)
+
+    async def aclose(self) -> None:
+        await self._network.aclose()
+        await self._pool.aclose()
+
+
+async def _body(response: httpcore2.Response) -> bytes:
+    parts, size = [], 0
+    async for part in response.aiter_stream():
+        parts.append(part)
+        size += len(part)
+        if size > LONGEST:
+            raise Unreachable("AnswerTooLong", passes=False)
+    return b"".join(parts)

@@ -1,0 +1,108 @@
+"""Opens connections in threads, each of which begins at once: the event loop's own may be busy with imports,
+and its timers would count that as the server's silence.
+
+https://docs.python.org/3/library/ssl.html#ssl.SSLContext.wrap_socket
+"""
+
+import asyncio
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpcore2
+
+from c1fn.net.ahead import Opened
+from c1fn.net.pace import Pace
+from c1fn.net.stream import Stream
+
+KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+
+
+class Threaded(httpcore2.AsyncNetworkBackend):
+    """Streams that threads have opened, for hosts of one kind.
+
+    :param context: for TLS; without it there is none.
+    :param wait: seconds for each step, at most.
+    :param clock: see ``Backend``.
+    """
+
+    def __init__(
+        self, context: ssl.SSLContext | None, wait: float, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._context = context
+        self._wait = wait
+        self._clock = clock
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ARG002 - it is the one that this was made with
+        local_address: str | None = None,  # noqa: ARG002 - the backend's shape
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - as above
+    ) -> httpcore2.AsyncNetworkStream:
+        """See ``shaken``."""
+        opening = self.shaken(host, port, self._context, self._wait)
+        try:
+            stream = await opening
+        except asyncio.CancelledError:
+            _close(opening)  # it may have been opened at this very moment
+            raise
+        return Opened(stream) if self._context else stream
+
+    def shaken(
+        self, host: str, port: int, context: ssl.SSLContext | None, wait: float
+    ) -> asyncio.Future[httpcore2.AsyncNetworkStream]:
+        """An ``Opening``."""
+        return shaken(host, port, context, wait, self._clock)
+
+
+def shaken(
+    host: str,
+    port: int,
+    context: ssl.SSLContext | None,
+    wait: float,
+    clock: Callable[[], float] = time.time,
+) -> asyncio.Future[httpcore2.AsyncNetworkStream]:
+    """A connection whose handshake is done, for the running event loop. If it is cancelled, it is closed.
+
+    :param context: for TLS; without it there is none.
+    :param wait: seconds for each step, at most.
+    :param clock: see ``Stream``.
+    :raises httpcore2.ConnectError: the host cannot be reached or trusted; or ConnectTimeout.
+    """
+    loop = asyncio.get_running_loop()
+
+    def opened() -> httpcore2.AsyncNetworkStream:
+        try:
+            return Stream(_open(host, port, context, wait), loop, Pace(), clock)
+        except TimeoutError as error:
+            raise httpcore2.ConnectTimeout(str(error)) from error
+        except (OSError, UnicodeError) as error:  # a name may be of a form that no name has
+            raise httpcore2.ConnectError(str(error)) from error
+
+    opening = loop.run_in_executor(None, opened)
+    given = asyncio.shield(opening)
+    given.add_done_callback(lambda done: opening.add_done_callback(_close) if done.cancelled() else None)
+    return given
+
+
+def _open(host: str, port: int, context: ssl.SSLContext | None, wait: float) -> socket.socket:
+    sock = socket.create_connection((host, port), wait)
+    try:
+        for option in (*KEEPALIVE, (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)):
+            sock.setsockopt(*option)
+        if context is not None:
+            sock = context.wrap_socket(sock, server_hostname=host)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _close(opening: asyncio.Future[httpcore2.AsyncNetworkStream]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().get_extra_info("socket").close()

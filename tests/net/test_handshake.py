@@ -1,0 +1,107 @@
+"""Connections that are opened in threads."""
+
+import asyncio
+import socket
+import ssl
+import threading
+
+import httpcore2
+import pytest
+
+from c1fn.net import handshake
+from c1fn.net.handshake import Threaded, shaken
+from tests.net.test_stream import serving
+from tests.tls import HOST, client_context, server_context
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(await reader.read(100))
+    await writer.drain()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_what_a_thread_has_opened_is_the_event_loops(*, tls: bool) -> None:
+    async with serving(echo, server_context() if tls else None) as port:
+        stream = await shaken(HOST, port, client_context() if tls else None, 5)
+        await stream.write(b"hello", 5)
+        assert await stream.read(100, 5) == b"hello"
+        sock = stream.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        await stream.aclose()
+
+
+async def test_a_host_that_nobody_vouches_for_is_no_connection() -> None:
+    async with serving(echo, server_context()) as port:
+        with pytest.raises(httpcore2.ConnectError):
+            await shaken(HOST, port, ssl.create_default_context(), 5)
+
+
+async def test_where_nobody_listens_there_is_no_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    with pytest.raises(httpcore2.ConnectError):
+        await shaken(HOST, port, None, 5)
+
+
+async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    await reader.read()
+
+
+async def test_a_handshake_that_is_not_answered_ends() -> None:
+    async with serving(silent) as port:
+        with pytest.raises(httpcore2.ConnectTimeout):
+            await shaken(HOST, port, client_context(), 0.05)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+async def test_a_backends_streams_come_from_threads(*, tls: bool) -> None:
+    """The handshake that the pool asks for next is done already."""
+    context = client_context() if tls else None
+    async with serving(echo, server_context() if tls else None) as port:
+        stream = await Threaded(context, 5).connect_tcp(HOST, port)
+        if context:
+            stream = await stream.start_tls(context, HOST)
+        await stream.write(b"hello", 5)
+        assert await stream.read(100, 5) == b"hello"
+        await stream.aclose()
+
+
+async def test_it_begins_before_the_event_loop_has_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is busy with imports then."""
+    begun = threading.Event()
+
+    def note(*_: object) -> socket.socket:
+        begun.set()
+        raise OSError
+
+    monkeypatch.setattr(handshake, "_open", note)
+    opening = shaken(HOST, 443, None, 5)
+    assert begun.wait(10)
+    with pytest.raises(httpcore2.ConnectError):
+        await opening
+
+
+async def test_one_that_is_given_up_is_closed_when_it_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, go, closed = asyncio.Event(), threading.Event(), asyncio.Event()
+    loop, made = asyncio.get_running_loop(), handshake._open
+
+    def slow(*args: object) -> socket.socket:
+        loop.call_soon_threadsafe(opened.set)
+        go.wait(20)
+        return made(*args)  # type: ignore[arg-type]  # what it is given
+
+    async def until_closed(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        assert await reader.read() == b""
+        closed.set()
+
+    monkeypatch.setattr(handshake, "_open", slow)
+    async with serving(until_closed) as port:
+        opening = asyncio.ensure_future(shaken(HOST, port, None, 5))
+        await opened.wait()
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        go.set()
+        async with asyncio.timeout(10):
+            await closed.wait()
