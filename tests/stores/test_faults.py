@@ -1281,3 +1281,39 @@ async def test_a_slot_that_cannot_be_read_is_taken(two: Two, time: Clockwork) ->
     await begin(one, "r2", "a")
     with pytest.raises(TooManyAtOnce):
         await one.store.turns.open(ask("r3", thread="b"), history=20)
+
+
+# ---- an open that takes long, and a deletion that broke off
+
+
+async def test_an_open_that_took_half_a_lease_renews_it(
+    endpoint: tuple[str, str], one: Machine, time: Clockwork
+) -> None:
+    """Its lock, and its place among the turns that its owner runs at once."""
+    machine = Machine(endpoint, time, quota=Quota(at_once=1))
+    await say(machine, "r0", "t")
+
+    def late(_: object) -> None:
+        time.advance(LEASE * 0.55)
+
+    machine.sky.at("Query", late)
+    claimed(await machine.store.turns.open(ask("r1"), history=20))
+    time.advance(LEASE * 0.8)
+    with pytest.raises(Busy):
+        await one.store.turns.open(ask("r2"), history=20)
+    with pytest.raises(TooManyAtOnce):
+        await machine.store.turns.open(ask("r2", thread="u"), history=20)
+    await machine.close()
+
+
+async def test_a_prompt_goes_on_with_a_deletion_that_broke_off(one: Machine) -> None:
+    """What ran in the deleted thread is not asked again; any other prompt begins a new thread."""
+    await say(one, "r1", "t")
+    claimed(await one.store.turns.open(ask("r2"), history=20))
+    one.sky.at("Query", *[says(400, "AccessDeniedException")] * 9)
+    with pytest.raises(StoreUnavailable):
+        await one.store.threads.delete("ann", "t")
+    one.sky.clear()
+    with pytest.raises(NotFound, match="deleted"):
+        await one.store.turns.open(ask("r2"), history=20)
+    assert claimed(await one.store.turns.open(ask("r3"), history=20)).number == 1
