@@ -1,6 +1,6 @@
 """A service of AWS's without botocore: JSON, a signature and one POST over a connection of the event loop.
 
-A call takes half of the CPU that it takes through botocore, and a start a fifth less (docs/performance.md).
+A call takes half of the CPU that it takes through botocore, and a start a quarter less (docs/performance.md).
 
 https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.LowLevelAPI.html
