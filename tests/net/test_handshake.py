@@ -10,6 +10,8 @@ import pytest
 
 from c1fn.net import handshake
 from c1fn.net.handshake import Threaded, shaken
+from c1fn.net.pace import Pace
+from c1fn.net.stream import Stream
 from tests.net.test_stream import serving
 from tests.tls import HOST, client_context, server_context
 
@@ -65,6 +67,23 @@ async def test_a_backends_streams_come_from_threads(*, tls: bool) -> None:
         await stream.write(b"hello", 5)
         assert await stream.read(100, 5) == b"hello"
         await stream.aclose()
+
+
+async def test_one_whose_taker_leaves_at_the_moment_it_is_open_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    one, other = socket.socketpair()
+    given: asyncio.Future[httpcore2.AsyncNetworkStream] = loop.create_future()
+    monkeypatch.setattr(Threaded, "shaken", lambda *_: given)
+    taking = asyncio.create_task(Threaded(None, 5).connect_tcp(HOST, 443))
+    await asyncio.sleep(0)
+    given.set_result(Stream(one, loop, Pace()))
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    assert one.fileno() == -1
+    other.close()
 
 
 async def test_it_begins_before_the_event_loop_has_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ WAITING = 10.0
 """Seconds until one of the connections is free: longer than a call is tried."""
 
 NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Trusts nobody: for an address without TLS."""
+"""Trusts nobody. The pool itself shakes no hands: its connections come from threads that have done so."""
 
 
 class Connections:
@@ -54,7 +54,7 @@ class Connections:
         backend = Threaded(context, limits.connect, clock)
         self._network = Ahead(backend, clock, backend.shaken)
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=context or NOBODY,
+            ssl_context=NOBODY,
             max_connections=limits.connections,
             network_backend=self._network,
         )

@@ -55,7 +55,14 @@ def chosen(**more: str | None) -> Service:
 
 def test_a_deployed_function_calls_without_botocore() -> None:
     for name in DIALECTS:
-        assert isinstance(choice.service(name, LIMITS), Client)
+        client = choice.service(name, LIMITS)
+        assert isinstance(client, Client)
+        signer = client._signer
+        assert (signer.key_id, signer.secret, signer.token) == (
+            "ASIAEXAMPLE",
+            "planted-secret",
+            "planted-token",
+        )
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,7 @@ class Noted:
 
     def __init__(self, answer: Answer | None = None) -> None:
         self.sent: list[Request] = []
+        self.told: list[object] = []
         self.answer = answer or Answer(200, {}, b"{}")
 
     async def send(self, request: Request) -> Answer:
@@ -44,10 +45,10 @@ class Noted:
         return self.answer
 
     def connect(self, count: int) -> None:
-        raise NotImplementedError
+        self.told.append(count)
 
     async def aclose(self) -> None:
-        raise NotImplementedError
+        self.told.append("closed")
 
 
 def client(noted: Noted, name: str = "dynamodb", token: str | None = None) -> Client:
@@ -187,6 +188,20 @@ async def test_a_refusal_of_any_form_has_a_code(body: bytes, code: str) -> None:
     with pytest.raises(Refused) as caught:
         await got(Answer(400, {}, body))
     assert (caught.value.code, caught.value.item) == (code, None)
+
+
+async def test_a_failed_condition_has_the_row() -> None:
+    body = b'{"__type": "x#ConditionalCheckFailedException", "Item": {"d": {"B": "AP8="}}}'
+    with pytest.raises(Refused) as caught:
+        await got(Answer(400, {}, body))
+    assert caught.value.item == {"d": {"B": b"\0\xff"}}
+
+
+async def test_its_connections_are_its_transports() -> None:
+    noted = Noted()
+    client(noted).connect(3)
+    await client(noted).aclose()
+    assert noted.told == [3, "closed"]
 
 
 async def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -54,6 +54,31 @@ async def test_an_answer_that_does_not_end_is_not_read_to_the_end(monkeypatch: p
         assert not caught.value.passes
 
 
+@pytest.mark.parametrize(("size", "is_read"), [(5, True), (6, False)])
+async def test_the_longest_answer(monkeypatch: pytest.MonkeyPatch, size: int, *, is_read: bool) -> None:
+    monkeypatch.setattr(connections, "LONGEST", 5)
+    async with (
+        scripted(answer(b"x" * size)) as server,
+        aclosing(Connections(f"http://{server.address}", LIMITS, None)) as transport,
+    ):
+        if is_read:
+            assert (await transport.send(request())).body == b"x" * size
+        else:
+            with pytest.raises(Unreachable, match="AnswerTooLong"):
+                await transport.send(request())
+
+
+async def test_a_server_that_is_silent_is_not_waited_for() -> None:
+    few = Limits(connect=1, read=0.05, connections=1)
+    async with (
+        scripted(None) as server,
+        aclosing(Connections(f"http://{server.address}", few, None)) as transport,
+    ):
+        async with asyncio.timeout(5):
+            with pytest.raises(Unreachable, match="ReadTimeout"):
+                await transport.send(request())
+
+
 async def test_a_connection_that_was_frozen_for_long_is_not_used() -> None:
     """By the clock of the wall: a monotonic one may stand still meanwhile."""
     now = [1000.0]

@@ -89,6 +89,9 @@ def test_the_key_of_another_day_is_another() -> None:
 
 
 def test_no_secret_is_shown() -> None:
-    shown = repr(Signer(KEY_ID, SECRET, "planted-token", "us-east-1", "dynamodb"))
+    signer = Signer(KEY_ID, SECRET, "planted-token", "us-east-1", "dynamodb")
+    signer.sign(HOST, b"", AT)
+    shown = repr(signer)
+    assert repr(signer._key) not in shown
     assert SECRET not in shown
     assert "planted" not in shown
