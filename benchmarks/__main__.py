@@ -91,6 +91,8 @@ def main() -> int:
     for name in names:
         print(f"[{time.monotonic() - began:4.0f} s] {name}", flush=True)
         found[name] = MEASURES[name](options.short)
+        if not options.short:
+            RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")  # a later one may fail
     found["machine"] = {
         "date": datetime.now(UTC).date().isoformat(),
         "cores": len(CORES),
