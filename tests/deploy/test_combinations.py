@@ -58,7 +58,7 @@ VALUES = {
     "LogRetentionDays": ["30", "1", "3653"],
     "Runtime": ["python3.13", "python3.14"],
     "Architecture": ["arm64", "x86_64"],
-    "MemorySize": ["1024", "256", "10240"],
+    "MemorySize": ["512", "256", "10240"],
     "ReservedConcurrency": ["-1", "0", "20"],
     "ProvisionedConcurrency": ["0", "2"],
     "SnapStart": ["false", "true"],
