@@ -1,6 +1,7 @@
 """Forks in DynamoDB under faults: nobody sees half of one, and nothing of one that failed stays."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -94,6 +95,25 @@ async def test_a_fork_that_fails_leaves_nothing(
     await machine.store.threads.fork("ann", "t", "u", ALL)
     assert await one.store.threads.load("ann", "u") == tuple(turns)
     await machine.close()
+
+
+async def test_a_fork_that_fails_waits_for_what_it_is_writing(
+    one: Machine, endpoint: tuple[str, str]
+) -> None:
+    """A part of a text is refused while another is on its way: that one is not written after the undoing."""
+    await say(one.store, "r1", LONG)
+    await one.store.settle()
+    undone = one.sky.done("BatchWriteItem")
+
+    async def slow(_: object) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(undone.wait(), 0.3)  # on the old code the undoing went first
+
+    one.sky.at("PutItem", passed, DENIED, slow)
+    with pytest.raises(StoreUnavailable):
+        await one.store.threads.fork("ann", "t", "u", ALL)
+    await one.store.settle()
+    assert await rows_of(one, endpoint) == []
 
 
 async def test_a_process_that_dies_in_a_fork_leaves_nothing(

@@ -79,11 +79,14 @@ class Texts:
 
     async def copy(self, key: ThreadKey, packed: Packed, to: ThreadKey) -> bool:
         """Copy the parts of a text to another thread; False: some are missing. Each part is read and written
-        by itself, so that a large text does not have to fit into the process.
+        by itself, so that a large text does not have to fit into the process. When this returns or fails, no
+        part is still being written.
         """
-        there = await asyncio.gather(
-            *(self._copy(key, part_sk(packed.token, index), to) for index in range(packed.count))
-        )
+        parts = (self._copy(key, part_sk(packed.token, index), to) for index in range(packed.count))
+        there = await asyncio.gather(*parts, return_exceptions=True)
+        for one in there:
+            if isinstance(one, BaseException):
+                raise one
         return all(there)
 
     async def _copy(self, key: ThreadKey, sk: str, to: ThreadKey) -> bool:
