@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import cache
 from inspect import isawaitable
 from typing import Any
@@ -61,6 +62,21 @@ class Sky:
 
         self.at(operation, watched)
         return event
+
+    def slow(self, operation: str, undoing: str) -> asyncio.Event:
+        """The next call of that operation waits until one of ``undoing`` was answered, for 0.3 s at most: an
+        undoing that does not wait for the call is done before it. The event is set when the call waits.
+        """
+        begun = asyncio.Event()
+
+        async def waits(_: Request) -> None:
+            begun.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(undone.wait(), 0.3)
+
+        self.at(operation, waits)
+        undone = self.done(undoing)
+        return begun
 
     async def send(self, request: Request) -> Answer:
         self.seen.append(request.operation)

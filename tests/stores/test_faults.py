@@ -6,7 +6,6 @@ import socket
 import string
 import uuid
 from collections.abc import AsyncGenerator, Callable
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -224,19 +223,8 @@ async def test_cancelled_take_over_is_given_back(
     claimed(await one.store.turns.open(ask("r1"), history=20))
     time.advance(LEASE)
     taker = Machine(endpoint, time)
-    sent, undone = asyncio.Event(), asyncio.Event()
-
-    async def slow(_: Request) -> None:
-        sent.set()
-        with suppress(TimeoutError):  # an undoing that does not wait for this call is done before it
-            await asyncio.wait_for(undone.wait(), 0.3)
-
-    async def undoes(request: Request) -> Answer:
-        answer = await taker.sky.pass_on(request)
-        undone.set()
-        return answer
-
-    taker.sky.at("UpdateItem", passed, passed, slow, undoes)  # the lock, its closing, the taking over
+    taker.sky.at("UpdateItem", passed, passed)  # the lock, its closing; then comes the taking over
+    sent = taker.sky.slow("UpdateItem", "UpdateItem")
     opening = asyncio.ensure_future(taker.store.turns.open(ask("r2"), history=20))
     await sent.wait()
     opening.cancel()

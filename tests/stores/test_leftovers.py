@@ -1,7 +1,6 @@
 """What may stay in the table, and for how long: nothing that no row leads to."""
 
 import asyncio
-from contextlib import suppress
 
 import pytest
 
@@ -99,21 +98,9 @@ async def test_a_failed_open_leaves_no_parts(
     one: Machine, endpoint: tuple[str, str], time: Clockwork
 ) -> None:
     """Its prompt's parts go, also if they were still being written when its client left."""
-    machine, undone, writing = Machine(endpoint, time), asyncio.Event(), asyncio.Event()
-
-    async def slow(_: Request) -> None:
-        writing.set()
-        with suppress(TimeoutError):  # an undoing that does not wait for this call is done before it
-            await asyncio.wait_for(undone.wait(), 0.3)
-
-    async def undoes(request: Request) -> Answer:
-        answer = await machine.sky.pass_on(request)
-        undone.set()
-        return answer
-
+    machine = Machine(endpoint, time)
     await one.store.threads.create("ann", "t", "Plans")
-    machine.sky.at("PutItem", slow)
-    machine.sky.at("BatchWriteItem", undoes)
+    writing = machine.sky.slow("PutItem", "BatchWriteItem")
     opening = asyncio.create_task(machine.store.turns.open(ask("r1", LONG[:20_000]), history=20))
     await writing.wait()
     opening.cancel()

@@ -8,11 +8,13 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 import asyncio
 import itertools
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from typing import Any, TypeVar
 
 from c1fn.net.aws import AwsError, Limits, Service, choice
 from c1fn.stores.dynamodb.failures import told_plainly, translate
+
+_T = TypeVar("_T")
 
 LIMITS = Limits(
     connect=1,  # the endpoint is in the same region: a handshake takes milliseconds
@@ -47,6 +49,19 @@ def service(endpoint: str | None = None) -> Service:
         return choice.service("dynamodb", LIMITS, endpoint=endpoint)
     except AwsError as error:
         raise translate(error) from None
+
+
+async def all_over(works: Iterable[Awaitable[_T]]) -> list[_T]:
+    """What each of them gives. When this returns or fails, none of them runs any more: what is undone after a
+    failure is not written by another of them later.
+
+    :raises Exception: the first failure.
+    """
+    given = await asyncio.gather(*works, return_exceptions=True)
+    for one in given:
+        if isinstance(one, BaseException):
+            raise one
+    return [one for one in given if not isinstance(one, BaseException)]
 
 
 class Calls:

@@ -6,7 +6,6 @@ condition that nobody changed it: at that moment the thread is there. A process 
 deletion that was not completed, which the owner's next list goes on with, once the lease is over.
 """
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from c1fn.errors import Busy, StoreUnavailable
 from c1fn.stores import LEASE
 from c1fn.stores.dynamodb.access import Access
-from c1fn.stores.dynamodb.calls import Calls
+from c1fn.stores.dynamodb.calls import Calls, all_over
 from c1fn.stores.dynamodb.deletion import Deletion
 from c1fn.stores.dynamodb.failures import ConditionFailed
 from c1fn.stores.dynamodb.forked import Forked
@@ -91,10 +90,7 @@ class HiddenThreads:
         """
         for start in range(0, len(rows), AT_ONCE):
             await self.hold(hidden)
-            writes = (self._write(row) for row in rows[start : start + AT_ONCE])
-            for failure in await asyncio.gather(*writes, return_exceptions=True):
-                if failure:
-                    raise failure
+            await all_over(self._write(row) for row in rows[start : start + AT_ONCE])
 
     async def _write(self, row: Item) -> None:
         with suppress(ConditionFailed):  # it is there already, or is not to be: then the thread is not shown

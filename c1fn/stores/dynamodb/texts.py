@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from c1fn.errors import DamagedRow, StoreUnavailable
-from c1fn.stores.dynamodb.calls import Calls
+from c1fn.stores.dynamodb.calls import Calls, all_over
 from c1fn.stores.dynamodb.failures import ConditionFailed
 from c1fn.stores.dynamodb.items import B, Item, N, S, delete, expiry
 from c1fn.stores.dynamodb.keys import ThreadKey, checkpoint_sk, part_sk, row_key
@@ -48,10 +48,7 @@ class Texts:
             row_key(key, part_sk(packed.token, index)) | {"data": B(piece)} | V | expiry(expires)
             for index, piece in enumerate(packed.slices)
         ]
-        writes = (self._put(item, condition) for item in items)
-        for failure in await asyncio.gather(*writes, return_exceptions=True):
-            if failure:
-                raise failure
+        await all_over(self._put(item, condition) for item in items)
 
     async def write_unnamed(self, key: ThreadKey, packed: Packed) -> None:
         """The same, before a row names them: if none ever does, they go by themselves."""
@@ -83,11 +80,7 @@ class Texts:
         part is still being written.
         """
         parts = (self._copy(key, part_sk(packed.token, index), to) for index in range(packed.count))
-        there = await asyncio.gather(*parts, return_exceptions=True)
-        for one in there:
-            if isinstance(one, BaseException):
-                raise one
-        return all(there)
+        return all(await all_over(parts))
 
     async def _copy(self, key: ThreadKey, sk: str, to: ThreadKey) -> bool:
         answer = await self._calls("get_item", Key=row_key(key, sk), ConsistentRead=True)
