@@ -229,7 +229,7 @@ function-tree: $(BUILD)/ready # what `sam build` asks for
 DEPLOY := .cache/deploy
 SAM := $(DEPLOY)/bin/sam
 
-deploy-check: $(VENV)/ready $(DEPLOY)/ready scripts/osls/node_modules/ready ## lint and package with SAM and osls; needs PYTHON=python3.13 and npm
+deploy-check: $(VENV)/ready $(DEPLOY)/ready scripts/osls/node_modules/ready .cache/ministack-3.13/ready ## lint and package with SAM and osls; needs PYTHON=python3.13 and npm
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13) and "the function is checked on 3.13: make deploy-check PYTHON=python3.13 VENV=.venv-3.13")'
 	DEPLOY_TOOLS="$(abspath $(DEPLOY))" $(BIN)/pytest tests/deploy
 
@@ -281,3 +281,7 @@ $(VENV)/ready: FORCE
 # The tests' DynamoDB server: apart, for it pins a botocore of its own.
 .cache/ministack/ready: $(VENV)/ready FORCE
 	@$(VENV_SH) .cache/ministack "$$(test -x .cache/ministack/bin/python || echo $(BIN)/python)" requirements-ministack.txt
+
+# The emulated AWS of the deployment's tests: it runs the function on its own Python.
+.cache/ministack-3.13/ready: $(VENV)/ready FORCE
+	@$(VENV_SH) .cache/ministack-3.13 "$(BIN)/python" requirements-ministack.txt

@@ -29,7 +29,7 @@ from scripts.site import Stop, page
 from scripts.site.__main__ import main
 from scripts.site.stack import Stack
 from tests.deploy.conftest import ARCHITECTURE, ROOT, TOOLS
-from tests.stores.servers import Ministack
+from tests.stores.servers import CACHE, Ministack
 
 pytestmark = pytest.mark.timeout(600)  # seconds: the package may have to be built first
 
@@ -41,6 +41,9 @@ CHALLENGE = "a" * 43
 class Aws(Ministack):
     """All services that the site uses."""
 
+    # Whichever suite came first has made the other tests' emulator, perhaps on a Python that cannot run the
+    # function: its libraries are made for one version.
+    home = CACHE / "ministack-3.13"
     services = ",".join(
         [
             *(
@@ -347,7 +350,7 @@ def test_whoever_signs_in_chats_and_sees_nobody_elses_threads(life: Life) -> Non
     ann, ben = (of_this_site(life, f"{name}@example.com")["access_token"] for name in ("ann", "ben"))
     before = life.invocations()
     status, _, answer = life.api("/api/chat", ann, json.dumps(TURN))
-    assert (status, answer.startswith("<content")) == (200, True)
+    assert (status, answer[:8]) == (200, "<content"), answer
     of_ann, of_ben = (
         [one["threadId"] for one in json.loads(life.api("/api/threads", person, method="GET")[2])["threads"]]
         for person in (ann, ben)

@@ -175,15 +175,16 @@ def alone(home: Path) -> Iterator[None]:
 
 
 class Ministack(Server):
+    home = MINISTACK_HOME
+    """Its virtual environment. A function that it emulates runs on that Python, too."""
+
     def _command(self) -> list[str | Path]:
-        python = MINISTACK_HOME / "bin" / "python"
-        with alone(MINISTACK_HOME):
-            if not (MINISTACK_HOME / "ready").exists():  # `make test` has made it; pytest by itself has not
-                make = "sh scripts/venv.sh .cache/ministack"
-                subprocess.run(
-                    [*make.split(), sys.executable, "requirements-ministack.txt"], cwd=ROOT, check=True
-                )
-        return [python, "-m", "ministack"]
+        with alone(self.home):
+            if not (self.home / "ready").exists():  # make has made it; pytest by itself has not
+                folder = self.home.relative_to(ROOT)
+                make = ["sh", "scripts/venv.sh", str(folder), sys.executable, "requirements-ministack.txt"]
+                subprocess.run(make, cwd=ROOT, check=True)
+        return [self.home / "bin" / "python", "-m", "ministack"]
 
 
 class DynamoLocal(Server):
