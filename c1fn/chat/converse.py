@@ -267,7 +267,7 @@ class Chat:
         while True:
             await self._sleep(RENEWAL)
             try:
-                if await self.store.turns.renew(draft.claim, "".join(draft.said)):
+                if await self.store.turns.renew(draft.claim, draft.said):
                     return Stopped()
             except LeaseLost as lost:
                 return LeaseGone(lost)

@@ -132,6 +132,6 @@ class Rounds:
             if asked:
                 draft.usage += usage if usage.tokens else draft.estimate(messages, calls)
         draft.rounds += 1
-        if not calls and not "".join(draft.text).strip():
+        if not calls and not draft.text.strip():
             raise AnswerEmpty
         return calls

@@ -1,6 +1,7 @@
 """The books of a turn: what is kept of it wherever it is cut."""
 
 import json
+import tracemalloc
 from dataclasses import asdict
 
 import pytest
@@ -47,6 +48,23 @@ async def test_what_is_beyond_the_limit_is_not_kept_and_what_was_heard_before_is
     with pytest.raises(AnswerTooLong):
         draft.grow(["x"], 8)
     assert (draft.turn(State.DONE, None).answer, draft.size) == ("größer", 8)
+
+
+async def test_many_small_deltas_take_little_more_memory_than_their_text(draft: Draft) -> None:
+    tracemalloc.start()
+    try:
+        for number in range(1500):
+            draft.hear(f"{number:04}", 10_000)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert draft.size < taken < 4 * draft.size  # a string has 49 bytes more than its text
+
+
+async def test_what_was_heard_is_kept_letter_by_letter(draft: Draft) -> None:
+    for text in ("a\r", "\nb\r\n", "\r", "\ud83d", "\0", "\u2028"):
+        draft.hear(text, 100)
+    assert draft.said == draft.text == "a\r\nb\r\n\r\ud83d\0\u2028"
 
 
 async def test_what_tools_were_told_and_said_counts_against_the_limit_and_not_as_answer(draft: Draft) -> None:
