@@ -87,6 +87,8 @@ class Stream(httpcore2.AsyncNetworkStream):
     ) -> None:
         self._sock, self._fd = sock, sock.fileno()
         self._clock, self._used = clock, clock()
+        self.answered = False
+        """Bytes have come since the last write."""
         self._pace, self._paced = pace, False
         self._filled = False  # the last read took as much as it could
         self._broke: OSError | None = None  # after what the last read took
@@ -115,7 +117,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             if not self._listens:
                 try:
                     first = self._sock.recv(max_bytes)  # not `_take`: when closed that raises ValueError
-                    self._used = self._clock()
+                    self._used, self.answered = self._clock(), True
                     return self._all(first, max_bytes) if self._paced and first else first
                 except (BlockingIOError, ssl.SSLWantReadError):
                     self._loop.add_reader(self._fd, self._receive)
@@ -126,7 +128,7 @@ class Stream(httpcore2.AsyncNetworkStream):
             raise httpcore2.ReadTimeout(str(error)) from error
         except OSError as error:
             raise httpcore2.ReadError(str(error)) from error
-        self._used = self._clock()
+        self._used, self.answered = self._clock(), True
         came, self._came = self._came, b""
         return came
 
@@ -159,7 +161,7 @@ class Stream(httpcore2.AsyncNetworkStream):
         """:raises httpcore2.WriteError: the connection broke, or was closed here; or WriteTimeout: the other
         side did not take all of it in time.
         """
-        rest = memoryview(buffer)
+        rest, self.answered = memoryview(buffer), False
         try:
             async with asyncio.timeout(timeout):
                 while rest:

@@ -13,6 +13,7 @@ import httpcore2
 import httpx2
 
 from c1fn.net.ahead import Ahead
+from c1fn.net.pool import Pool
 from c1fn.net.stream import Backend
 
 
@@ -22,7 +23,7 @@ class Transport(httpx2.AsyncBaseTransport):
     def __init__(self, context: ssl.SSLContext, limits: httpx2.Limits) -> None:
         self._context = context
         self._network = Ahead(Backend())
-        self._pool = httpcore2.AsyncConnectionPool(
+        self._pool = Pool(
             ssl_context=context,
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,

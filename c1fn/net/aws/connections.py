@@ -17,6 +17,7 @@ from c1fn.net.aws.client import Answer, Request
 from c1fn.net.handshake import Threaded
 from c1fn.startup import log_levels
 
+from c1fn.net.pool import Pool
 log_levels.keep_private()
 
 LONGEST = 64 * 1024 * 1024
@@ -53,7 +54,7 @@ class Connections:
         self._timeout = {"read": limits.read, "write": SENDING, "pool": WAITING}
         backend = Threaded(context, limits.connect, clock)
         self._network = Ahead(backend, clock, backend.shaken)
-        self._pool = httpcore2.AsyncConnectionPool(
+        self._pool = Pool(
             ssl_context=NOBODY,
             max_connections=limits.connections,
             network_backend=self._network,

@@ -29,7 +29,8 @@ class Asked:
 @dataclass(slots=True)
 class Scripted:
     """``script``: what each request is answered with; None: with nothing, and the connection stays open. When
-    it is used up, with {}. ``connected`` has something for each connection; ``came``: there was a request.
+    it is used up, with {}. ``connected`` has something for each connection; ``came``: there was a request;
+    ``forgotten``: connections that end when the next request comes on them.
     """
 
     port: int = 0
@@ -37,6 +38,7 @@ class Scripted:
     script: list[bytes | None] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     open: list[asyncio.StreamWriter] = field(default_factory=list)
+    forgotten: list[asyncio.StreamWriter] = field(default_factory=list)
     connected: asyncio.Queue[None] = field(default_factory=asyncio.Queue)
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -54,6 +56,8 @@ class Scripted:
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
                 self.asked.append(Asked(headers, body))
                 self.came.set()
+                if writer in self.forgotten:
+                    break
                 said = self.script.pop(0) if self.script else answer({})
                 if said is not None:
                     writer.write(said)

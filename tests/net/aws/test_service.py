@@ -1,10 +1,11 @@
 """The contract of a ``Service``: c1fn's own client and botocore's, each on one scripted server."""
 
+import asyncio
 import base64
 import json
 from binascii import crc32
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import cache
 from typing import Any
 
@@ -192,6 +193,29 @@ async def test_a_connection_that_the_server_has_closed_is_not_used(make: Make) -
         await kept.wait_closed()
         await service("get_item", ASKED)
         assert (len(server.asked), server.connections) == (2, 2)
+
+
+async def test_an_answer_that_nobody_asked_for_is_nobodys(make: Make) -> None:
+    """It came together with the one before. The call that finds it may fail; the next one is well."""
+    own, other = answer({"Count": 1}), answer({"Count": 2})
+    async with scripted(own + other, answer({"Count": 3}), answer({"Count": 4})) as server:
+        service = make(server)
+        counts = []
+        for _ in range(3):
+            with suppress(Unreachable):
+                counts.append((await service("scan", {"TableName": "abc"}))["Count"])
+    assert counts in ([1, 3, 4], [1, 4])
+
+
+async def test_when_the_service_has_forgotten_all_connections_one_call_fails(make: Make) -> None:
+    """As after a freeze that the clocks do not tell of. The next try takes a new connection."""
+    async with scripted() as server:
+        service = make(server)
+        await asyncio.gather(*(service("get_item", ASKED) for _ in range(LIMITS.connections)))
+        server.forgotten = list(server.open)
+        with pytest.raises(Unreachable):
+            await service("get_item", ASKED)
+        await service("get_item", ASKED)
 
 
 async def test_an_answer_with_its_checksum_is_taken(make: Make) -> None:
