@@ -7,7 +7,8 @@ c1fn's own is used where all of this holds, as in every deployed function; every
    Lambda sets, and no folder ~/.aws is there: others may mean what botocore alone knows.
 2. The region is one of AWS's commercial ones.
 3. No proxy is named in the environment.
-4. Over TLS, the certificate authorities are the package's own (`startup/authorities`).
+4. Over TLS, the certificate authorities are the package's own (`startup/authorities`); REQUESTS_CA_BUNDLE,
+   which botocore reads, names no others.
 5. C1FN_PLAIN_START is not set, and this is not Windows, whose event loop cannot watch a socket.
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
@@ -62,7 +63,7 @@ def _direct(name: str, limits: Limits, region: str | None, endpoint: str | None)
     ):
         return None
     secure = url.startswith("https:")
-    context = authorities.packaged() if secure else None
+    context = authorities.packaged() if secure and "REQUESTS_CA_BUNDLE" not in os.environ else None
     if secure and context is None:
         return None
     from c1fn.net.aws.client import DIALECTS, Client

@@ -78,6 +78,7 @@ def test_another_address_changes_nothing(endpoint: str) -> None:
         (VARIABLE, "1"),
         ("AWS_PROFILE", "work"),
         ("AWS_CA_BUNDLE", ""),
+        ("REQUESTS_CA_BUNDLE", "/etc/ssl/company.pem"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
         ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9"),
         ("AWS_USE_FIPS_ENDPOINT", "true"),
