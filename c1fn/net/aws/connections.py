@@ -5,9 +5,11 @@ between two requests, and its peer may have gone without a word. One that breaks
 call; whether it is tried again is decided where its meaning is known.
 """
 
+import asyncio
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 
 import httpcore2
 
@@ -15,19 +17,25 @@ from c1fn.net.ahead import Ahead
 from c1fn.net.aws import Limits, Unreachable
 from c1fn.net.aws.client import Answer, Request
 from c1fn.net.handshake import Threaded
+from c1fn.net.pool import Pool
 from c1fn.startup import log_levels
 
-from c1fn.net.pool import Pool
 log_levels.keep_private()
 
 LONGEST = 64 * 1024 * 1024
 """Bytes of an answer that are read, at most: a BatchGetItem's 16 MB are 22 as base64."""
 
-SENDING = 10.0
-"""Seconds for sending a whole request: 540 KB, the largest item as base64, over a slow line."""
+TRY = 10.0
+"""Seconds for the whole of one try: to wait for a free connection, find the host, connect, send (540 KB, the
+largest item as base64, over a slow line) and read. With the store's 8 seconds of tries, less than a lease.
+"""
 
-WAITING = 10.0
-"""Seconds until one of the connections is free: longer than a call is tried."""
+_NO_ANSWER = (
+    TimeoutError,
+    httpcore2.NetworkError,
+    httpcore2.RemoteProtocolError,
+    httpcore2.TimeoutException,
+)
 
 NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Trusts nobody. The pool itself shakes no hands: its connections come from threads that have done so."""
@@ -51,7 +59,6 @@ class Connections:
         self._url = httpcore2.URL(f"{url}/")
         self._context = context
         self._limits = limits
-        self._timeout = {"read": limits.read, "write": SENDING, "pool": WAITING}
         backend = Threaded(context, limits.connect, clock)
         self._network = Ahead(backend, clock, backend.shaken)
         self._pool = Pool(
@@ -66,15 +73,14 @@ class Connections:
             self._url,
             headers=list(request.headers.items()),
             content=request.body,
-            extensions={"timeout": self._timeout},
+            extensions={"timeout": {"read": self._limits.read}},
         )
         try:
-            response = await self._pool.handle_async_request(asked)
-            try:
-                body = await _body(response)
-            finally:
-                await response.aclose()
-        except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.RemoteProtocolError) as error:
+            async with asyncio.timeout(TRY):
+                response = await self._pool.handle_async_request(asked)
+                async with aclosing(response):
+                    body = await _body(response)
+        except _NO_ANSWER as error:
             raise Unreachable(type(error).__name__) from None
         headers = {
             name.lower().decode("latin-1"): value.decode("latin-1") for name, value in response.headers

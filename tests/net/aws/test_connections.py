@@ -3,16 +3,19 @@
 import asyncio
 import random
 import ssl
+import threading
 from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
+from c1fn.net import handshake
 from c1fn.net.aws import Limits, Unreachable, connections
 from c1fn.net.aws.client import Answer, Request
 from c1fn.net.aws.connections import Connections
 from c1fn.net.stream import IDLE
 from tests.net.aws.scripted import CUT, answer, scripted
+from tests.net.test_stream import serving as dripping
 from tests.secure import serving
 from tests.tls import client_context, server_context
 
@@ -77,6 +80,42 @@ async def test_a_server_that_is_silent_is_not_waited_for() -> None:
         async with asyncio.timeout(5):
             with pytest.raises(Unreachable, match="ReadTimeout"):
                 await transport.send(request())
+
+
+@pytest.mark.parametrize("part", [b"HTTP/1.1 100 Continue\r\n\r\n", b"x-more: of the head\r\n"])
+async def test_a_server_that_never_comes_to_an_end_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, part: bytes
+) -> None:
+    """Each part comes in time; the whole does not."""
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n" if part.startswith(b"x") else b"")
+        while True:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.005)
+
+    monkeypatch.setattr(connections, "TRY", 0.05)
+    async with (
+        dripping(drip) as port,
+        aclosing(Connections(f"http://127.0.0.1:{port}", LIMITS, None)) as transport,
+        asyncio.timeout(5),
+    ):
+        with pytest.raises(Unreachable, match="TimeoutError") as caught:
+            await transport.send(request())
+        assert caught.value.passes
+
+
+async def test_a_name_that_nobody_resolves_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`getaddrinfo` takes no timeout; a resolver's own is half a minute."""
+    go = threading.Event()
+    monkeypatch.setattr(handshake, "_open", lambda *_: go.wait(20))
+    monkeypatch.setattr(connections, "TRY", 0.05)
+    async with aclosing(Connections("http://127.0.0.1:9", LIMITS, None)) as transport, asyncio.timeout(5):
+        with pytest.raises(Unreachable, match="TimeoutError"):
+            await transport.send(request())
+        go.set()
 
 
 async def test_a_connection_that_was_frozen_for_long_is_not_used() -> None:
