@@ -801,6 +801,7 @@ async def test_for_ever(one: Machine, endpoint: tuple[str, str]) -> None:
         (400, "ResourceNotFoundException", "c1fn table create"),
         (400, "UnrecognizedClientException", "credentials"),
         (400, "ExpiredTokenException", "credentials"),
+        (400, "InvalidSignatureException", "clock"),
         (400, "AccessDeniedException", "policy"),
         (400, "SomethingNewException", "SomethingNewException"),
     ],

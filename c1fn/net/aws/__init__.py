@@ -12,18 +12,33 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 _PASSING = {
+    "BandwidthLimitExceeded",
     "InternalServerError",
     "LimitExceededException",
+    "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
+    "ReplicatedWriteConflictException",
     "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
     "RequestTimeout",
     "RequestTimeoutException",
     "ServiceUnavailable",
+    "SlowDown",
     "ThrottledException",
     "Throttling",
     "ThrottlingException",
+    "TooManyRequestsException",
     "TransactionConflictException",
+    "TransactionInProgressException",
 }
+"""Codes of refusals with a status below 500: those after which AWS's own clients try again.
+
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+"""
+
+_PASSING_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+"""What stands before a service may say so, too."""
 
 
 class Service(Protocol):
@@ -76,13 +91,20 @@ class Refused(AwsError):
         super().__init__(f"{code}: {message}" if self.is_malformed else code)
         self.code, self.item = code, item
         self.passes = (
-            status >= HTTPStatus.INTERNAL_SERVER_ERROR or code in _PASSING or _came_late(code, message)
+            status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            or status in _PASSING_STATUSES
+            or code in _PASSING
+            or _is_of_another_time(code, message)
         )
 
 
-def _came_late(code: str, message: str) -> bool:
-    """Signed too long ago: the process was frozen before it was sent. The next try is signed anew."""
-    return code == "InvalidSignatureException" and message.startswith("Signature expired")
+def _is_of_another_time(code: str, message: str) -> bool:
+    """The process was frozen between signing and sending, or its clock was wrong just after a freeze. The
+    next try is signed anew.
+    """
+    return code == "InvalidSignatureException" and message.startswith(
+        ("Signature expired", "Signature not yet current")
+    )
 
 
 class Unreachable(AwsError):

@@ -158,6 +158,6 @@ def _read(answer: Answer) -> dict[str, Any]:
 
 def _refusal(status: int, found: dict[str, Any]) -> Refused:
     """https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html#operation-error-serialization"""
-    code = str(found.get("__type") or status).rpartition("#")[2].partition(":")[0]
+    code = str(found.get("__type") or status).partition(":")[0].rpartition("#")[2]
     item, message = found.get("Item"), found.get("message") or found.get("Message")
     return Refused(code, status, item if isinstance(item, dict) else None, str(message))

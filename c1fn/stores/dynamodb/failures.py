@@ -20,7 +20,9 @@ _REASONS = {
         "The DynamoDB table does not exist, or is still being created. Create it with: c1fn table create"
     ),
     "UnrecognizedClientException": _CREDENTIALS,
-    "InvalidSignatureException": _CREDENTIALS,
+    "InvalidSignatureException": (
+        "AWS refused this service's signature. Check its keys, and the clock of its machine."
+    ),
     "InvalidClientTokenId": _CREDENTIALS,
     "ExpiredTokenException": _CREDENTIALS,
     "ExpiredToken": _CREDENTIALS,

@@ -125,6 +125,12 @@ async def test_a_failed_condition_holds_the_row(make: Make) -> None:
     [
         (400, {"__type": "com.amazon.coral.service#AccessDeniedException"}, "AccessDeniedException", False),
         (400, {"__type": "ThrottlingException"}, "ThrottlingException", True),
+        (400, {"__type": "x#ThrottlingException:http://x#y/"}, "ThrottlingException", True),
+        (400, {"__type": "x#RequestThrottledException"}, "RequestThrottledException", True),
+        (400, {"__type": "x#TransactionInProgressException"}, "TransactionInProgressException", True),
+        (409, {"__type": "x#ReplicatedWriteConflictException"}, "ReplicatedWriteConflictException", True),
+        (429, b"<html>planted</html>", "429", True),
+        (408, b"", "408", True),
         (400, {"__type": "x#ExpiredTokenException"}, "ExpiredTokenException", False),
         (400, {"__type": "x#InvalidSignatureException"}, "InvalidSignatureException", False),
         (500, {"__type": "x#InternalServerError"}, "InternalServerError", True),
@@ -142,13 +148,14 @@ async def test_a_refusal_has_a_code_and_may_pass(
     assert (error.code, error.passes, error.is_malformed) == (code, passes, False)
 
 
-async def test_a_signature_that_came_late_is_made_anew(make: Make) -> None:
-    """The process was frozen between the signing and the sending."""
-    late = {
-        "__type": "x#InvalidSignatureException",
-        "message": "Signature expired: 20260101T000000Z is now earlier",
-    }
-    assert (await refusal(make, answer(late, 400))).passes
+@pytest.mark.parametrize(
+    "message",
+    ["Signature expired: 20260101T000000Z is now earlier", "Signature not yet current: 20260101T000000Z is"],
+)
+async def test_a_signature_of_another_time_is_made_anew(make: Make, message: str) -> None:
+    """The process was frozen between the signing and the sending, or its clock is set just now."""
+    error = await refusal(make, answer({"__type": "x#InvalidSignatureException", "message": message}, 400))
+    assert error.passes
 
 
 async def test_a_malformed_call_is_told_in_the_services_words(make: Make) -> None:
