@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from botocore.config import Config
@@ -35,6 +36,7 @@ from botocore.exceptions import (
 )
 
 from c1fn.net.aws import AwsError, Limits, Refused, Unreachable, WronglySetUp
+from c1fn.net.aws.client import json_object
 from c1fn.startup import aws
 
 _SETUPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
@@ -79,7 +81,21 @@ def client(name: str, limits: Limits, *, region: str | None = None, endpoint: st
     :raises WronglySetUp: AWS's settings are wrong.
     """
     with translated():
-        return aws.client(name, config(limits), region_name=region, endpoint_url=endpoint)
+        made = aws.client(name, config(limits), region_name=region, endpoint_url=endpoint)
+    made.meta.events.register("before-parse", _check)
+    return made
+
+
+def _check(operation_model: Any, response_dict: Mapping[str, Any], **_: object) -> None:
+    """Botocore takes a proxy's page for an empty answer, and fails in many ways on other bodies.
+
+    :raises AwsError: the body is no JSON object.
+    """
+    status, body = response_dict["status_code"], response_dict["body"]
+    is_empty_well = status == HTTPStatus.OK and operation_model.output_shape is None
+    if json_object(body) is not None or (is_empty_well and not body):
+        return
+    raise Unreachable("AnswerUnreadable") if status == HTTPStatus.OK else Refused(str(status), status)
 
 
 class Threads:

@@ -145,15 +145,21 @@ def _read(answer: Answer) -> dict[str, Any]:
     checksum = answer.headers.get("x-amz-crc32")
     if checksum is not None and checksum != str(crc32(answer.body)):
         raise Unreachable("ChecksumMismatch")
-    try:
-        found = json.loads(answer.body, object_hook=_binary)
-    except (ValueError, RecursionError):  # not base64, not JSON or not UTF-8: a proxy's page
-        found = None
+    found = json_object(answer.body)
     if answer.status != HTTPStatus.OK:
-        raise _refusal(answer.status, found if isinstance(found, dict) else {})
-    if not isinstance(found, dict):
+        raise _refusal(answer.status, found or {})
+    if found is None:
         raise Unreachable("AnswerUnreadable")
     return found
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """None: it is not base64, JSON or UTF-8, such as a proxy's page."""
+    try:
+        found = json.loads(body, object_hook=_binary)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _refusal(status: int, found: dict[str, Any]) -> Refused:

@@ -225,6 +225,24 @@ async def test_when_the_service_has_forgotten_all_connections_one_call_fails(mak
         await service("get_item", ASKED)
 
 
+@pytest.mark.parametrize("body", [b"<html>planted</html>", b"[]", b"null", b"\xfc", b"", b"[" * 100_000])
+async def test_what_is_no_json_object_is_no_answer(make: Make, body: bytes) -> None:
+    """A proxy's page is not taken for an item that is not there."""
+    error = await refusal(make, answer(body))
+    assert isinstance(error, Unreachable)
+    assert (error.kind, error.passes) == ("AnswerUnreadable", True)
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b"\xfc", b"[" * 100_000])
+@pytest.mark.parametrize(("status", "passes"), [(500, True), (400, False)])
+async def test_a_refusal_that_is_no_json_object_is_its_status(
+    make: Make, body: bytes, status: int, *, passes: bool
+) -> None:
+    error = await refusal(make, answer(body, status))
+    assert isinstance(error, Refused)
+    assert (error.code, error.passes) == (str(status), passes)
+
+
 async def test_an_answer_with_its_checksum_is_taken(make: Make) -> None:
     content = b'{"Count": 1}'
     async with scripted(answer(content, 200, f"x-amz-crc32: {crc32(content)}")) as server:
