@@ -87,6 +87,7 @@ class _Module(ModuleType):
 
     def __getattr__(self, name: str) -> object:
         if (found := self._from_its_module(name)) is not None:
+            vars(self)[name] = found  # each prompt asks for seventeen of openai's
             return found
         self._run()
         try:

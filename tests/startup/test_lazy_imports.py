@@ -78,6 +78,14 @@ class TestLate:
         assert module.types.runs == [1]  # type: ignore[attr-defined]  # the package's own: now it runs
         assert "things.types.deep" in sys.modules
 
+    def test_a_name_is_looked_for_once(self) -> None:
+        types = load("things.types")
+        big = getattr(types, "Big")  # noqa: B009 - made by the fixture
+        assert vars(types)["Big"] is big
+        assert "things.types.deep" not in sys.modules  # the package still waits
+        assert getattr(types, "runs") == [1]  # noqa: B009 - as above
+        assert vars(types)["Big"] is big
+
     def test_a_name_that_a_package_gives_to_it_runs_the_package(self) -> None:
         module = load("things")
         assert module.types.Large.__name__ == "Big"  # type: ignore[attr-defined]  # as above
