@@ -45,7 +45,7 @@ def read(arn: str, plain: str, connect: Callable[..., Service] = choice.service)
     """
     try:
         name = "ssm" if ":ssm:" in arn else "secretsmanager"
-        service = connect(name, LIMITS, region=arn.split(":")[3] if arn.startswith("arn:") else None)
+        service = connect(name, LIMITS, region=_region(arn))
         asking = _from_parameters(service, arn) if name == "ssm" else _from_secrets(service, arn)
         with ThreadPoolExecutor(1, thread_name_prefix="secret") as thread:
             text = thread.submit(asyncio.run, _closing(service, asking)).result()
@@ -59,6 +59,14 @@ def read(arn: str, plain: str, connect: Callable[..., Service] = choice.service)
         return {str(k): v if isinstance(v, str) else json.dumps(v) for k, v in json.loads(text).items()}
     except ValueError:
         raise SecretError(f"The secret {arn} begins like a JSON object and is none.") from None
+
+
+def _region(arn: str) -> str | None:
+    """None: the text is a name, or cut off. The service says what is wrong with that."""
+    match arn.split(":"):
+        case "arn", _, _, region, *_:
+            return region
+    return None
 
 
 class Secret:

@@ -39,6 +39,7 @@ def test_a_parameter_of_ssm_does_as_well() -> None:
     [
         ("arn:aws:secretsmanager:eu-west-1:123456789012:secret:nope", "ResourceNotFoundException"),
         ("arn:aws:ssm:eu-west-1:123456789012:parameter/nope", "ParameterNotFound"),
+        ("arn:aws:secretsmanager", "ResourceNotFoundException"),
     ],
 )
 def test_a_secret_that_is_not_there_is_one_sentence(arn: str, code: str) -> None:

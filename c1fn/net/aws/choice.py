@@ -18,7 +18,6 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -92,7 +91,7 @@ def is_plainly_set_up(environ: Mapping[str, str]) -> bool:
         all(KEY.fullmatch(part) for part in (*keys, token))
         and all(FROM_LAMBDA.fullmatch(name) for name in of_aws)
         and not any(scheme != "no" for scheme in getproxies())
-        and not Path(os.path.expanduser("~/.aws")).exists()  # noqa: PTH111 - Path's raises without a home
+        and not os.path.exists(os.path.expanduser("~/.aws"))  # noqa: PTH110, PTH111 - Path's raise errors
     )
 
 

@@ -81,7 +81,7 @@ class Connections:
                 async with aclosing(response):
                     body = await _body(response)
         except _NO_ANSWER as error:
-            raise Unreachable(type(error).__name__) from None
+            raise Unreachable(_kind(error)) from None
         headers = {
             name.lower().decode("latin-1"): value.decode("latin-1") for name, value in response.headers
         }
@@ -95,6 +95,12 @@ class Connections:
     async def aclose(self) -> None:
         await self._network.aclose()
         await self._pool.aclose()
+
+
+def _kind(error: Exception) -> str:
+    """Its name. Why a connection could not be opened is told, too: the pool keeps it as the context alone."""
+    why = error.__context__ if isinstance(error, httpcore2.ConnectError) else None
+    return type(error).__name__ + (f": {type(why).__name__}" if why else "")
 
 
 async def _body(response: httpcore2.Response) -> bytes:

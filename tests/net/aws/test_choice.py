@@ -133,6 +133,12 @@ def test_a_process_without_a_home_has_no_settings_there(monkeypatch: pytest.Monk
     assert isinstance(chosen(), Client)
 
 
+def test_a_home_that_cannot_be_looked_at_has_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As /root for an image's other user, where asking for a file in it is an error. This one is too long."""
+    monkeypatch.setenv("HOME", f"/{'a' * 5000}")
+    assert isinstance(chosen(), Client)
+
+
 def test_without_the_packages_authorities_tls_is_botocores(trusted: Path) -> None:
     for file in trusted.iterdir():
         file.unlink()

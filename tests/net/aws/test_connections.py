@@ -270,9 +270,16 @@ async def test_a_server_that_nobody_vouches_for_is_not_spoken_to(pair: Path) -> 
         async with aclosing(Connections(url, LIMITS, ssl.create_default_context())) as transport:
             transport.connect(1)
             for _ in range(2):
-                with pytest.raises(Unreachable, match="ConnectError"):
+                with pytest.raises(Unreachable, match="ConnectError: SSLCertVerificationError"):
                     await transport.send(request())
     assert "asked" not in came
+
+
+async def test_why_there_is_no_connection_is_told() -> None:
+    async with aclosing(Connections("http://127.0.0.1:9", LIMITS, None)) as transport:
+        with pytest.raises(Unreachable) as caught:
+            await transport.send(request())
+    assert caught.value.kind == "ConnectError: ConnectionRefusedError"
 
 
 def trusting(pair: Path) -> ssl.SSLContext:
