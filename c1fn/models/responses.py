@@ -12,7 +12,7 @@ from c1fn.errors import AnswerCut, AnswerGarbled, ModelError, ModelTimeout
 from c1fn.events import Delta
 from c1fn.models.chunks import Round
 from c1fn.models.sse import LIMIT, Decoder, EventTooLong
-from c1fn.net.stream import pacing
+from c1fn.net.pace import pacing
 from c1fn.startup.lazy_imports import lazy
 
 with lazy("openai"):

@@ -9,14 +9,57 @@ https://www.rfc-editor.org/rfc/rfc8305
 
 import asyncio
 import socket
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+
+import httpcore2
+
+from c1fn.net.pace import Pace
+from c1fn.net.stream import Stream
 
 RACE = 0.25
 """Seconds before the next address is tried beside one that does not answer (RFC 8305 section 8)."""
 
 Address = tuple[int, Any]
 """The family, and what `connect` takes."""
+
+
+class Backend(httpcore2.AsyncNetworkBackend):
+    """Streams of our own where the event loop can watch a socket (all of Python's but Windows'), else
+    the library's.
+
+    :param pace: of its streams.
+    :param clock: see ``Stream``.
+    """
+
+    def __init__(self, pace: Pace | None = None, clock: Callable[[], float] = time.time) -> None:
+        self._pace = pace or Pace()
+        self._clock = clock
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """:raises httpcore2.ConnectError: no address of this host can be reached; or ConnectTimeout."""
+        loop = asyncio.get_running_loop()
+        if local_address or type(loop).add_reader is asyncio.AbstractEventLoop.add_reader:
+            library = httpcore2.AnyIOBackend()
+            return await library.connect_tcp(host, port, timeout, local_address, socket_options)
+        try:
+            async with asyncio.timeout(timeout):
+                sock = await dial(host, port)
+        except TimeoutError as error:
+            raise httpcore2.ConnectTimeout(str(error)) from error
+        except (OSError, UnicodeError) as error:  # a name may be of a form that no name has
+            raise httpcore2.ConnectError(str(error)) from error
+        for option in socket_options or ():
+            sock.setsockopt(*option)
+        return Stream(sock, loop, self._pace, self._clock)
 
 
 async def dial(host: str, port: int) -> socket.socket:

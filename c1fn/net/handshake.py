@@ -25,7 +25,7 @@ class Threaded(httpcore2.AsyncNetworkBackend):
 
     :param context: for TLS; without it there is none.
     :param wait: seconds for each step, at most.
-    :param clock: see ``Backend``.
+    :param clock: see ``Stream``.
     """
 
     def __init__(

@@ -7,7 +7,9 @@ never waits.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 LONGEST = 1 / 30
 """Seconds between two reads of one stream at most: a reader sees no pause in that."""
@@ -60,3 +62,23 @@ class Pace:
         for one in waiting:
             if not one.done():  # cancelled: its turn was stopped
                 one.set_result(None)
+
+
+@contextmanager
+def pacing(extensions: Mapping[str, Any]) -> Generator[Callable[[], None], None, None]:
+    """Gives what begins the pace of a response's connection, and ends it again.
+
+    :param extensions: the response's.
+    """
+    stream: Any = extensions.get("network_stream")
+    is_ours = hasattr(stream, "paced")  # behind a proxy it is the library's
+
+    def begin() -> None:
+        if is_ours:
+            stream.paced = True
+
+    try:
+        yield begin
+    finally:
+        if is_ours:
+            stream.paced = False

@@ -16,13 +16,11 @@ import select
 import socket
 import ssl
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import httpcore2
 
-from c1fn.net.dial import dial
 from c1fn.net.pace import Pace
 from c1fn.net.wakeup import WakeUp
 
@@ -33,49 +31,12 @@ IDLE = 60.0
 forgets after 350), long enough for a person to read and write. AWS's own client for Java keeps as long."""
 
 
-class Backend(httpcore2.AsyncNetworkBackend):
-    """Streams of our own where the event loop can watch a socket (all of Python's but Windows'), else
-    the library's.
-
-    :param pace: of its streams.
-    :param clock: seconds since the epoch: a monotonic clock may stand still while a function is frozen.
-    """
-
-    def __init__(self, pace: Pace | None = None, clock: Callable[[], float] = time.time) -> None:
-        self._pace = pace or Pace()
-        self._clock = clock
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        """:raises httpcore2.ConnectError: no address of this host can be reached; or ConnectTimeout."""
-        loop = asyncio.get_running_loop()
-        if local_address or type(loop).add_reader is asyncio.AbstractEventLoop.add_reader:
-            library = httpcore2.AnyIOBackend()
-            return await library.connect_tcp(host, port, timeout, local_address, socket_options)
-        try:
-            async with asyncio.timeout(timeout):
-                sock = await dial(host, port)
-        except TimeoutError as error:
-            raise httpcore2.ConnectTimeout(str(error)) from error
-        except (OSError, UnicodeError) as error:  # a name may be of a form that no name has
-            raise httpcore2.ConnectError(str(error)) from error
-        for option in socket_options or ():
-            sock.setsockopt(*option)
-        return Stream(sock, loop, self._pace, self._clock)
-
-
 class Stream(httpcore2.AsyncNetworkStream):
     """A connection, with TLS or without; it owns the socket.
 
     :param sock: connected, non-blocking.
     :param pace: when it is read, while it is ``paced``.
-    :param clock: see ``Backend``.
+    :param clock: seconds since the epoch: a monotonic clock may stand still while a function is frozen.
     """
 
     def __init__(
@@ -267,26 +228,6 @@ class Stream(httpcore2.AsyncNetworkStream):
         finally:
             if self._fd >= 0:
                 remove(self._fd)
-
-
-@contextmanager
-def pacing(extensions: Mapping[str, Any]) -> Generator[Callable[[], None], None, None]:
-    """Gives what begins the pace of a response's connection, and ends it again.
-
-    :param extensions: the response's.
-    """
-    stream = extensions.get("network_stream")
-    ours = stream if isinstance(stream, Stream) else None  # behind a proxy it is the library's
-
-    def begin() -> None:
-        if ours is not None:
-            ours.paced = True
-
-    try:
-        yield begin
-    finally:
-        if ours is not None:
-            ours.paced = False
 
 
 def _readable(fd: int) -> bool:

@@ -15,7 +15,7 @@ from c1fn.errors import AnswerGarbled
 from c1fn.local.package import authorities
 from c1fn.models.c1 import C1Model
 from c1fn.models.net.transport import Transport
-from c1fn.net import stream
+from c1fn.net import dial
 from c1fn.net.ahead import Ahead
 from c1fn.startup import KEPT_OPEN
 from c1fn.turn import Message
@@ -171,7 +171,7 @@ async def test_one_that_is_still_being_opened_in_the_end_is_let_go() -> None:
     await ahead.aclose()
 
 
-class Held(stream.Backend):
+class Held(dial.Backend):
     """Connects when its gate is open: on loopback a connection may else be there at once."""
 
     def __init__(self) -> None:
@@ -246,7 +246,7 @@ async def test_one_that_the_server_has_closed_is_not_used() -> None:
 
     async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        ahead = Ahead(stream.Backend())
+        ahead = Ahead(dial.Backend())
         ahead.open("127.0.0.1", port, None, 5)
         await closed.wait()
         closed.clear()

@@ -20,8 +20,9 @@ from c1fn.models.c1 import C1Model
 from c1fn.models.chunks import Round
 from c1fn.models.net.address import KEPT
 from c1fn.models.responses import deltas
+from c1fn.net.dial import Backend
 from c1fn.net.pace import Pace, between
-from c1fn.net.stream import Backend, Stream
+from c1fn.net.stream import Stream
 from tests.models.contract import user
 from tests.net.test_stream import reset, serving
 from tests.tls import HOST, client_context, server_context

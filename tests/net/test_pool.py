@@ -7,8 +7,8 @@ from contextlib import aclosing
 import httpcore2
 import pytest
 
+from c1fn.net.dial import Backend
 from c1fn.net.pool import Pool
-from c1fn.net.stream import Backend
 from tests.net.test_stream import serving
 from tests.tls import HOST, client_context, server_context
 

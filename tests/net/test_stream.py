@@ -13,8 +13,9 @@ from typing import Any
 import httpcore2
 import pytest
 
+from c1fn.net.dial import Backend
 from c1fn.net.pace import Pace
-from c1fn.net.stream import Backend, Stream
+from c1fn.net.stream import Stream
 from tests.tls import HOST, client_context, server_context
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

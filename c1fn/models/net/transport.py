@@ -13,8 +13,8 @@ import httpcore2
 import httpx2
 
 from c1fn.net.ahead import Ahead
+from c1fn.net.dial import Backend
 from c1fn.net.pool import Pool
-from c1fn.net.stream import Backend
 
 
 class Transport(httpx2.AsyncBaseTransport):
