@@ -63,6 +63,11 @@ _SETUPS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] =
 )
 """What each error of botocore's says of the settings; the first that fits."""
 
+_LINE = (
+    "A part of the AWS keys has the end of a line in it, as a file may leave one. "
+    "Set AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN again."
+)
+
 
 def config(limits: Limits) -> Config:
     """botocore's, for a client of these limits."""
@@ -157,5 +162,7 @@ def _told(error: BotoCoreError) -> AwsError:
     for kinds, sentence in _SETUPS:
         if isinstance(error, kinds):
             return WronglySetUp(sentence)
+    if type(error) is HTTPClientError and type(error.kwargs.get("error")) is ValueError:
+        return WronglySetUp(_LINE)  # it is of a header, which it repeats
     passes = isinstance(error, NoConnectionError | HTTPClientError | IncompleteReadError)
     return Unreachable(type(error).__name__, passes=passes)

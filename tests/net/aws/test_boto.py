@@ -54,6 +54,7 @@ def test_what_could_not_be_sent_or_read_is_unreachable(error: Exception, *, pass
         (theirs.NoCredentialsError(), "no AWS credentials"),
         (theirs.SSOTokenLoadError(error_msg="e"), "aws sso login"),
         (theirs.CredentialRetrievalError(provider="p", error_msg="planted"), "could not be fetched"),
+        (theirs.HTTPClientError(error=ValueError("Invalid header value b'planted\\n'")), "the end of a line"),
     ],
     ids=lambda value: type(value).__name__,
 )
