@@ -6,6 +6,7 @@ second model call, as long as this process runs and no other process has taken o
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 
 from c1fn.errors import LeaseLost, StoreUnavailable
 from c1fn.stores import Claim, Opened, Turns
@@ -64,7 +65,6 @@ async def _to_its_end(commit: Coroutine[None, None, None]) -> None:
     otherwise it would be unknown whether it was stored. The store limits the wait.
     """
     storing = asyncio.ensure_future(commit)
-    try:
-        await asyncio.shield(storing)
-    except asyncio.CancelledError:
-        await storing
+    with suppress(asyncio.CancelledError):
+        await asyncio.wait({storing})
+    await storing

@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import httpcore2
@@ -83,9 +84,9 @@ def shaken(
         except (OSError, UnicodeError) as error:  # a name may be of a form that no name has
             raise httpcore2.ConnectError(str(error)) from error
 
+    given: asyncio.Future[httpcore2.AsyncNetworkStream] = loop.create_future()
     opening = loop.run_in_executor(None, opened)
-    given = asyncio.shield(opening)
-    given.add_done_callback(lambda done: opening.add_done_callback(_close) if done.cancelled() else None)
+    opening.add_done_callback(partial(_give, given))
     return given
 
 
@@ -101,6 +102,17 @@ def _open(host: str, port: int, context: ssl.SSLContext | None, wait: float) -> 
         sock.close()
         raise
     return sock
+
+
+def _give(
+    given: asyncio.Future[httpcore2.AsyncNetworkStream], opening: asyncio.Future[httpcore2.AsyncNetworkStream]
+) -> None:
+    if given.cancelled():
+        _close(opening)
+    elif error := opening.exception():
+        given.set_exception(error)
+    else:
+        given.set_result(opening.result())
 
 
 def _close(opening: asyncio.Future[httpcore2.AsyncNetworkStream]) -> None:

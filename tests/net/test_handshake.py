@@ -30,6 +30,7 @@ async def test_what_a_thread_has_opened_is_the_event_loops(*, tls: bool) -> None
         sock = stream.get_extra_info("socket")
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert sock.gettimeout() == 0  # it does not block the event loop
         await stream.aclose()
 
 
@@ -124,3 +125,28 @@ async def test_one_that_is_given_up_is_closed_when_it_is_open(monkeypatch: pytes
         go.set()
         async with asyncio.timeout(10):
             await closed.wait()
+
+
+async def test_one_that_is_given_up_and_cannot_be_opened_is_nobodys_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Python 3.14 logs the error of what was behind a shield."""
+    opened, go, told = asyncio.Event(), threading.Event(), list[object]()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context))
+
+    def refused(*_: object) -> socket.socket:
+        loop.call_soon_threadsafe(opened.set)
+        go.wait(20)
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(handshake, "_open", refused)
+    opening = shaken(HOST, 443, None, 5)
+    await opened.wait()
+    opening.cancel()
+    await asyncio.wait([opening])
+    go.set()
+    await loop.shutdown_default_executor()
+    for _ in range(3):  # the thread's result, what is called with it, and what that calls
+        await asyncio.sleep(0)
+    assert told == []

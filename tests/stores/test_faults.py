@@ -23,7 +23,7 @@ from c1fn.errors import (
     TurnsUsedUp,
     WritesUsedUp,
 )
-from c1fn.net.aws import Refused
+from c1fn.net.aws import Refused, Unreachable
 from c1fn.net.aws.client import Answer, Request
 from c1fn.stores import DAY, LEASE, Claim, Quota, Replay, Running
 from c1fn.stores.dynamodb import DynamoStore, connect, service, table
@@ -214,6 +214,26 @@ async def test_cancelled_open_is_given_back(one: Machine) -> None:
     go.set()
     await one.store.settle()
     assert claimed(await one.store.turns.open(ask("r2"), history=20)).number == 1
+
+
+async def test_the_error_of_a_cancelled_open_is_in_no_log(one: Machine) -> None:
+    """Who asked has gone. Python 3.14 logs the error of what was behind a shield."""
+    sent, go, told = asyncio.Event(), asyncio.Event(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+    async def refused(_: Request) -> None:
+        sent.set()
+        await go.wait()
+        raise Unreachable("planted", passes=False)
+
+    one.sky.at("UpdateItem", refused)
+    opening = asyncio.ensure_future(one.store.turns.open(ask("r1"), history=20))
+    await sent.wait()
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+    go.set()
+    await one.store.settle()
+    assert told == []
 
 
 async def test_cancelled_take_over_is_given_back(
@@ -607,7 +627,8 @@ async def test_followed_on_demand(endpoint: tuple[str, str], time: Clockwork) ->
     marked = reader.sky.done("UpdateItem")
     stories = [reader.store.turns.follow("ann", "t", "r1") for _ in range(3)]
     heard = [asyncio.ensure_future(anext(story)) for story in stories]
-    await marked.wait()
+    async with asyncio.timeout(20):  # who does not ask to follow looks for ever
+        await marked.wait()
     time.advance(1)
     await writer.store.turns.renew(claim, "The answer is ")
     assert await asyncio.gather(*heard) == ["The answer is "] * 3

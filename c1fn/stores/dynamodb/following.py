@@ -72,7 +72,8 @@ class Following:
         beginning = asyncio.create_task(followers.begin(owner, token)) if followers else None
         try:
             if beginning:
-                await asyncio.shield(beginning)
+                await asyncio.wait({beginning})
+                beginning.result()
             async with aclosing(self._story(sight, owner, thread_id, response_id)) as story:
                 async for part in story:
                     yield part

@@ -91,7 +91,8 @@ class Opening:
         mine.locking = locking = asyncio.create_task(
             self._access.locks.acquire(mine.key, mine.lock, title_of(mine.ask.prompt))
         )
-        mine.holds, thread = await asyncio.shield(locking)
+        await asyncio.wait({locking})
+        mine.holds, thread = locking.result()
         mine.key = mine.key.of(thread)
         if mine.holds:
             mine.made = first and thread.draft == mine.lock.attempt and thread.n == 0
@@ -137,12 +138,13 @@ class Opening:
         waiting, earlier = await resumed(self._access, mine, thread, before[:1], known)
         before = before[waiting is not None :][: mine.history]
         if mine.counting:
-            await asyncio.shield(mine.counting)
+            await asyncio.wait({mine.counting})
+            mine.counting.result()
         expires = self._access.retention.until(self._access.clock())
         mine.writing = asyncio.create_task(self._access.texts.write(mine.key, mine.prompt, expires))
-        history, _ = await asyncio.gather(
-            self._access.turns.nouns(mine.key, reversed(before)), asyncio.shield(mine.writing)
-        )
+        history = await self._access.turns.nouns(mine.key, reversed(before))
+        await asyncio.wait({mine.writing})
+        mine.writing.result()
         mine.holds = await self._holds_on(mine)
         if not mine.holds:
             return None
@@ -242,7 +244,8 @@ class Opening:
         mine.locking = taking = asyncio.create_task(
             self._access.locks.take_over(mine.key, mine.lock, dead, after)
         )
-        mine.holds = await asyncio.shield(taking)
+        await asyncio.wait({taking})
+        mine.holds = taking.result()
         if not mine.holds:
             return None
         await self._access.texts.discard(mine.key, dead.prompt)
