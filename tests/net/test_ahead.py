@@ -15,11 +15,13 @@ from c1fn.errors import AnswerGarbled
 from c1fn.local.package import authorities
 from c1fn.models.c1 import C1Model
 from c1fn.models.net.transport import Transport
+from c1fn.net import ahead as ahead_module
 from c1fn.net import dial
 from c1fn.net.ahead import Ahead
 from c1fn.startup import KEPT_OPEN
 from c1fn.turn import Message
 from tests.secure import serving
+from tests.tls import client_context, server_context
 from tests.upstream import Upstream, say
 
 CONTEXT = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -48,17 +50,19 @@ class Stream(AsyncNetworkStream):
 class Backend(AsyncNetworkBackend):
     def __init__(self, *, fails: bool = False) -> None:
         self.log: list[str] = []
+        self.waits: list[float | None] = []
         self.fails = fails
 
     async def connect_tcp(
         self,
         host: str,
         port: int,
-        timeout: float | None = None,  # noqa: ARG002, ASYNC109 - the backend's shape
+        timeout: float | None = None,  # noqa: ASYNC109 - the backend's shape
         local_address: str | None = None,  # noqa: ARG002 - as above
         socket_options: Iterable[SOCKET_OPTION] | None = None,  # noqa: ARG002 - as above
     ) -> AsyncNetworkStream:
         self.log.append(f"connect {host}:{port}")
+        self.waits.append(timeout)
         if self.fails:
             raise ConnectError
         return Stream(self.log)
@@ -89,8 +93,16 @@ async def test_the_first_to_ask_gets_the_open_connection_and_the_next_another() 
     stream = await ahead.connect_tcp("model", 443)
     await stream.start_tls(CONTEXT, "model", 5)
     assert backend.log == OPENED
-    await ahead.connect_tcp("model", 443)
+    await ahead.connect_tcp("model", 443, 7)
     assert backend.log == [*OPENED, "connect model:443"]
+    assert backend.waits == [5, 7]
+
+
+async def test_one_that_its_taker_closes_before_its_handshake_is_closed() -> None:
+    backend = Backend()
+    ahead = await begun(backend)
+    await (await ahead.connect_tcp("model", 443)).aclose()
+    assert backend.log == [*OPENED, "closed"]
 
 
 async def test_each_of_several_is_taken_once() -> None:
@@ -165,10 +177,14 @@ async def test_one_that_nobody_took_is_closed_in_the_end(*, fails: bool) -> None
     assert ("closed" in backend.log) is not fails
 
 
-async def test_one_that_is_still_being_opened_in_the_end_is_let_go() -> None:
-    ahead = Ahead(Backend())
+async def test_one_that_nobody_ever_asks_for_is_closed_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ahead_module, "KEPT_OPEN", 0)
+    backend = Backend()
+    ahead = Ahead(backend)
     ahead.open("model", 443, CONTEXT, 5)
-    await ahead.aclose()
+    for _ in range(5):  # it is opened, its time is over, it is closed
+        await asyncio.sleep(0)
+    assert backend.log == [*OPENED, "closed"]
 
 
 class Held(dial.Backend):
@@ -181,6 +197,15 @@ class Held(dial.Backend):
     async def connect_tcp(self, *args: Any, **options: Any) -> AsyncNetworkStream:
         await self.gate.wait()
         return await super().connect_tcp(*args, **options)
+
+
+async def test_one_that_is_still_being_opened_in_the_end_is_not_waited_for() -> None:
+    ahead = Ahead(Held())
+    ahead.open("127.0.0.1", 9, None, 5)
+    closing = asyncio.create_task(ahead.aclose())
+    for _ in range(5):  # the opening is told, ends, and is heard
+        await asyncio.sleep(0)
+    assert closing.done()
 
 
 async def test_one_whose_taker_leaves_at_the_moment_it_is_open_is_closed() -> None:
@@ -226,7 +251,8 @@ async def test_the_models_first_request_takes_it_and_nothing_was_sent_before(ups
     upstream.queue(say("yes"), say("yes"))
     model = model_at(upstream.url)
     model.connect()
-    await asyncio.gather(*(task for task in asyncio.all_tasks() if task.get_name() == "connect ahead"))
+    [opening] = (task for task in asyncio.all_tasks() if task.get_name() == "connect ahead")
+    await opening
     assert upstream.calls == 0
     for _ in range(2):
         assert await said(model)
@@ -253,6 +279,7 @@ async def test_one_that_the_server_has_closed_is_not_used() -> None:
         raw = (await ahead._opening[0]).get_extra_info("socket")
         await asyncio.to_thread(select.select, [raw], [], [], 5)  # the server's end has arrived
         taken = await ahead.connect_tcp("127.0.0.1", port)
+        assert raw.fileno() == -1
         async with asyncio.timeout(5):
             await closed.wait()
         await taken.aclose()
@@ -278,3 +305,21 @@ async def test_through_a_proxy_none_is_opened(upstream: Upstream, monkeypatch: p
     await asyncio.sleep(0)
     assert upstream.connections == 0
     await model.aclose()
+
+
+async def test_over_tls_the_protocol_is_agreed_on_as_the_transport_does() -> None:
+    """A server that speaks others, too, might else choose one that the transport does not speak."""
+    agreed: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        agreed.set_result(writer.get_extra_info("ssl_object").selected_alpn_protocol())
+        writer.close()
+
+    tls = server_context()
+    tls.set_alpn_protocols(["h2", "http/1.1"])
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as server:
+        ahead = Ahead(dial.Backend())
+        ahead.open("127.0.0.1", server.sockets[0].getsockname()[1], client_context(), 5)
+        found = await agreed
+        await ahead.aclose()
+    assert found == "http/1.1"

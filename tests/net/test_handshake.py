@@ -150,3 +150,12 @@ async def test_one_that_is_given_up_and_cannot_be_opened_is_nobodys_error(
     for _ in range(3):  # the thread's result, what is called with it, and what that calls
         await asyncio.sleep(0)
     assert told == []
+
+
+async def test_one_that_cannot_be_set_up_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = socket.socketpair()
+    monkeypatch.setattr(socket, "create_connection", lambda *_: one)
+    monkeypatch.setattr(handshake, "KEEPALIVE", [(socket.SOL_SOCKET, -1, 1)])  # no such option
+    with other, pytest.raises(httpcore2.ConnectError):
+        await shaken(HOST, 443, None, 5)
+    assert one.fileno() == -1

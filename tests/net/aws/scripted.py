@@ -22,6 +22,7 @@ def answer(body: object, status: int = 200, *headers: str) -> bytes:
 class Asked:
     """A request as it came."""
 
+    line: str
     headers: dict[str, str]
     body: bytes
 
@@ -49,12 +50,12 @@ class Scripted:
         self.open.append(writer)
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
-                lines = head.decode("latin-1").split("\r\n")[1:-2]
+                first, *lines = head.decode("latin-1").split("\r\n")[:-2]
                 headers = {
                     name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
                 }
                 body = await reader.readexactly(int(headers.get("content-length", 0)))
-                self.asked.append(Asked(headers, body))
+                self.asked.append(Asked(first, headers, body))
                 self.came.set()
                 if writer in self.forgotten:
                     break

@@ -174,6 +174,14 @@ def test_what_is_set_up_wrong_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -
         chosen()
 
 
+def test_botocore_is_told_the_same_region_and_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "1")
+    service = chosen(region="ap-southeast-5", endpoint="http://127.0.0.1:8000")
+    assert isinstance(service, Threads)
+    told = service._client.meta
+    assert (told.region_name, told.endpoint_url) == ("ap-southeast-5", "http://127.0.0.1:8000")
+
+
 @pytest.mark.parametrize("name", DIALECTS)
 def test_the_address_is_botocores_in_each_region(name: str) -> None:
     """And no region is left out that AWS's commercial partition has."""

@@ -11,6 +11,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from hypothesis import given
 from hypothesis import strategies as st
 
+from c1fn import __version__
 from c1fn.net.aws import Limits, Refused, Unreachable, boto
 from c1fn.net.aws.client import DIALECTS, Answer, Client, Request
 from c1fn.net.aws.signing import Signer
@@ -122,6 +123,26 @@ async def test_an_item_is_sent_and_read_as_by_botocore(theirs: Theirs, item: dic
     assert read["Item"] == theirs.clients["dynamodb"].get_item(TableName="abc", Key={})["Item"] == item
 
 
+async def test_a_requests_body_has_no_spaces_and_its_headers_are_these() -> None:
+    """What a proxy may change on its way is not signed."""
+    noted = Noted()
+    await client(noted)("get_item", {"Key": {"a": {"S": "b c"}}, "Limit": 1})
+    [sent] = noted.sent
+    assert sent.body == b'{"Key":{"a":{"S":"b c"}},"Limit":1}'
+    headers = dict(sent.headers)
+    signed = headers.pop("authorization").partition("SignedHeaders=")[2].partition(",")[0]
+    assert signed == "content-type;host;x-amz-date;x-amz-target"
+    assert headers == {
+        "content-type": "application/x-amz-json-1.0",
+        "host": "dynamodb.eu-west-1.amazonaws.com",
+        "x-amz-date": "20231114T221320Z",
+        "x-amz-target": "DynamoDB_20120810.GetItem",
+        "accept-encoding": "identity",
+        "content-length": str(len(sent.body)),
+        "user-agent": f"c1fn/{__version__}",
+    }
+
+
 async def test_what_json_cannot_hold_is_a_bug() -> None:
     with pytest.raises(TypeError, match="set is no part of a call"):
         await client(Noted())("get_item", {"Key": {1}})
@@ -188,6 +209,14 @@ async def test_a_refusal_of_any_form_has_a_code(body: bytes, code: str) -> None:
     with pytest.raises(Refused) as caught:
         await got(Answer(400, {}, body))
     assert (caught.value.code, caught.value.item) == (code, None)
+
+
+@pytest.mark.parametrize("name", ["message", "Message"])
+async def test_the_services_words_have_either_name(name: str) -> None:
+    """It depends on the service."""
+    body = json.dumps({"__type": "ValidationException", name: "No such key"}).encode()
+    with pytest.raises(Refused, match="ValidationException: No such key"):
+        await got(Answer(400, {}, body))
 
 
 async def test_a_failed_condition_has_the_row() -> None:

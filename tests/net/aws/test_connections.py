@@ -2,9 +2,11 @@
 
 import asyncio
 import random
+import socket
 import ssl
 import threading
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from tests.secure import serving
 from tests.tls import client_context, server_context
 
 LIMITS = Limits(connect=1, read=1, connections=3)
+ONE = Limits(connect=1, read=1, connections=1)
 
 
 def request(body: bytes = b"{}") -> Request:
@@ -33,7 +36,8 @@ async def test_an_answer_is_its_status_its_headers_and_its_bytes() -> None:
     ):
         found = await transport.send(request(b"hello"))
         assert found == Answer(418, {"content-length": "1", "x-amz-crc32": "5"}, b"\xff")
-        assert server.asked[0].body == b"hello"
+        [asked] = server.asked
+        assert (asked.line, asked.body) == ("POST / HTTP/1.1", b"hello")
 
 
 async def test_as_many_connections_as_are_allowed_and_the_other_calls_wait() -> None:
@@ -47,14 +51,17 @@ async def test_as_many_connections_as_are_allowed_and_the_other_calls_wait() -> 
 
 
 async def test_an_answer_that_does_not_end_is_not_read_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And its connection, which is not used again, makes room for another."""
     monkeypatch.setattr(connections, "LONGEST", 1_000_000)
     async with (
         scripted(answer(b"x" * 5_000_000)) as server,
-        aclosing(Connections(f"http://{server.address}", LIMITS, None)) as transport,
+        aclosing(Connections(f"http://{server.address}", ONE, None)) as transport,
     ):
-        with pytest.raises(Unreachable, match="AnswerTooLong") as caught:
+        with pytest.raises(Unreachable) as caught:
             await transport.send(request())
-        assert not caught.value.passes
+        assert (caught.value.kind, caught.value.passes) == ("AnswerTooLong", False)
+        assert (await transport.send(request())).body == b"{}"
+        assert server.connections == 2
 
 
 @pytest.mark.parametrize(("size", "is_read"), [(5, True), (6, False)])
@@ -118,6 +125,16 @@ async def test_a_name_that_nobody_resolves_is_not_waited_for(monkeypatch: pytest
         go.set()
 
 
+async def test_a_server_that_takes_no_request_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "TRY", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # it is connected to, and nobody reads
+        url = f"http://127.0.0.1:{deaf.getsockname()[1]}"
+        async with asyncio.timeout(5), aclosing(Connections(url, LIMITS, None)) as transport:
+            with pytest.raises(Unreachable, match="TimeoutError") as caught:
+                await transport.send(request(b"x" * 20_000_000))
+    assert caught.value.passes
+
+
 async def test_a_connection_that_was_frozen_for_long_is_not_used() -> None:
     """By the clock of the wall: a monotonic one may stand still meanwhile."""
     now = [1000.0]
@@ -160,10 +177,9 @@ async def test_a_call_that_is_cancelled_takes_its_connection_with_it() -> None:
 
 
 async def test_calls_that_are_cancelled_while_they_wait_leave_the_others() -> None:
-    few = Limits(connect=1, read=1, connections=1)
     async with (
         scripted(None) as server,
-        aclosing(Connections(f"http://{server.address}", few, None)) as transport,
+        aclosing(Connections(f"http://{server.address}", ONE, None)) as transport,
     ):
         first, second, third = (asyncio.create_task(transport.send(request())) for _ in range(3))
         await server.came.wait()
@@ -173,12 +189,22 @@ async def test_calls_that_are_cancelled_while_they_wait_leave_the_others() -> No
         assert (await third).body == b"{}"
 
 
+@asynccontextmanager
+async def all_opened() -> AsyncGenerator[None, None]:
+    """After the block: what threads were still opening is open, and closed, while its server still serves."""
+    yield
+    await asyncio.get_running_loop().shutdown_default_executor()
+    for _ in range(20):  # the server shakes the last hands, and reads that nobody is there
+        await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_whatever_is_cancelled_when_the_others_are_served(seed: int) -> None:
     """httpcore#1093, #830, #658, httpx2#564: cancelled requests kept their places in the pool for ever."""
     dice, few, tls = random.Random(seed), Limits(connect=1, read=1, connections=2), seed % 2 == 0
     async with (
         scripted(tls=server_context() if tls else None) as server,
+        all_opened(),
         aclosing(
             Connections(f"http{'s' * tls}://{server.address}", few, client_context() if tls else None)
         ) as transport,
@@ -259,7 +285,7 @@ async def test_what_nobody_took_is_closed_in_the_end(pair: Path, *, opened: bool
         transport = Connections(url, LIMITS, trusting(pair))
         transport.connect(3)
         if opened:
-            await asyncio.gather(*(asyncio.shield(task) for task in transport._network._opening))
+            await asyncio.wait(transport._network._opening)
         await transport.aclose()
     assert "asked" not in came
 
@@ -292,5 +318,26 @@ async def test_without_tls_nothing_is_opened_ahead() -> None:
         aclosing(Connections(f"http://{server.address}", LIMITS, None)) as transport,
     ):
         transport.connect(3)
-        await asyncio.sleep(0)
-        assert server.connections == 0
+        assert transport._network._opening == []
+        await transport.send(request())
+        assert server.connections == 1
+
+
+async def test_an_address_without_a_port_has_that_of_tls() -> None:
+    """What is opened ahead is for the address that the pool asks for."""
+    async with aclosing(Connections("https://service.test", LIMITS, client_context())) as transport:
+        transport.connect(0)
+        assert transport._network._address == ("service.test", 443)
+
+
+async def test_no_authorities_are_read_for_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pool's own context would read the machine's, and would not be used."""
+    context = client_context()
+    read: list[object] = []
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", lambda *args: read.append(args))
+    async with (
+        scripted(tls=server_context()) as server,
+        aclosing(Connections(f"https://{server.address}", LIMITS, context)) as transport,
+    ):
+        await transport.send(request())
+    assert read == []
