@@ -29,8 +29,10 @@ from c1fn.local.terminal.cards import clean, render
 from c1fn.local.terminal.choices import Choices
 from c1fn.local.terminal.dialogue import Dialogue
 from c1fn.local.terminal.endpoint import Endpoint, EndpointError, is_function_url
+from c1fn.local.terminal.forms import form_fields
 from c1fn.local.terminal.local import serving
 from c1fn.local.terminal.screen import THEME, Readable, grown, plain
+from c1fn.local.terminal.sent import sent
 from c1fn.models.offline.cards import card
 from c1fn.stores.memory import MemoryStore
 from c1fn.telemetry.log import to_nobody
@@ -104,6 +106,42 @@ def test_an_answer_appears_before_it_has_ended() -> None:
 def test_plain_markdown_is_settled_by_paragraphs_but_not_inside_code() -> None:
     assert len(read("one\n\ntwo\n\nthr", ended=False).settled) == 2
     assert len(read("```\na\n\nb\n```\n\nend", ended=True).settled) == 2
+
+
+def test_code_keeps_its_blank_lines() -> None:
+    code = "```\na\n\n\n    b\n```"
+    assert [part["props"]["textMarkdown"] for part in read(code, ended=True).settled] == [code]
+
+
+def test_one_blank_line_stands_between_two_parts_of_an_answer() -> None:
+    """Also around a table, a list, a quotation, code and a rule, alone or below a line."""
+    parts = [
+        "text",
+        "| a |\n|---|\n| b |",
+        "text:\n| a |\n|---|\n| b |",
+        "- a\n- b",
+        "> q",
+        "```\nx\n```",
+        "---",
+        "text:\n| a | |\n|---|---|\n| | b |\n| | |\n| c | |",
+        "text:\n- a\n- <kbd>b</kbd>",
+        "text:\n```\nx\n```\ntext",
+        "end",
+    ]
+    told = "\n\n".join((*parts, *reversed(parts)))
+    console = Console(file=io.StringIO(), width=80)
+    blocks = [
+        "\n".join(plain(console, part) for part in render(one, Choices()))
+        for one in read(told, ended=True).settled
+    ]
+    assert len(blocks) == 2 * len(parts)
+    for block in blocks:
+        assert block == block.strip("\n")
+        assert "\n\n\n" not in block
+    (code,) = render(
+        {"component": "TextContent", "props": {"textMarkdown": "text:\n```\na\n\n\nb\n```"}}, Choices()
+    )
+    assert plain(console, code).splitlines() == ["text:", "", " a", "", "", " b"]
 
 
 def test_an_error_card_after_a_partial_answer_is_the_failure() -> None:
@@ -367,6 +405,12 @@ FORM = c1(
 )
 
 
+RECORDED: dict[str, dict[str, str]] = json.loads(
+    (Path(__file__).parents[1] / "models/forms.json").read_text()
+)
+"""What each version of the official client sends for the forms of the offline model."""
+
+
 def last_prompt(endpoint: Endpoint, thread_id: str) -> str:
     return str([m["content"] for m in endpoint.messages(thread_id) if m["role"] == "user"][-1])
 
@@ -403,6 +447,57 @@ def test_a_form_is_filled_in_field_by_field_and_sent_as_the_official_client_send
     assert "1. [Cancel]  2. [Submit <now>]  [Terms] https://example.com/t" in told.out
     for sentence in ("This field is required.", "Type a number from 1 to 2", "Type a date as YYYY-MM-DD."):
         assert sentence in told.err
+
+
+def test_a_form_that_was_sent_is_shown_with_its_labels_when_its_thread_is_opened(
+    capsys: pytest.CaptureFixture[str], store: MemoryStore
+) -> None:
+    lines = ["book", "2", "Ada", "second", "1", "2026-12-24", "3"]
+    with serving(served(store, says(FORM), says("Thank you"))) as url, Endpoint(url) as endpoint:
+        first = dialogue(endpoint, lines)
+        capsys.readouterr()
+        dialogue(endpoint, [f"/open {first.thread_id}"])
+    told = capsys.readouterr().out.partition("> Submit <now>\n")[2].partition("\n\n")[0]
+    assert [re.split(r" {2,}", line.strip()) for line in told.splitlines()] == [
+        ["Your name", "Ada"],
+        ["Class", "Second"],
+        ["A meal", "yes"],
+        ["A seat", "no"],
+        ["Day", "2026-12-24"],
+        ["Bags", "3"],
+    ]
+
+
+@pytest.mark.parametrize("version", RECORDED)
+def test_what_each_version_of_the_official_client_sends_is_shown_with_its_labels(version: str) -> None:
+    fields = [
+        field
+        for form in ("contact", "feedback", "booking")
+        for part in read(card_of(f"{form} form"), ended=True).settled
+        for field in form_fields(part["props"])
+    ]
+    told = {form: dict(sent(content, fields)) for form, content in RECORDED[version].items()}
+    assert told["contact"]["Your name"] == "Ada <Lovelace> & “Co”"
+    assert told["feedback"] == {"How was it?": "Fair", "The speed": "yes", "The answers": "yes"}
+    assert told["booking"]["Time"] == "2 in the afternoon"
+    assert told["booking"]["Day"] == "Sun Nov 15 2026"
+    assert told["booking"]["People"] == "3"
+    assert {label for labels in told.values() for label in labels} <= {field.label for field in fields} | {
+        option.label for field in fields for option in field.options
+    }
+
+
+@pytest.mark.parametrize(
+    "context",
+    ["", "{", "3", "[" * 100_000, '["a", 3, [[3]], {"f": 3}, {"f": {"n": 3, "m": {"value": {"a": [[]]}}}}]'],
+)
+def test_a_context_that_is_no_form_shows_nothing(context: str) -> None:
+    assert sent(f"<content>a</content><context>{escape(context)}</context>", ()) == []
+
+
+def test_a_field_whose_form_is_not_there_keeps_its_name() -> None:
+    content = '<content>a</content><context>["a", {"f": {"who": {"value": ["x", "y"]}}}]</context>'
+    assert sent(content, ()) == [("who", "x, y")]
 
 
 def test_a_form_can_be_left_and_a_button_needs_no_fields(store: MemoryStore) -> None:

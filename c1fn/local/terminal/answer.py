@@ -151,9 +151,10 @@ def _paragraphs(text: str) -> list[Component]:
     """Split at empty lines, but not inside a fence of code."""
     found: list[str] = []
     fenced = False
-    for block in re.split(r"\n\s*\n", text):
+    pieces = ["", *re.split(r"(\n\s*\n)", text)]
+    for between, block in zip(pieces[::2], pieces[1::2], strict=True):
         if fenced:
-            found[-1] += "\n\n" + block
+            found[-1] += between + block
         else:
             found.append(block)
         fenced ^= len(re.findall(r"^\s*```", block, re.MULTILINE)) % 2 == 1

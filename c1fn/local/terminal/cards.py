@@ -13,7 +13,6 @@ from typing import Any
 
 from rich import box
 from rich.console import RenderableType
-from rich.markdown import Markdown
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -21,6 +20,7 @@ from rich.text import Text
 from c1fn.local.terminal.bars import Bars
 from c1fn.local.terminal.choices import Choice, Choices, button
 from c1fn.local.terminal.forms import Field, form_fields
+from c1fn.local.terminal.paragraphs import Paragraphs
 from c1fn.local.terminal.parts import Component, children, props
 
 DEPTH = 20
@@ -63,12 +63,7 @@ _COMMANDS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\u
 
 def _text(own: Props) -> Shown:
     text = clean(own.get("textMarkdown"))
-    yield _markdown(text) if len(text) < LONG else Text(text)
-
-
-def _markdown(text: str) -> Markdown:
-    """Without backgrounds: the terminal's own may be light or dark."""
-    return Markdown(text, hyperlinks=False, code_theme="ansi_dark")
+    yield Paragraphs(text) if len(text) < LONG else Text(text)
 
 
 def _heading(own: Props) -> Shown:
@@ -194,7 +189,7 @@ def _whatever(own: Props, choices: Choices, depth: int) -> Shown:
     """The texts, then the components, that a component holds."""
     for name in _TEXTS:
         if isinstance(own.get(name), str):
-            yield _markdown(clean(own[name]))
+            yield Paragraphs(clean(own[name]))
     for value in own.values():
         for child in children(value):
             if "component" in child:

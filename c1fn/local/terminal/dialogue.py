@@ -10,13 +10,15 @@ from pathlib import Path
 from uuid import uuid4
 
 from rich.table import Table
+from rich.text import Text
 
 from c1fn.local.terminal.answer import words
 from c1fn.local.terminal.cards import clean
 from c1fn.local.terminal.choices import Choice, Choices
 from c1fn.local.terminal.endpoint import Endpoint, EndpointError
-from c1fn.local.terminal.forms import filled
+from c1fn.local.terminal.forms import Field, filled
 from c1fn.local.terminal.screen import Readable
+from c1fn.local.terminal.sent import sent
 from c1fn.local.terminal.talk import Talk
 
 PROMPT = "> "
@@ -122,18 +124,30 @@ class Dialogue(Talk):
             return self._readable.note("There is no such conversation.")
         self._enter(thread_id)
         prompt = ""
+        fields: list[Field] = []
         for message in messages:
             content = str(message.get("content", ""))
             if message.get("role") == "user":
                 prompt = content
-                self._readable.console.print(f"{PROMPT}{clean(words(content))}\n", style="bold")
+                self._show_prompt(prompt, fields)
             else:
                 self.show(iter([content]), "")
                 self.asked = prompt, str(message.get("id"))
+                fields += (field for choice in self._readable.choices for field in choice.fields)
         if running := next((str(m["running"]) for m in messages if m.get("running")), None):
             self.asked = prompt, running
             self.show(self._endpoint.follow(thread_id, running), running)
         return None
+
+    def _show_prompt(self, content: str, fields: list[Field]) -> None:
+        console = self._readable.console
+        console.print(f"{PROMPT}{clean(words(content))}", style="bold")
+        filled_in = Table.grid(padding=(0, 2))
+        for label, value in sent(content, fields):
+            filled_in.add_row(Text(f"  {clean(label)}", "dim"), Text(clean(value)))
+        if filled_in.row_count:
+            console.print(filled_in)
+        console.print()
 
     def retry(self, _: str) -> None:
         if not self.asked:

@@ -52,9 +52,9 @@ class Field:
         :raises ValueError: this cannot be the field's value; the message tells why.
         """
         typed = typed.strip()
-        if self.kind in _SEVERAL:
+        if self.kind in SEVERAL:
             chosen = self._several(typed)
-            item = _SEVERAL[self.kind]
+            item = SEVERAL[self.kind]
             return {option.value: _value(option in chosen, item) for option in self.options}
         value = self._one(typed) if self.options else _read(self.kind, typed or self.default)
         if self.required and value in ("", None):
@@ -124,7 +124,7 @@ def _field(component: Component, label: str, hint: str) -> Field:
         label,
         text_of(own.get("placeholder")) or hint,
         isinstance(rules, dict) and bool(rules.get("required")),
-        tuple(_options(own, several=kind in _SEVERAL)),
+        tuple(_options(own, several=kind in SEVERAL)),
         _default(own),
     )
 
@@ -171,7 +171,7 @@ def text_of(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-_SEVERAL = {
+SEVERAL = {
     "CheckBoxGroup": "CheckBoxItem",
     "SwitchGroup": "SwitchItem",
 }
