@@ -11,6 +11,8 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import httpcore2
@@ -20,6 +22,11 @@ from c1fn.net.stream import Stream
 
 RACE = 0.25
 """Seconds before the next address is tried beside one that does not answer (RFC 8305 section 8)."""
+
+RESOLVERS = ThreadPoolExecutor(16, "resolve")
+"""Threads that ask for a host's addresses, as many as may wait for a resolver at once. The event loop's own,
+in which asyncio asks, may all wait for something else, such as a tool that hangs.
+"""
 
 Address = tuple[int, Any]
 """The family, and what `connect` takes."""
@@ -68,7 +75,8 @@ async def dial(host: str, port: int) -> socket.socket:
     :raises OSError: no address of the host can be reached; it is the first one's error.
     """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    asking = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await loop.run_in_executor(RESOLVERS, asking)
     return await race(loop, [(family, address) for family, _, _, _, address in found])
 
 

@@ -9,6 +9,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -22,18 +23,26 @@ KEEPALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
 
 
 class Threaded(httpcore2.AsyncNetworkBackend):
-    """Streams that threads have opened, for hosts of one kind.
+    """Streams that threads have opened, for hosts of one kind. The threads are its own: those of the event
+    loop may all wait for something else, such as a tool that hangs.
 
     :param context: for TLS; without it there is none.
     :param wait: seconds for each step, at most.
+    :param threads: connections that are opened at once, at most.
     :param clock: see ``Stream``.
     """
 
     def __init__(
-        self, context: ssl.SSLContext | None, wait: float, clock: Callable[[], float] = time.time
+        self,
+        context: ssl.SSLContext | None,
+        wait: float,
+        threads: int,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._context = context
         self._wait = wait
+        self._threads = ThreadPoolExecutor(threads, "connect")
+        self._under_way: set[asyncio.Future[httpcore2.AsyncNetworkStream]] = set()
         self._clock = clock
 
     async def connect_tcp(
@@ -56,38 +65,33 @@ class Threaded(httpcore2.AsyncNetworkBackend):
     def shaken(
         self, host: str, port: int, context: ssl.SSLContext | None, wait: float
     ) -> asyncio.Future[httpcore2.AsyncNetworkStream]:
-        """An ``Opening``."""
-        return shaken(host, port, context, wait, self._clock)
+        """An ``Opening``: a connection whose handshake is done, for the running event loop. If it is
+        cancelled, it is closed.
 
+        :raises httpcore2.ConnectError: the host cannot be reached or trusted; or ConnectTimeout.
+        """
+        loop = asyncio.get_running_loop()
 
-def shaken(
-    host: str,
-    port: int,
-    context: ssl.SSLContext | None,
-    wait: float,
-    clock: Callable[[], float] = time.time,
-) -> asyncio.Future[httpcore2.AsyncNetworkStream]:
-    """A connection whose handshake is done, for the running event loop. If it is cancelled, it is closed.
+        def opened() -> httpcore2.AsyncNetworkStream:
+            try:
+                return Stream(_open(host, port, context, wait), loop, Pace(), self._clock)
+            except TimeoutError as error:
+                raise httpcore2.ConnectTimeout(str(error)) from error
+            except (OSError, UnicodeError) as error:  # a name may be of a form that no name has
+                raise httpcore2.ConnectError(str(error)) from error
 
-    :param context: for TLS; without it there is none.
-    :param wait: seconds for each step, at most.
-    :param clock: see ``Stream``.
-    :raises httpcore2.ConnectError: the host cannot be reached or trusted; or ConnectTimeout.
-    """
-    loop = asyncio.get_running_loop()
+        given: asyncio.Future[httpcore2.AsyncNetworkStream] = loop.create_future()
+        opening = loop.run_in_executor(self._threads, opened)
+        opening.add_done_callback(partial(_give, given))
+        self._under_way.add(opening)
+        opening.add_done_callback(self._under_way.discard)
+        return given
 
-    def opened() -> httpcore2.AsyncNetworkStream:
-        try:
-            return Stream(_open(host, port, context, wait), loop, Pace(), clock)
-        except TimeoutError as error:
-            raise httpcore2.ConnectTimeout(str(error)) from error
-        except (OSError, UnicodeError) as error:  # a name may be of a form that no name has
-            raise httpcore2.ConnectError(str(error)) from error
-
-    given: asyncio.Future[httpcore2.AsyncNetworkStream] = loop.create_future()
-    opening = loop.run_in_executor(None, opened)
-    opening.add_done_callback(partial(_give, given))
-    return given
+    async def aclose(self) -> None:
+        """No more are opened. Those under way are waited for: nobody could close them later."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        self._threads.shutdown(wait=False)
 
 
 def _open(host: str, port: int, context: ssl.SSLContext | None, wait: float) -> socket.socket:

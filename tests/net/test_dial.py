@@ -2,7 +2,9 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
 import pytest
@@ -92,3 +94,16 @@ async def test_who_is_cancelled_leaves_no_socket(listener: Address) -> None:
         racing.cancel()
         with suppress(asyncio.CancelledError):
             await racing
+
+
+async def test_what_keeps_the_event_loops_threads_busy_holds_up_no_name(listener: Address) -> None:
+    """As functions of a tool do that hang: there are six threads in a function."""
+    loop, go = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    hanging = loop.run_in_executor(None, go.wait, 20)
+    try:
+        async with asyncio.timeout(5):
+            (await dial("localhost", listener[1][1])).close()
+    finally:
+        go.set()
+        await hanging

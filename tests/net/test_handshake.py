@@ -9,7 +9,7 @@ import httpcore2
 import pytest
 
 from c1fn.net import handshake
-from c1fn.net.handshake import Threaded, shaken
+from c1fn.net.handshake import Threaded
 from c1fn.net.pace import Pace
 from c1fn.net.stream import Stream
 from tests.net.test_stream import serving
@@ -24,7 +24,7 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 @pytest.mark.parametrize("tls", [False, True])
 async def test_what_a_thread_has_opened_is_the_event_loops(*, tls: bool) -> None:
     async with serving(echo, server_context() if tls else None) as port:
-        stream = await shaken(HOST, port, client_context() if tls else None, 5)
+        stream = await Threaded(None, 5, 1).shaken(HOST, port, client_context() if tls else None, 5)
         await stream.write(b"hello", 5)
         assert await stream.read(100, 5) == b"hello"
         sock = stream.get_extra_info("socket")
@@ -37,14 +37,14 @@ async def test_what_a_thread_has_opened_is_the_event_loops(*, tls: bool) -> None
 async def test_a_host_that_nobody_vouches_for_is_no_connection() -> None:
     async with serving(echo, server_context()) as port:
         with pytest.raises(httpcore2.ConnectError):
-            await shaken(HOST, port, ssl.create_default_context(), 5)
+            await Threaded(None, 5, 1).shaken(HOST, port, ssl.create_default_context(), 5)
 
 
 async def test_where_nobody_listens_there_is_no_connection() -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
     with pytest.raises(httpcore2.ConnectError):
-        await shaken(HOST, port, None, 5)
+        await Threaded(None, 5, 1).shaken(HOST, port, None, 5)
 
 
 async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
@@ -54,7 +54,7 @@ async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
 async def test_a_handshake_that_is_not_answered_ends() -> None:
     async with serving(silent) as port:
         with pytest.raises(httpcore2.ConnectTimeout):
-            await shaken(HOST, port, client_context(), 0.05)
+            await Threaded(None, 5, 1).shaken(HOST, port, client_context(), 0.05)
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -62,7 +62,7 @@ async def test_a_backends_streams_come_from_threads(*, tls: bool) -> None:
     """The handshake that the pool asks for next is done already."""
     context = client_context() if tls else None
     async with serving(echo, server_context() if tls else None) as port:
-        stream = await Threaded(context, 5).connect_tcp(HOST, port)
+        stream = await Threaded(context, 5, 1).connect_tcp(HOST, port)
         if context:
             stream = await stream.start_tls(context, HOST)
         await stream.write(b"hello", 5)
@@ -77,7 +77,7 @@ async def test_one_whose_taker_leaves_at_the_moment_it_is_open_is_closed(
     one, other = socket.socketpair()
     given: asyncio.Future[httpcore2.AsyncNetworkStream] = loop.create_future()
     monkeypatch.setattr(Threaded, "shaken", lambda *_: given)
-    taking = asyncio.create_task(Threaded(None, 5).connect_tcp(HOST, 443))
+    taking = asyncio.create_task(Threaded(None, 5, 1).connect_tcp(HOST, 443))
     await asyncio.sleep(0)
     given.set_result(Stream(one, loop, Pace()))
     taking.cancel()
@@ -96,10 +96,27 @@ async def test_it_begins_before_the_event_loop_has_time(monkeypatch: pytest.Monk
         raise OSError
 
     monkeypatch.setattr(handshake, "_open", note)
-    opening = shaken(HOST, 443, None, 5)
+    opening = Threaded(None, 5, 1).shaken(HOST, 443, None, 5)
     assert begun.wait(10)
     with pytest.raises(httpcore2.ConnectError):
         await opening
+
+
+async def test_in_the_end_those_under_way_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The event loop may be closed after it: nobody would close them."""
+    go, (one, other) = threading.Event(), socket.socketpair()
+
+    def slow(*_: object) -> socket.socket:
+        go.wait(20)
+        return one
+
+    monkeypatch.setattr(handshake, "_open", slow)
+    backend = Threaded(None, 5, 1)
+    backend.shaken(HOST, 443, None, 5).cancel()
+    asyncio.get_running_loop().call_soon(go.set)
+    await backend.aclose()
+    assert one.fileno() == -1
+    other.close()
 
 
 async def test_one_that_is_given_up_is_closed_when_it_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +134,7 @@ async def test_one_that_is_given_up_is_closed_when_it_is_open(monkeypatch: pytes
 
     monkeypatch.setattr(handshake, "_open", slow)
     async with serving(until_closed) as port:
-        opening = asyncio.ensure_future(shaken(HOST, port, None, 5))
+        opening = asyncio.ensure_future(Threaded(None, 5, 1).shaken(HOST, port, None, 5))
         await opened.wait()
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -141,12 +158,13 @@ async def test_one_that_is_given_up_and_cannot_be_opened_is_nobodys_error(
         raise ConnectionRefusedError
 
     monkeypatch.setattr(handshake, "_open", refused)
-    opening = shaken(HOST, 443, None, 5)
+    backend = Threaded(None, 5, 1)
+    opening = backend.shaken(HOST, 443, None, 5)
     await opened.wait()
     opening.cancel()
     await asyncio.wait([opening])
     go.set()
-    await loop.shutdown_default_executor()
+    await backend.aclose()
     for _ in range(3):  # the thread's result, what is called with it, and what that calls
         await asyncio.sleep(0)
     assert told == []
@@ -157,5 +175,5 @@ async def test_one_that_cannot_be_set_up_is_closed(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(socket, "create_connection", lambda *_: one)
     monkeypatch.setattr(handshake, "KEEPALIVE", [(socket.SOL_SOCKET, -1, 1)])  # no such option
     with other, pytest.raises(httpcore2.ConnectError):
-        await shaken(HOST, 443, None, 5)
+        await Threaded(None, 5, 1).shaken(HOST, 443, None, 5)
     assert one.fileno() == -1

@@ -59,8 +59,8 @@ class Connections:
         self._url = httpcore2.URL(f"{url}/")
         self._context = context
         self._limits = limits
-        backend = Threaded(context, limits.connect, clock)
-        self._network = Ahead(backend, clock, backend.shaken)
+        self._backend = Threaded(context, limits.connect, limits.connections, clock)
+        self._network = Ahead(self._backend, clock, self._backend.shaken)
         self._pool = Pool(
             ssl_context=NOBODY,
             max_connections=limits.connections,
@@ -95,6 +95,7 @@ class Connections:
     async def aclose(self) -> None:
         await self._network.aclose()
         await self._pool.aclose()
+        await self._backend.aclose()
 
 
 def _kind(error: Exception) -> str:

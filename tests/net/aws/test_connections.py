@@ -6,6 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
@@ -112,6 +113,23 @@ async def test_a_server_that_never_comes_to_an_end_is_not_waited_for(
         with pytest.raises(Unreachable, match="TimeoutError") as caught:
             await transport.send(request())
         assert caught.value.passes
+
+
+async def test_what_keeps_the_event_loops_threads_busy_holds_up_no_connection() -> None:
+    """As functions of a tool do that hang: there are six threads in a function."""
+    loop, go = asyncio.get_running_loop(), threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    hanging = loop.run_in_executor(None, go.wait, 20)
+    try:
+        async with (
+            scripted() as server,
+            aclosing(Connections(f"http://{server.address}", LIMITS, None)) as transport,
+            asyncio.timeout(5),
+        ):
+            assert (await transport.send(request())).body == b"{}"
+    finally:
+        go.set()
+        await hanging
 
 
 async def test_a_name_that_nobody_resolves_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
