@@ -7,7 +7,6 @@ any point can be stored.
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from io import StringIO
 from typing import TYPE_CHECKING
 
 from c1fn.errors import AnswerTooLong, C1fnError, Evidence, ModelError
@@ -20,6 +19,9 @@ from c1fn.turn.transcript import estimated_tokens
 if TYPE_CHECKING:
     from c1fn.chat.titles import Title
 
+UTF_8 = ("utf-8", "surrogatepass")
+"""A model may say half a character, which stays what it is."""
+
 
 @dataclass(slots=True)
 class Draft:
@@ -29,8 +31,8 @@ class Draft:
     origin: Origin
     watch: Watch
     messages: list[Message] = field(default_factory=list)
-    # The text of all rounds, in one buffer: as a string for each delta it would take fifteen times as much.
-    _said: StringIO = field(default_factory=StringIO, init=False)
+    # The text of all rounds, in UTF-8: as a string for each delta it would take fifteen times as much.
+    _said: bytearray = field(default_factory=bytearray, init=False)
     _begun: int = field(default=0, init=False)  # where this round's text begins in it
     size: int = 0  # of all rounds, in bytes
     kept: int = 0  # what is to be stored, in bytes: the answer, what tools were asked, and what they said
@@ -44,17 +46,17 @@ class Draft:
         """:raises AnswerTooLong: see ``grow``. Earlier text is kept."""
         self.size += self.grow((text,), limit)
         self.watch.hears()
-        self._said.write(text)
+        self._said += text.encode(*UTF_8)
 
     @property
     def said(self) -> str:
         """The text of all rounds."""
-        return self._said.getvalue()
+        return self._said.decode(*UTF_8)
 
     @property
     def text(self) -> str:
         """This round's."""
-        return self.said[self._begun :]
+        return self._said[self._begun :].decode(*UTF_8)
 
     def grow(self, texts: Iterable[str], limit: int) -> int:
         """Add the bytes of these texts.
@@ -81,7 +83,7 @@ class Draft:
             Message("assistant", self.text, tool_calls=calls, opaque=self.opaque),
             *results,
         )
-        self._begun, self.opaque = self._said.tell(), None
+        self._begun, self.opaque = len(self._said), None
         self.waits = len(results) < len(calls)
 
     def estimate(self, messages: Sequence[Message], calls: tuple[ToolCall, ...]) -> Usage:
