@@ -97,8 +97,8 @@ def _check(operation_model: Any, response_dict: Mapping[str, Any], **_: object) 
     :raises AwsError: the body is no JSON object.
     """
     status, body = response_dict["status_code"], response_dict["body"]
-    is_empty_well = status == HTTPStatus.OK and operation_model.output_shape is None
-    if json_object(body) is not None or (is_empty_well and not body):
+    may_be_empty = status == HTTPStatus.OK and operation_model.output_shape is None
+    if json_object(body) is not None or (may_be_empty and not body):
         return
     raise Unreachable("AnswerUnreadable") if status == HTTPStatus.OK else Refused(str(status), status)
 

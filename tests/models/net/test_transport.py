@@ -44,6 +44,20 @@ async def test_a_request_goes_to_its_host() -> None:
         assert (await asked.get(f"http://127.0.0.1:{port}/a?b=c")).text == "/a?b=c"
 
 
+async def test_an_answer_that_nobody_asked_for_is_nobodys() -> None:
+    """It came together with the one before, and may be another person's."""
+
+    async def twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nmine" * 2)
+        await reader.read()
+
+    async with serving(twice) as port, client() as asked:
+        assert (await asked.get(f"http://127.0.0.1:{port}/")).text == "mine"
+        with pytest.raises(httpx2.RemoteProtocolError):
+            await asked.get(f"http://127.0.0.1:{port}/")
+
+
 async def test_a_model_behind_tls_is_heard_and_its_connection_is_kept(
     upstream: Upstream, tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
