@@ -1,7 +1,8 @@
 """Random sequences of everything that can be asked of a store, against a thread as a list and a lock.
 
 Short at each run of the tests. The long one: ``C1FN_SEQUENCES=2000 C1FN_STEPS=50 pytest tests/stores -k
-sequences``. It runs on the memory store and on DynamoDB (moto, in process), which so must agree as well.
+sequences``. It runs on the memory store and on DynamoDB (moto, in process, below c1fn's own client), which so
+must agree as well.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ from c1fn.stores.memory import MemoryStore
 from c1fn.turn import State
 from tests.stores.clockwork import Clockwork
 from tests.stores.contract import answered, ask, told
-from tests.stores.servers import OneAtATime, Shared
+from tests.stores.in_moto import service_in_moto
 
 SEQUENCES = int(os.environ.get("C1FN_SEQUENCES", "20"))
 STEPS = int(os.environ.get("C1FN_STEPS", "25"))
@@ -238,13 +239,13 @@ class OnMemory(Sequences):
 
 
 class OnMoto(Sequences):
-    client: Any  # one for all sequences: to make one takes as long as ten steps
+    client: Any  # makes the tables; one for all sequences: to make one takes as long as ten steps
 
     def make(self) -> DynamoStore:
         self.table = self.owner  # of its own: moto goes through a whole table to answer a query
         table.create(self.client, self.table)
         return DynamoStore(
-            Shared(self.client),
+            service_in_moto(),
             self.table,
             checkpoints="always",
             clock=self.time.clock,
@@ -277,5 +278,5 @@ def test_sequences_in_memory() -> None:
 def test_sequences_in_dynamodb(aws: None) -> None:  # noqa: ARG001
     """Whatever is asked, in whatever order: so is the DynamoDB store."""
     with mock_aws():
-        OnMoto.client = OneAtATime(connect())
+        OnMoto.client = connect()
         run_state_machine_as_test(OnMoto, settings=HOW)
