@@ -177,3 +177,14 @@ async def test_one_that_cannot_be_set_up_is_closed(monkeypatch: pytest.MonkeyPat
     with other, pytest.raises(httpcore2.ConnectError):
         await Threaded(None, 5, 1).shaken(HOST, 443, None, 5)
     assert one.fileno() == -1
+
+
+async def test_what_was_opened_is_not_kept_and_in_the_end_no_more_is_opened() -> None:
+    backend = Threaded(None, 5, 1)
+    async with serving(silent) as port:
+        stream = await backend.shaken(HOST, port, None, 5)
+        assert backend._under_way == set()
+        await stream.aclose()
+        await backend.aclose()
+        with pytest.raises(RuntimeError):
+            backend.shaken(HOST, port, None, 5)

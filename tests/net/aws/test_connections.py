@@ -204,11 +204,10 @@ async def test_calls_that_are_cancelled_while_they_wait_leave_the_others() -> No
 
 
 @asynccontextmanager
-async def all_opened() -> AsyncGenerator[None, None]:
-    """After the block: what threads were still opening is open, and closed, while its server still serves."""
+async def then_left() -> AsyncGenerator[None, None]:
+    """After the block, which closes its connections, the server shakes the last hands and reads the ends."""
     yield
-    await asyncio.get_running_loop().shutdown_default_executor()
-    for _ in range(20):  # the server shakes the last hands, and reads that nobody is there
+    for _ in range(20):
         await asyncio.sleep(0)
 
 
@@ -218,7 +217,7 @@ async def test_whatever_is_cancelled_when_the_others_are_served(seed: int) -> No
     dice, few, tls = random.Random(seed), Limits(connect=1, read=1, connections=2), seed % 2 == 0
     async with (
         scripted(tls=server_context() if tls else None) as server,
-        all_opened(),
+        then_left(),
         aclosing(
             Connections(f"http{'s' * tls}://{server.address}", few, client_context() if tls else None)
         ) as transport,
