@@ -1,7 +1,6 @@
 """The pool on servers that do not keep to the rules of HTTP, and on networks that lose connections."""
 
 import asyncio
-import ssl
 from contextlib import aclosing
 
 import httpcore2
@@ -15,8 +14,8 @@ from tests.tls import HOST, client_context, server_context
 Server = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-def pool(context: ssl.SSLContext | None = None) -> Pool:
-    return Pool(ssl_context=context or client_context(), network_backend=Backend())
+def pool(connections: int) -> Pool:
+    return Pool(ssl_context=client_context(), max_connections=connections, network_backend=Backend())
 
 
 def said(text: bytes) -> bytes:
@@ -38,7 +37,7 @@ async def test_an_answer_that_came_before_its_request_is_nobodys(*, tls: bool) -
         writer.write(said(b"mine") + said(b"another's"))
         await reader.read()
 
-    async with serving(twice, server_context() if tls else None) as port, aclosing(pool()) as kept:
+    async with serving(twice, server_context() if tls else None) as port, aclosing(pool(1)) as kept:
         url = f"http{'s' * tls}://{HOST}:{port}/"
         for _ in range(2):
             assert await asked(kept, url) == b"mine"
@@ -59,7 +58,7 @@ async def test_when_one_connection_breaks_those_that_wait_are_not_trusted() -> N
         writer.write(said(b"well"))
         await reader.readuntil(b"\r\n\r\n")  # and then it ends without a word
 
-    async with serving(once) as port, aclosing(pool()) as kept:
+    async with serving(once) as port, aclosing(pool(5)) as kept:
         url = f"http://127.0.0.1:{port}/"
         await asyncio.gather(*(asked(kept, url) for _ in range(5)))
         with pytest.raises(httpcore2.RemoteProtocolError):
@@ -81,7 +80,7 @@ async def test_a_request_that_was_about_to_take_one_of_those_takes_another() -> 
                 return
             writer.write(said(b"well"))
 
-    async with serving(serve) as port, aclosing(pool()) as kept:
+    async with serving(serve) as port, aclosing(pool(5)) as kept:
         url = f"http://127.0.0.1:{port}"
         slow = asyncio.create_task(asked(kept, f"{url}/slow"))
         await came.wait()
