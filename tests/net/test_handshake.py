@@ -116,6 +116,9 @@ async def test_in_the_end_those_under_way_are_waited_for(monkeypatch: pytest.Mon
     asyncio.get_running_loop().call_soon(go.set)
     await backend.aclose()
     assert one.fileno() == -1
+    assert not backend._under_way
+    with pytest.raises(RuntimeError, match="shutdown"):
+        backend.shaken(HOST, 443, None, 5)
     other.close()
 
 

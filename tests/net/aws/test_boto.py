@@ -2,10 +2,12 @@
 
 import asyncio
 import threading
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from botocore import exceptions as theirs
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from c1fn.net.aws import AwsError, Limits, Refused, Unreachable, WronglySetUp
 from c1fn.net.aws.boto import Threads, client, config, translated
@@ -82,6 +84,67 @@ def test_botocore_does_not_retry() -> None:
     made = config(Limits(connect=1, read=2, connections=3))
     assert made.retries == {"total_max_attempts": 1, "mode": "standard"}
     assert (made.connect_timeout, made.read_timeout, made.max_pool_connections) == (1, 2, 3)
+    assert made.tcp_keepalive
+
+
+@pytest.fixture(scope="module")
+def dynamodb() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        for part in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+            patch.setenv(f"AWS_{part}", "testing")
+        return client("dynamodb", Limits(1, 1, 1), region="eu-west-3", endpoint=URL)
+
+
+def test_a_client_is_of_its_region_and_of_its_address(dynamodb: Any) -> None:
+    assert (dynamodb.meta.region_name, dynamodb.meta.endpoint_url) == ("eu-west-3", URL)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "found"),
+    [
+        (200, b"{}", None),
+        (200, b"", "AnswerUnreadable"),
+        (200, b"<html>planted</html>", "AnswerUnreadable"),
+        (500, b"", "500"),
+        (400, b"[]", "400"),
+        (400, b'{"__type": "x#AccessDeniedException"}', "AccessDeniedException"),
+    ],
+)
+def test_what_is_no_json_object_is_no_answer(
+    dynamodb: Any, status: int, body: bytes, found: str | None
+) -> None:
+    def sent(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        answer = AWSResponse(request.url, status, {}, None)
+        answer._content = body
+        return answer
+
+    dynamodb.meta.events.register("before-send", sent, unique_id="sent")
+    try:
+        with pytest.raises(AwsError, match=f"^{found}$") if found else nullcontext(), translated():
+            dynamodb.get_item(TableName="abc", Key={})
+        is_well = body in (b"", b"{}") and status == 200
+        with nullcontext() if is_well else pytest.raises(AwsError), translated():
+            dynamodb.tag_resource(ResourceArn="arn", Tags=[])  # its answer has no body
+    finally:
+        dynamodb.meta.events.unregister("before-send", unique_id="sent")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "status", "passes"),
+    [
+        ("NewException", "", 500, True),
+        ("NewException", "", 400, False),
+        ("InvalidSignatureException", "Signature expired: now", 400, True),
+    ],
+)
+def test_whether_a_refusal_passes_is_told_by_all_of_it(
+    code: str, message: str, status: int, *, passes: bool
+) -> None:
+    answer: Any = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    assert told(theirs.ClientError(answer, "GetItem")).passes is passes
 
 
 def test_a_client_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
