@@ -11,34 +11,34 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Protocol
 
-_PASSING = {
+_THROTTLED = {
     "BandwidthLimitExceeded",
-    "InternalServerError",
     "LimitExceededException",
-    "PriorRequestNotComplete",
     "ProvisionedThroughputExceededException",
-    "ReplicatedWriteConflictException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
-    "RequestTimeout",
-    "RequestTimeoutException",
-    "ServiceUnavailable",
     "SlowDown",
     "ThrottledException",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
+}
+
+_PASSING = {
+    "InternalServerError",
+    "PriorRequestNotComplete",
+    "ReplicatedWriteConflictException",
+    "RequestTimeout",
+    "RequestTimeoutException",
+    "ServiceUnavailable",
     "TransactionConflictException",
     "TransactionInProgressException",
 }
-"""Codes of refusals with a status below 500: those after which AWS's own clients try again.
+"""Codes of refusals with a status below 500: with those above, all after which AWS's own clients try again.
 
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 """
-
-_PASSING_STATUSES = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
-"""What stands before a service may say so, too."""
 
 
 class Service(Protocol):
@@ -72,10 +72,10 @@ class Limits:
 class AwsError(Exception):
     """A call has no good answer. Nothing in it is secret: no header, no key, no argument of the call.
 
-    ``passes``: trying again may help.
+    ``passes``: trying again may help. ``is_throttled``: the service was asked too often.
     """
 
-    passes = False
+    passes = is_throttled = False
 
 
 class Refused(AwsError):
@@ -90,9 +90,11 @@ class Refused(AwsError):
         self.is_malformed = code in ("ValidationException", "SerializationException")
         super().__init__(f"{code}: {message}" if self.is_malformed else code)
         self.code, self.item = code, item
+        self.is_throttled = code in _THROTTLED or status == HTTPStatus.TOO_MANY_REQUESTS
         self.passes = (
-            status >= HTTPStatus.INTERNAL_SERVER_ERROR
-            or status in _PASSING_STATUSES
+            self.is_throttled
+            or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+            or status == HTTPStatus.REQUEST_TIMEOUT
             or code in _PASSING
             or _is_of_another_time(code, message)
         )

@@ -27,8 +27,9 @@ BUDGET = 8.0
 """Tries of one call, and seconds after which no further try begins: much shorter than a lease, so that a turn
 survives short outages, and shorter than a user waits."""
 
-FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
-"""Seconds of a pause between two tries at most, at first and after doubling."""
+FIRST_PAUSE, THROTTLED_PAUSE, LONGEST_PAUSE = 0.05, 0.5, 1.0
+"""Seconds of a pause between two tries at most: at first, at first where the table is asked too often (its
+capacity is counted by the second), and after doubling."""
 
 
 def connect(endpoint: str | None = None) -> Any:
@@ -98,12 +99,13 @@ class Calls:
             except AwsError as error:
                 if attempt + 1 == ATTEMPTS or loop.time() >= end or not error.passes:
                     raise translate(error) from None
-            await self.pause(attempt)
+                first = THROTTLED_PAUSE if error.is_throttled else FIRST_PAUSE
+            await self.pause(attempt, first)
         raise AssertionError  # the loop above ends by itself
 
-    async def pause(self, attempt: int = 0) -> None:
+    async def pause(self, attempt: int = 0, first: float = FIRST_PAUSE) -> None:
         """Wait a random time before the next try."""
-        await self._sleep(self._jitter() * min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt))
+        await self._sleep(self._jitter() * min(LONGEST_PAUSE, first * 2**attempt))
 
     async def scan(self, scan: dict[str, Any]) -> AsyncGenerator[tuple[list[dict[str, Any]], int], None]:
         """The items of a scan of the whole table, page by page, and how many rows each page read."""
