@@ -7,9 +7,14 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 
+import httpcore2
 import pytest
 
-from c1fn.net.dial import Address, dial, interleaved, race
+from c1fn.net.dial import Address, Backend, dial, interleaved, race
+from c1fn.net.pace import Pace
+from c1fn.net.stream import Stream
+from tests.net.test_stream import hangs, serving
+from tests.tls import HOST
 
 
 @pytest.fixture
@@ -107,3 +112,80 @@ async def test_what_keeps_the_event_loops_threads_busy_holds_up_no_name(listener
     finally:
         go.set()
         await hanging
+
+
+# The backend
+
+
+async def test_its_streams_have_its_pace_and_its_clock() -> None:
+    pace = Pace()
+    async with serving(hangs) as port:
+        stream = await Backend(pace, lambda: 5.0).connect_tcp("127.0.0.1", port, 20)
+        assert isinstance(stream, Stream)
+        assert (stream._pace, stream._used) == (pace, 5.0)
+        await stream.aclose()
+
+
+async def test_a_listener_that_does_not_accept_ends_the_connecting() -> None:
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        address = full.getsockname()
+        with ExitStack() as waiting:  # its queue is full then
+            for _ in range(4):
+                one = waiting.enter_context(socket.socket())
+                one.setblocking(False)
+                one.connect_ex(address)
+            with pytest.raises(httpcore2.ConnectTimeout):
+                await Backend().connect_tcp("127.0.0.1", address[1], 0.05)
+
+
+async def test_a_port_where_nobody_listens_is_no_connection() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(httpcore2.ConnectError):
+            await Backend().connect_tcp("127.0.0.1", taken.getsockname()[1], 20)
+
+
+async def test_a_name_that_nobody_has_is_no_connection() -> None:
+    with pytest.raises(httpcore2.ConnectError):
+        await Backend().connect_tcp("nobody.invalid", 1, 20)
+
+
+async def test_each_address_of_a_name_is_tried() -> None:
+    """``localhost`` is ::1 too; there nobody listens."""
+    async with serving(hangs) as port:
+        stream = await Backend().connect_tcp(HOST, port, 20)
+        assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
+        await stream.aclose()
+
+
+async def test_socket_options_are_set() -> None:
+    async with serving(hangs) as port:
+        option = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        stream = await Backend().connect_tcp("127.0.0.1", port, 20, socket_options=[option])
+        assert stream.get_extra_info("socket").getsockopt(*option[:2])
+        await stream.aclose()
+
+
+class WithoutReaders(asyncio.SelectorEventLoop):
+    """As Windows' is."""
+
+    add_reader = asyncio.AbstractEventLoop.add_reader
+
+
+def test_where_the_loop_cannot_watch_sockets_the_library_has_its_own_way() -> None:
+    async def main(port: int) -> None:
+        stream = await Backend().connect_tcp("127.0.0.1", port, 20)
+        assert not isinstance(stream, Stream)
+        await stream.aclose()
+
+    listener = socket.create_server(("127.0.0.1", 0))  # the system accepts for it
+    with listener, asyncio.Runner(loop_factory=WithoutReaders) as runner:
+        runner.run(main(listener.getsockname()[1]))
+
+
+@pytest.mark.parametrize("host", ["a" * 64 + ".test", "a..test"])
+async def test_a_name_that_cannot_be_one_is_no_connection(host: str) -> None:
+    with pytest.raises(httpcore2.ConnectError):
+        await Backend().connect_tcp(host, 443)

@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpcore2
@@ -323,20 +323,6 @@ async def test_a_peer_that_says_nothing_ends_the_handshake() -> None:
             await stream.start_tls(client_context(), HOST, 0.01)
 
 
-async def test_a_listener_that_does_not_accept_ends_the_connecting() -> None:
-    with socket.socket() as full:
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        address = full.getsockname()
-        with ExitStack() as waiting:  # its queue is full then
-            for _ in range(4):
-                one = waiting.enter_context(socket.socket())
-                one.setblocking(False)
-                one.connect_ex(address)
-            with pytest.raises(httpcore2.ConnectTimeout):
-                await Backend().connect_tcp("127.0.0.1", address[1], 0.05)
-
-
 async def test_without_a_limit_it_waits() -> None:
     gate = asyncio.Event()
 
@@ -375,26 +361,6 @@ async def test_a_server_without_tls_is_refused() -> None:
     async with serving(serve) as port, stream_to(port) as stream:
         with pytest.raises(httpcore2.ConnectError):
             await stream.start_tls(client_context(), HOST, 20)
-
-
-async def test_a_port_where_nobody_listens_is_an_error() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        with pytest.raises(httpcore2.ConnectError):
-            await Backend().connect_tcp("127.0.0.1", taken.getsockname()[1], 20)
-
-
-async def test_a_name_that_nobody_has_is_an_error() -> None:
-    with pytest.raises(httpcore2.ConnectError):
-        await Backend().connect_tcp("nobody.invalid", 1, 20)
-
-
-async def test_each_address_of_a_name_is_tried() -> None:
-    """``localhost`` is ::1 too; there nobody listens."""
-    async with serving(hangs) as port:
-        stream = await Backend().connect_tcp(HOST, port, 20)
-        assert stream.get_extra_info("server_addr") == ("127.0.0.1", port)
-        await stream.aclose()
 
 
 # Who is cancelled
@@ -461,31 +427,6 @@ async def test_it_tells_of_its_socket() -> None:
             assert stream.get_extra_info("ssl_object").selected_alpn_protocol() is None
 
 
-async def test_socket_options_are_set() -> None:
-    async with serving(hangs) as port:
-        option = (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        stream = await Backend().connect_tcp("127.0.0.1", port, 20, socket_options=[option])
-        assert stream.get_extra_info("socket").getsockopt(*option[:2])
-        await stream.aclose()
-
-
-class WithoutReaders(asyncio.SelectorEventLoop):
-    """As Windows' is."""
-
-    add_reader = asyncio.AbstractEventLoop.add_reader
-
-
-def test_where_the_loop_cannot_watch_sockets_the_library_has_its_own_way() -> None:
-    async def main(port: int) -> None:
-        stream = await Backend().connect_tcp("127.0.0.1", port, 20)
-        assert not isinstance(stream, Stream)
-        await stream.aclose()
-
-    listener = socket.create_server(("127.0.0.1", 0))  # the system accepts for it
-    with listener, asyncio.Runner(loop_factory=WithoutReaders) as runner:
-        runner.run(main(listener.getsockname()[1]))
-
-
 async def test_whether_an_idle_connection_has_ended_is_told_of_any_number() -> None:
     """A server of many connections has files beyond the 1,024 that select() can look at."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -500,9 +441,3 @@ async def test_whether_an_idle_connection_has_ended_is_told_of_any_number() -> N
         assert stream.get_extra_info("is_readable")
         await stream.aclose()
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-@pytest.mark.parametrize("host", ["a" * 64 + ".test", "a..test"])
-async def test_a_name_that_cannot_be_one_is_no_connection(host: str) -> None:
-    with pytest.raises(httpcore2.ConnectError):
-        await Backend().connect_tcp(host, 443)
