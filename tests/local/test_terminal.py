@@ -442,11 +442,38 @@ def test_a_form_is_filled_in_field_by_field_and_sent_as_the_official_client_send
         ],
     ]
     assert person.asked[2] == person.asked[3] == "Your name *: "  # an empty one is asked for again
-    assert "Extras (1 A meal, 2 A seat) [2]: " in person.asked
+    assert "Extras (1. A meal, 2. A seat) [2]: " in person.asked
     told = capsys.readouterr()
     assert "1. [Cancel]  2. [Submit <now>]  [Terms] https://example.com/t" in told.out
     for sentence in ("This field is required.", "Type a number from 1 to 2", "Type a date as YYYY-MM-DD."):
         assert sentence in told.err
+
+
+def test_a_field_tells_what_can_be_typed_and_takes_nothing_else() -> None:
+    """The booking form of the offline model: numbers of options beside options that begin with a number."""
+    (form,) = (
+        part for part in read(card_of("a booking form"), ended=True).settled if "buttons" in part["props"]
+    )
+    name, day, time, people = form_fields(form["props"])
+    assert name.question == "Your name * (Jane Doe): "
+    assert day.question == "Day * (YYYY-MM-DD): "
+    assert time.question == "Time (1. 9 in the morning, 2. 2 in the afternoon): "
+    assert people.question == "People (1 to 12) [1]: "
+    assert people.values("12") == {"people": {"value": [12], "componentType": "Slider"}}
+    for wrong in ("0", "13", "nan", "inf", "-1", "many"):
+        with pytest.raises(ValueError, match=r"^Type a number from 1 to 12\.$"):
+            people.values(wrong)
+
+
+@pytest.mark.parametrize("own", [{}, {"min": 3}, {"min": 3, "max": 1}, {"min": "a", "max": []}])
+def test_a_slider_without_limits_takes_any_number_but_no_infinity(own: dict[str, Any]) -> None:
+    slider = {"component": "Slider", "props": {"name": "n", **own}}
+    (field,) = form_fields({"children": [{"label": "N", "children": slider}]})
+    assert field.question == "N: "
+    assert field.values("-7.5") == {"n": {"value": [-7.5], "componentType": "Slider"}}
+    for wrong in ("nan", "inf", "x"):
+        with pytest.raises(ValueError, match=r"^Type a number\.$"):
+            field.values(wrong)
 
 
 def test_a_form_that_was_sent_is_shown_with_its_labels_when_its_thread_is_opened(

@@ -7,6 +7,7 @@ https://docs.thesys.dev · docs/clients.md
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from math import isfinite
 from typing import Any
 
 from c1fn.local.terminal.parts import Component, children, props
@@ -23,7 +24,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a form. ``kind`` is its component, for example ``Input``."""
+    """One field of a form. ``kind`` is its component, for example ``Input``; ``limits`` has a slider."""
 
     kind: str
     name: str
@@ -32,12 +33,13 @@ class Field:
     required: bool = False
     options: tuple[Option, ...] = ()
     default: str = ""
+    limits: tuple[float, float] | None = None
 
     @property
     def question(self) -> str:
         """What stands before the place where the person types."""
         told = self.label or self.name
-        listed = ", ".join(f"{number} {option.label}" for number, option in enumerate(self.options, 1))
+        listed = ", ".join(f"{number}. {option.label}" for number, option in enumerate(self.options, 1))
         hint = listed or self.hint
         default = ",".join(str(n) for n, option in enumerate(self.options, 1) if option.chosen)
         default = default or self.default
@@ -56,7 +58,7 @@ class Field:
             chosen = self._several(typed)
             item = SEVERAL[self.kind]
             return {option.value: _value(option in chosen, item) for option in self.options}
-        value = self._one(typed) if self.options else _read(self.kind, typed or self.default)
+        value = self._one(typed) if self.options else _read(self.kind, typed or self.default, self.limits)
         if self.required and value in ("", None):
             raise ValueError("This field is required.")
         return {} if value in ("", None) else {self.name: _value(value, self.kind)}
@@ -118,15 +120,31 @@ def form_fields(own: dict[str, Any]) -> Iterator[Field]:
 def _field(component: Component, label: str, hint: str) -> Field:
     kind, own = str(component.get("component", "")), props(component)
     rules = own.get("rules")
+    limits = _limits(own) if kind == "Slider" else None
     return Field(
         kind,
         text_of(own.get("name")),
         label,
-        text_of(own.get("placeholder")) or hint,
+        text_of(own.get("placeholder")) or hint or _form_of(kind, limits),
         isinstance(rules, dict) and bool(rules.get("required")),
         tuple(_options(own, several=kind in SEVERAL)),
         _default(own),
+        limits,
     )
+
+
+def _limits(own: dict[str, Any]) -> tuple[float, float] | None:
+    match own:
+        case {"min": int() | float() as least, "max": int() | float() as most} if least <= most:
+            return least, most
+    return None
+
+
+def _form_of(kind: str, limits: tuple[float, float] | None) -> str:
+    """What can be typed, where the form itself does not tell."""
+    if limits:
+        return "{:g} to {:g}".format(*limits)
+    return "YYYY-MM-DD" if kind == "DatePicker" else ""
 
 
 def _options(own: dict[str, Any], *, several: bool) -> Iterator[Option]:
@@ -144,15 +162,18 @@ def _default(own: dict[str, Any]) -> str:
     return str(first) if isinstance(first, str | int | float) and not isinstance(first, bool) else ""
 
 
-def _read(kind: str, typed: str) -> object:
+def _read(kind: str, typed: str, limits: tuple[float, float] | None) -> object:
     """What is typed, as this kind of field sends it: a slider a list of numbers, a date as YYYY-MM-DD."""
     if not typed:
         return ""
     if kind == "Slider":
+        told = f"Type a number{' from {:g} to {:g}'.format(*limits) if limits else ''}."
         try:
             number = float(typed)
         except ValueError:
-            raise ValueError("Type a number.") from None
+            raise ValueError(told) from None
+        if not (limits[0] <= number <= limits[1] if limits else isfinite(number)):
+            raise ValueError(told)
         return [int(number) if number.is_integer() else number]
     if kind == "DatePicker":
         try:
