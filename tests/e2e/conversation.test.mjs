@@ -6,6 +6,50 @@ import { after, beforeEach, describe, test } from "node:test";
 import { call, card, cut, gate, Model, text } from "./model.mjs";
 import { Browser, eachInATab, ROOT, Service } from "./stage.mjs";
 
+const escaped = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/"/g, "&quot;");
+
+const part = (component, props) => ({ component, props });
+const field = (label, children) => ({ label, children });
+
+/** One form, as models write it in each dialect. */
+const FORMS = {
+  JSON: card(
+    part("Form", {
+      name: "trip",
+      children: [
+        field("Your name", part("Input", { name: "fullname", placeholder: "Jane Doe" })),
+        field("Class", part("Select", { name: "cls", children: [part("SelectItem", { value: "1", children: "First" }), part("SelectItem", { value: "2", children: "Second" })] })),
+        field("Extras", part("CheckBoxGroup", { name: "extras", children: [part("CheckBoxItem", { name: "meal", label: "A meal" })] })),
+        field("Bags", part("Slider", { name: "bags", variant: "discrete", min: 0, max: 5, step: 1, defaultValue: [1] })),
+      ],
+      buttons: part("ButtonGroup", { children: [part("Button", { children: "Submit", name: "submit", variant: "primary", action: { type: "continue_conversation", props: {} } })] }),
+    }),
+  ),
+  "OpenUI Lang": `<content thesys="true" version="2">${escaped(`\`\`\`openui-lang
+root = Card([trip])
+trip = Form("trip", buttons, [name, cls, extras, bags])
+buttons = ButtonGroup([Button("Submit")])
+name = FormControl("Your name", Input("fullname"))
+cls = FormControl("Class", Select("cls", [SelectItem("1", "First"), SelectItem("2", "Second")]))
+extras = FormControl("Extras", CheckBoxGroup("extras", [CheckBoxItem("meal", "A meal")]))
+bags = FormControl("Bags", Slider("bags", "Bags", "discrete", 0, 5))
+\`\`\``)}</content>`,
+};
+const SENT = {
+  fullname: { value: "Ada <Lovelace>", componentType: "Input" },
+  cls: { value: "2", componentType: "Select" },
+  meal: { value: true, componentType: "CheckBoxItem" },
+  bags: { value: [3], componentType: "Slider" },
+  other: { value: "of no form", componentType: "Input" },
+};
+const SHOWN = [
+  ["Your name", "Ada <Lovelace>"],
+  ["Class", "Second"],
+  ["A meal", "yes"],
+  ["Bags", "3"],
+  ["other", "of no form"],
+];
+
 /** Milliseconds for a suite; they end a test that hangs without a locator. */
 const SUITE = 600_000;
 
@@ -116,6 +160,109 @@ describe("a conversation on the page", { timeout: SUITE }, () => {
     await other.page.reload();
     await other.sees("This link shows nothing");
     await other.leaves();
+  });
+
+  for (const dialect of ["JSON", "OpenUI Lang"]) {
+    test(`a form in ${dialect} that was sent is shown with its labels, also after a reload, to somebody else, in a copy and in a file`, async () => {
+      model.next(FORMS[dialect]);
+      await person.send("A form, please");
+      await person.answered();
+      const context = ["User clicked on Button: submit", [{ trip: SENT }]];
+      const prompt = { role: "user", content: `<content thesys="true">Submit</content><context>${escaped(JSON.stringify(context))}</context>` };
+      await (await api("chat", { method: "POST", data: { threadId: person.threadId, responseId: "sent", prompt } })).text();
+      await person.reload();
+      await person.sees("You said: Submit");
+      const bubble = () => person.page.locator(".bubble").last();
+      assert.equal(await bubble().innerText(), `Submit\n${SHOWN.map((pair) => pair.join("\n")).join("\n")}`);
+      await bubble().hover();
+      assert.equal(await person.button("Edit message").count(), 1); // its words alone would be sent: a form is sent again
+      await person.button("Copy message").last().click();
+      await person.button("Copied").waitFor();
+      assert.equal(await person.page.evaluate(() => navigator.clipboard.readText()), `Submit\n${SHOWN.map((pair) => pair.join(": ")).join("\n")}`);
+      const { token } = await (await api(`threads/${person.threadId}/shares`, { method: "POST" })).json();
+      const download = person.page.waitForEvent("download");
+      await person.button("More").click();
+      await person.page.getByRole("menuitem", { name: "Export as Markdown" }).click();
+      assert.ok((await readFile(await (await download).path(), "utf8")).includes(SHOWN.map((pair) => `- ${pair.join(": ")}`).join("\n")));
+      await person.shot(`form-sent-${dialect}`);
+      await person.page.goto(`${server.url}#/share/${token}`);
+      await person.page.reload();
+      await person.sees("You said: Submit");
+      assert.match(await bubble().innerText(), /Your name/);
+    });
+  }
+
+  test("a form that was filled in on the page is shown with its labels at once", async () => {
+    model.next(FORMS.JSON);
+    await person.send("A form, please");
+    await person.answered();
+    await person.reload(); // the client draws a streamed answer once more at its end
+    const saved = person.page.waitForResponse((response) => response.request().method() === "PUT");
+    await person.page.getByPlaceholder("Jane Doe").fill("Ada");
+    await person.page.getByPlaceholder("Jane Doe").blur();
+    await saved;
+    await person.page.getByRole("button", { name: "Submit" }).click();
+    await person.sees("You said: Submit");
+    assert.match(await person.page.locator(".bubble").last().innerText(), /^Submit\nBags\n1\nYour name\nAda$/);
+  });
+
+  /** Pixels of the conversation below what is seen of it. */
+  const below = async () => {
+    await person.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+    return person.page.locator(".scroll").evaluate((box) => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight));
+  };
+  const aLongAnswer = async () => {
+    model.next(card(...Array.from({ length: 40 }, (_, number) => text(`Line ${number}.`))));
+    await person.send("A long answer");
+    await person.answered();
+  };
+
+  test("lines that are typed or pasted leave the end of the conversation in view, and so does their going", async () => {
+    await aLongAnswer();
+    await person.button("To the newest message").click();
+    const seen = [await below()];
+    for (let line = 0; line < 10; line += 1) {
+      await person.composer.press("Shift+Enter");
+      seen.push(await below());
+    }
+    await person.shot("lines-typed");
+    for (const typed of ["one line", "a line\n".repeat(8), ""]) {
+      await person.composer.fill(typed);
+      seen.push(await below());
+    }
+    assert.ok(Math.max(...seen) < 2, `${seen}`);
+  });
+
+  test("a reader who is not at the end is not moved by what they type", async () => {
+    await aLongAnswer();
+    await person.button("To the newest message").click();
+    await person.page.locator(".scroll").evaluate((box) => (box.scrollTop -= 100));
+    const top = () => person.page.locator(".scroll").evaluate((box) => box.scrollTop);
+    await below();
+    const before = await top();
+    for (const typed of ["a line\n".repeat(8), "a line\n".repeat(9), "one line\n"]) {
+      await person.composer.fill(typed);
+      await below();
+      assert.equal(await top(), before);
+    }
+    await person.composer.fill("");
+  });
+
+  test("the field is as high as its text, also where it becomes narrow, up to where it scrolls", async () => {
+    const hidden = () => person.composer.evaluate((field) => field.scrollHeight - field.clientHeight);
+    const height = () => person.composer.evaluate((field) => field.clientHeight);
+    const one = await height();
+    await person.composer.fill("some words ".repeat(20));
+    assert.equal(await hidden(), 0);
+    const wide = await height();
+    await person.page.setViewportSize({ width: 400, height: 800 });
+    assert.equal(await hidden(), 0);
+    assert.ok(one < wide && wide < (await height()), `${one} ${wide} ${await height()}`);
+    await person.composer.fill("a line\n".repeat(200));
+    assert.equal(await height(), 320);
+    await person.composer.fill("");
+    assert.equal(await height(), one);
+    await person.page.setViewportSize({ width: 1280, height: 800 });
   });
 
   test("a thread is renamed in the list, found by its title, and kept as a file", async () => {

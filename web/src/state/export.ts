@@ -1,6 +1,7 @@
 /** A conversation as a file. */
 import { loadMessages, type Message, type Thread } from "../api/threads";
 import { read } from "../model/c1";
+import { labelsFor } from "../model/forms";
 import { exact } from "../model/time";
 import { turnsOf } from "../model/turns";
 import { wordsOf } from "../model/words";
@@ -14,9 +15,9 @@ export const saveJson = (thread: Thread) =>
 
 export const saveMarkdown = (thread: Thread) =>
   saved(thread, "md", "text/markdown", (messages) => {
-    const turns = turnsOf(messages).map(({ prompt, answer }) => {
-      const { words, fields } = read(prompt.content);
-      const filled = fields.map(({ name, value }) => `- ${name}: ${value}`).join("\n");
+    const turns = turnsOf(messages).map(({ prompt, answer }, index, all) => {
+      const { words, fields } = read(prompt.content, labelsFor(all, index));
+      const filled = fields.map(({ label, value }) => `- ${label}: ${value}`).join("\n");
       return ["## You", words, filled, "## Answer", wordsOf(answer)].filter(Boolean).join("\n\n");
     });
     return [`# ${thread.title}`, exact(thread.createdAt), ...turns].join("\n\n") + "\n";

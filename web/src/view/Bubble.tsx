@@ -1,16 +1,16 @@
 /** What a person said: the words, and what a form held. */
-import { read } from "../model/c1";
+import { type Labels, read } from "../model/c1";
 
-export function Bubble({ content }: { content: string }) {
-  const { words, fields } = read(content);
+export function Bubble({ content, labels }: { content: string; labels?: Labels | undefined }) {
+  const { words, fields } = read(content, labels);
   return (
     <div className="bubble" dir="auto">
       {words || "…"}
       {fields.length > 0 && (
         <dl>
-          {fields.map(({ name, value }, index) => (
+          {fields.map(({ label, value }, index) => (
             <div key={index}>
-              <dt>{name}</dt>
+              <dt>{label}</dt>
               <dd>{value}</dd>
             </div>
           ))}

@@ -1,6 +1,6 @@
 /** Where a person types. */
 import { ArrowUp, Square } from "lucide-react";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo, useRef, useState } from "react";
 import { isRunning, send, stop, useConversation } from "../state/conversation";
 import { draftOf, typeDraft } from "../state/drafts";
 import { IconButton } from "./IconButton";
@@ -21,12 +21,6 @@ export function Composer() {
     if (!touch.matches) field.current?.focus({ preventScroll: true });
   }, [threadId]);
 
-  useLayoutEffect(() => {
-    const element = field.current!;
-    element.style.height = "auto";
-    element.style.height = `${element.scrollHeight}px`;
-  }, [text]);
-
   const submit = () => {
     if (empty || running || loading) return;
     setText("");
@@ -41,20 +35,22 @@ export function Composer() {
         submit();
       }}
     >
-      <textarea
-        ref={field}
-        rows={1}
-        dir="auto"
-        aria-label="Message"
-        placeholder="Ask anything"
-        value={text}
-        onChange={(event) => setText(event.target.value)}
-        onKeyDown={(event) => {
-          if (!sends(event)) return;
-          event.preventDefault();
-          submit();
-        }}
-      />
+      <div className="typed" data-text={text}>
+        <textarea
+          ref={field}
+          rows={1}
+          dir="auto"
+          aria-label="Message"
+          placeholder="Ask anything"
+          value={text}
+          onChange={(event) => setText(event.target.value)}
+          onKeyDown={(event) => {
+            if (!sends(event)) return;
+            event.preventDefault();
+            submit();
+          }}
+        />
+      </div>
       {running ? (
         <IconButton
           icon={Square}

@@ -1,6 +1,7 @@
 /** The conversation on the screen. */
 import { ArrowDown } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
+import { labelsFor } from "../model/forms";
 import { wordsOf } from "../model/words";
 import { isRunning, loadOlder, openNew, openThread, stop, useConversation } from "../state/conversation";
 import { Composer } from "./Composer";
@@ -26,7 +27,7 @@ export function Conversation() {
           {status === "loading" && <Loading />}
           {before !== null && <Older load={() => void loadOlder()} loading={older} area={area} />}
           {turns.map((turn, index) => (
-            <Turn key={turn.responseId} turn={turn} last={index === turns.length - 1} busy={running} />
+            <Turn key={turn.responseId} turn={turn} labels={labelsFor(turns, index)} last={index === turns.length - 1} busy={running} />
           ))}
           {turns.length === 0 && <Problem />}
         </div>

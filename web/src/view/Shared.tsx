@@ -3,6 +3,7 @@ import { useContext, useEffect, useState } from "react";
 import { Refusal, Unreachable } from "../api/http";
 import { openShare, type Shared as Conversation } from "../api/shares";
 import logo from "../logo.svg";
+import { labelsFor } from "../model/forms";
 import { date } from "../model/time";
 import { turnsOf } from "../model/turns";
 import { SignInContext } from "../signin";
@@ -22,6 +23,7 @@ export function Shared({ token }: { token: string }) {
   useEffect(() => {
     document.title = shown ? `${shown.title} · c1fn` : "c1fn";
   }, [shown]);
+  const turns = turnsOf(shown?.messages ?? []);
   const page = (
     <main className="shared">
       {signIn && <signIn.Ended />}
@@ -49,11 +51,11 @@ export function Shared({ token }: { token: string }) {
               </button>
             </div>
           )}
-          {turnsOf(shown?.messages ?? []).map((turn, index) => (
+          {turns.map((turn, index) => (
             <div className="turn" key={index} data-last>
               <h2 className="unseen">Prompt</h2>
               <div className="prompt">
-                <Bubble content={turn.prompt.content} />
+                <Bubble content={turn.prompt.content} labels={labelsFor(turns, index)} />
               </div>
               <h2 className="unseen">Answer</h2>
               {turn.answer && <Answer content={turn.answer} streaming={false} />}

@@ -2,7 +2,7 @@
 import { Check, Copy, CornerUpLeft, Pencil, RefreshCw, RotateCcw, ThumbsDown, ThumbsUp } from "lucide-react";
 import { memo, useEffect, useRef, useState } from "react";
 import type { Feedback } from "../api/threads";
-import { read } from "../model/c1";
+import { type Labels, read } from "../model/c1";
 import type { Turn as OneTurn } from "../model/turns";
 import { wordsOf } from "../model/words";
 import { again, edit, post, rate, save } from "../state/conversation";
@@ -14,9 +14,9 @@ import { sends } from "./keys";
 
 type Props = { turn: OneTurn; last: boolean; busy: boolean };
 
-export const Turn = memo(function Turn({ turn, last, busy }: Props) {
+export const Turn = memo(function Turn({ turn, labels, last, busy }: Props & { labels: Labels | undefined }) {
   const [editing, setEditing] = useState(false);
-  const { words } = read(turn.prompt.content);
+  const { words, fields } = read(turn.prompt.content, labels);
   const waits = turn.state === "running" && !turn.answer;
   return (
     <div className="turn" data-last={last || undefined}>
@@ -25,10 +25,10 @@ export const Turn = memo(function Turn({ turn, last, busy }: Props) {
         <Edit words={words} close={() => setEditing(false)} send={(changed) => void edit(turn, changed)} />
       ) : (
         <div className="prompt">
-          <Bubble content={turn.prompt.content} />
+          <Bubble content={turn.prompt.content} labels={labels} />
           <div className="actions" role="group" aria-label="Your message">
-            <CopyButton name="Copy message" text={() => words} />
-            {!busy && <IconButton icon={Pencil} size={15} name="Edit message" onClick={() => setEditing(true)} />}
+            <CopyButton name="Copy message" text={() => [words, ...fields.map(({ label, value }) => `${label}: ${value}`)].join("\n")} />
+            {!busy && fields.length === 0 && <IconButton icon={Pencil} size={15} name="Edit message" onClick={() => setEditing(true)} />}
           </div>
         </div>
       )}
