@@ -60,6 +60,16 @@ async def test_an_address_that_is_silent_is_not_waited_for(silent: Address, list
     assert await raced(silent, listener) == listener[1]
 
 
+async def test_the_one_that_connects_stays_open_and_nothing_of_the_others_is_left(
+    silent: Address, listener: Address
+) -> None:
+    with await race(asyncio.get_running_loop(), [silent, listener]) as sock:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert sock.fileno() != -1
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_the_last_is_waited_for_also_when_an_earlier_fails(closed: Address, silent: Address) -> None:
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
