@@ -64,7 +64,12 @@ describe("too much, and other scripts", { timeout: 900_000 }, () => {
     await person.sees(`You said: ${word}`);
     await person.answered();
     assert.ok(await fits());
+    model.next(card({ component: "Header", props: { title: word, subtitle: word } }, { component: "InlineHeader", props: { heading: word, description: word } }));
+    await person.send("As headings");
+    await person.page.getByText(word).nth(5).waitFor();
+    await person.answered();
     await person.shot("bad-long-word");
+    assert.ok(await fits());
   });
 
   test("100 kB that are pasted are shown, sent and kept, and the page goes on", async () => {

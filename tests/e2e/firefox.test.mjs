@@ -51,6 +51,25 @@ describe("in Firefox", { timeout: 600_000 }, () => {
     await person.shot("firefox-answer");
   });
 
+  test("lines that are typed leave the end of the conversation in view, and the field is as high as they are", async () => {
+    model.next(card(...Array.from({ length: 40 }, (_, number) => text(`Line ${number}.`))));
+    await send(person, "A long answer");
+    await person.sees("Line 39.");
+    await person.answered();
+    await person.button("To the newest message").click();
+    const seen = [];
+    const look = async () => {
+      await person.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
+      seen.push(await person.page.locator(".scroll").evaluate((box) => Math.round(box.scrollHeight - box.scrollTop - box.clientHeight)));
+      seen.push(await person.composer.evaluate((field) => field.scrollHeight - field.clientHeight));
+    };
+    for (const key of [..."Shift+Enter ".repeat(8).trim().split(" "), "x", ..."Backspace ".repeat(5).trim().split(" ")]) {
+      await person.composer.press(key);
+      await look();
+    }
+    assert.ok(Math.max(...seen) < 2, `${seen}`);
+  });
+
   test("an answer goes on after a reload midway, and the model is called once", async () => {
     const ended = gate();
     const [begin, rest] = cut(card(text("It begins"), text("It ends")), "It begins");
