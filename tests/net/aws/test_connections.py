@@ -22,8 +22,8 @@ from tests.net.test_stream import serving as dripping
 from tests.secure import serving
 from tests.tls import client_context, server_context
 
-LIMITS = Limits(connect=1, read=1, connections=3)
-ONE = Limits(connect=1, read=1, connections=1)
+LIMITS = Limits(connect=10, read=10, connections=3)
+ONE = Limits(connect=10, read=10, connections=1)
 
 
 def request(body: bytes = b"{}") -> Request:
@@ -80,7 +80,7 @@ async def test_the_longest_answer(monkeypatch: pytest.MonkeyPatch, size: int, *,
 
 
 async def test_a_server_that_is_silent_is_not_waited_for() -> None:
-    few = Limits(connect=1, read=0.05, connections=1)
+    few = Limits(connect=10, read=0.05, connections=1)
     async with (
         scripted(None) as server,
         aclosing(Connections(f"http://{server.address}", few, None)) as transport,
@@ -214,7 +214,7 @@ async def then_left() -> AsyncGenerator[None, None]:
 @pytest.mark.parametrize("seed", range(6))
 async def test_whatever_is_cancelled_when_the_others_are_served(seed: int) -> None:
     """httpcore#1093, #830, #658, httpx2#564: cancelled requests kept their places in the pool for ever."""
-    dice, few, tls = random.Random(seed), Limits(connect=1, read=1, connections=2), seed % 2 == 0
+    dice, few, tls = random.Random(seed), Limits(connect=10, read=10, connections=2), seed % 2 == 0
     async with (
         scripted(tls=server_context() if tls else None) as server,
         then_left(),

@@ -19,7 +19,10 @@ from c1fn.net.aws.signing import Signer
 from tests.net.aws.scripted import CUT, Scripted, answer, scripted
 from tests.stores.servers import Shared
 
-LIMITS = Limits(connect=1, read=0.2, connections=4)
+LIMITS = Limits(connect=10, read=10, connections=4)
+HASTY = Limits(connect=10, read=0.2, connections=4)
+"""For servers from which nothing comes: nothing else ends such a call."""
+
 KEY = {"pk": {"S": "a"}}
 ASKED = {"TableName": "abc", "Key": KEY}
 
@@ -66,10 +69,10 @@ async def make(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         yield made
 
 
-async def refusal(make: Make, *script: bytes | None) -> AwsError:
+async def refusal(make: Make, *script: bytes | None, limits: Limits = LIMITS) -> AwsError:
     async with scripted(*script) as server:
         with pytest.raises(AwsError) as caught:
-            await make(server)("get_item", ASKED)
+            await make(server, limits)("get_item", ASKED)
     assert "planted" not in f"{caught.value!r}{caught.value}"
     assert caught.value.__context__ is None or caught.value.__suppress_context__
     return caught.value
@@ -169,7 +172,7 @@ async def test_a_malformed_call_is_told_in_the_services_words(make: Make) -> Non
 )
 async def test_where_no_answer_comes_trying_again_may_help(make: Make, said: bytes | None) -> None:
     """It ends, it is silent, it is cut, it is none. One try is one request."""
-    error = await refusal(make, said)
+    error = await refusal(make, said, limits=HASTY)
     assert isinstance(error, Unreachable)
     assert error.passes
 

@@ -62,7 +62,7 @@ class Server:
 async def test_a_call_gets_its_own_answer_or_none(seed: int) -> None:
     """And when the server is well again all calls are answered."""
     dice, tls = random.Random(seed), seed % 2 == 0
-    server, limits = Server(dice), Limits(connect=1, read=5, connections=5)
+    server, limits = Server(dice), Limits(connect=10, read=10, connections=5)
     signer = Signer("AKIDEXAMPLE", "secret", None, "eu-west-1", "dynamodb")
 
     async with (
