@@ -259,6 +259,13 @@ async def test_it_may_be_made_before_its_event_loop_runs() -> None:
         await transport.aclose()
 
 
+async def test_in_the_end_its_threads_end() -> None:
+    transport = Connections("http://127.0.0.1:9", LIMITS, None)
+    await transport.aclose()
+    with pytest.raises(RuntimeError):
+        transport._backend.shaken("127.0.0.1", 9, None, 1)
+
+
 # ---- over TLS
 
 
