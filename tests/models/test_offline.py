@@ -22,7 +22,7 @@ from c1fn.models.offline.answers import ROWS
 from c1fn.models.offline.cards import card
 from c1fn.models.offline.figures import TOPIC, topic
 from c1fn.models.offline.programs import program
-from c1fn.models.offline.prompts import QUOTED, hear
+from c1fn.models.offline.prompts import QUOTED, Heard, hear
 from c1fn.turn import Message, ToolCall
 from tests.models.contract import GET_TIME, PROMPTS, Contract, heard, user
 
@@ -359,6 +359,17 @@ ECHOES = {
 @pytest.mark.parametrize("version", RECORDED)
 def test_a_form_is_read_as_each_version_of_the_official_client_sends_it(version: str, form: str) -> None:
     assert echoed(user(RECORDED[version][form])) == ECHOES[form]
+
+
+def test_a_form_is_read_as_openuis_client_sends_it() -> None:
+    """Recorded of OpenUI's page in Chromium (npm `@openuidev/react-ui` 0.12.1)."""
+    values = {"rating": {"value": "fair"}, "liked": {"value": {"speed": True, "looks": False}}}
+    context = json.dumps(["User clicked: Submit", {"feedback": values}])
+    sent = f"]]>openui:content\nSubmit\n]]>openui:context\n{context}"
+    assert hear(sent) == Heard("Submit", (("rating", "fair"), ("speed", "yes"), ("looks", "no")))
+    assert all(words in program([user(sent)]) for words in ("Fair", "The speed", "The looks"))
+    assert hear("]]>openui:content\nShow a chart\n]]>openui:context\n[3") == Heard("Show a chart")
+    assert hear(f"]]>openui:content\na\n]]>openui:context\n{'[' * 100_000}") == Heard("a")
 
 
 def test_a_form_in_the_list_itself_is_read_too() -> None:

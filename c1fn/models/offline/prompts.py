@@ -2,9 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from c1fn.turn import unescaped
+from c1fn.turn import is_of_openui, typed, unescaped
 
 QUOTED = 300
 """Characters of a prompt that are quoted: enough to recognise it, short enough for a card."""
@@ -26,13 +27,18 @@ _CLOSED, _ENDED = "</content>", "</context>"
 def hear(content: str) -> Heard:
     """Read a prompt's content, whichever client wrote it. Never fails."""
     text, context = _unwrapped(content)
-    if text is None:
-        return Heard(plain(content))
+    if text is not None:
+        return Heard(plain(unescaped(text)), _sent(unescaped(context)))
+    if is_of_openui(content):
+        return Heard(plain(typed(content)), _sent(content.partition("openui:context")[2].partition("\n")[2]))
+    return Heard(plain(content))
+
+
+def _sent(context: str) -> tuple[tuple[str, str], ...]:
     try:
-        fields = tuple(_fields(json.loads(unescaped(context))))
+        return tuple(_fields(json.loads(context)))
     except (ValueError, RecursionError):
-        fields = ()  # not JSON, or nested without end
-    return Heard(plain(unescaped(text)), fields)
+        return ()  # not JSON, or nested without end
 
 
 def _unwrapped(content: str) -> tuple[str | None, str]:
@@ -63,8 +69,18 @@ def _fields(context: object) -> list[tuple[str, str]]:
         for form in forms
         for fields in form.values()
         if isinstance(fields, dict)
-        for name, value in fields.items()
+        for name, value in _each(fields)
     ]
+
+
+def _each(fields: dict[str, object]) -> Iterator[tuple[str, object]]:
+    """OpenUI's client sends the boxes of a group as one value, C1's each as a field."""
+    for name, value in fields.items():
+        match value:
+            case {"value": dict(boxes)} if all(isinstance(box, bool) for box in boxes.values()):
+                yield from boxes.items()
+            case _:
+                yield name, value
 
 
 def _shown(value: object) -> str:
