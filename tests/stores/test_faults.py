@@ -931,7 +931,7 @@ async def test_ready(one: Machine) -> None:
 async def test_a_wrong_call_is_a_bug(one: Machine, endpoint: tuple[str, str]) -> None:
     """A call that DynamoDB finds malformed is our bug: it is not told as an outage."""
     calls = Calls(one.service, endpoint[1], sleep=at_once)
-    for operation, arguments in (("get_item", {"Key": "nonsense"}), ("query", {})):
+    for operation, arguments in (("get_item", {"Key": {"pk": {"S": "a"}}}), ("query", {})):
         with pytest.raises(Refused):
             await calls(operation, **arguments)
 

@@ -212,11 +212,13 @@ async def test_a_refusal_of_any_form_has_a_code(body: bytes, code: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["message", "Message"])
-async def test_the_services_words_have_either_name(name: str) -> None:
+@pytest.mark.parametrize("code", ["ValidationException", "SerializationException"])
+async def test_the_services_words_have_either_name(code: str, name: str) -> None:
     """It depends on the service."""
-    body = json.dumps({"__type": "ValidationException", name: "No such key"}).encode()
-    with pytest.raises(Refused, match="ValidationException: No such key"):
+    body = json.dumps({"__type": code, name: "No such key"}).encode()
+    with pytest.raises(Refused, match=f"{code}: No such key") as caught:
         await got(Answer(400, {}, body))
+    assert caught.value.is_malformed
 
 
 async def test_a_failed_condition_has_the_row() -> None:
