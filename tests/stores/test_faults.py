@@ -198,6 +198,14 @@ async def test_half_opened_is_given_back(one: Machine) -> None:
     assert claim.number == 1
 
 
+async def give_up(machine: Machine, response_id: str, sent: asyncio.Event) -> None:
+    """Cancel an open when the request that sets ``sent`` is on its way."""
+    opening = asyncio.ensure_future(machine.store.turns.open(ask(response_id), history=20))
+    await sent.wait()
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
+
+
 async def test_cancelled_open_is_given_back(one: Machine) -> None:
     """So does an open that was cancelled while its lock was on its way."""
     sent, go = asyncio.Event(), asyncio.Event()
@@ -207,10 +215,7 @@ async def test_cancelled_open_is_given_back(one: Machine) -> None:
         await go.wait()
 
     one.sky.at("UpdateItem", slow)
-    opening = asyncio.ensure_future(one.store.turns.open(ask("r1"), history=20))
-    await sent.wait()
-    opening.cancel()
-    await asyncio.gather(opening, return_exceptions=True)
+    await give_up(one, "r1", sent)
     go.set()
     await one.store.settle()
     assert claimed(await one.store.turns.open(ask("r2"), history=20)).number == 1
@@ -227,10 +232,7 @@ async def test_the_error_of_a_cancelled_open_is_in_no_log(one: Machine) -> None:
         raise Unreachable("planted", passes=False)
 
     one.sky.at("UpdateItem", refused)
-    opening = asyncio.ensure_future(one.store.turns.open(ask("r1"), history=20))
-    await sent.wait()
-    opening.cancel()
-    await asyncio.gather(opening, return_exceptions=True)
+    await give_up(one, "r1", sent)
     go.set()
     await one.store.settle()
     assert told == []
@@ -245,10 +247,7 @@ async def test_cancelled_take_over_is_given_back(
     taker = Machine(endpoint, time)
     taker.sky.at("UpdateItem", passed, passed)  # the lock, its closing; then comes the taking over
     sent = taker.sky.slow("UpdateItem", "UpdateItem")
-    opening = asyncio.ensure_future(taker.store.turns.open(ask("r2"), history=20))
-    await sent.wait()
-    opening.cancel()
-    await asyncio.gather(opening, return_exceptions=True)
+    await give_up(taker, "r2", sent)
     await taker.close()
     claim = claimed(await one.store.turns.open(ask("r3"), history=20))
     assert [turn.response_id for turn in claim.history] == ["r1"]

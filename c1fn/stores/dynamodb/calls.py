@@ -65,6 +65,14 @@ async def all_over(works: Iterable[Awaitable[_T]]) -> list[_T]:
     return [one for one in given if not isinstance(one, BaseException)]
 
 
+async def result_of(task: asyncio.Task[_T]) -> _T:
+    """What a task gives. It goes on when who waits for it here is cancelled, and its error is then in no log:
+    since Python 3.14 that of `asyncio.shield` is.
+    """
+    await asyncio.wait({task})
+    return task.result()
+
+
 class Calls:
     """What the store calls: ``await calls("put_item", Item=…)``."""
 

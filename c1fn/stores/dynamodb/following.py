@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from c1fn.errors import DamagedRow, NotFound, TooManyAtOnce
 from c1fn.stores.dynamodb.access import Access
+from c1fn.stores.dynamodb.calls import result_of
 from c1fn.stores.dynamodb.keys import ThreadKey, fence_of
 from c1fn.stores.dynamodb.lock import Lock
 from c1fn.stores.dynamodb.pack import Packed, pack_turn, unpack_turn
@@ -72,8 +73,7 @@ class Following:
         beginning = asyncio.create_task(followers.begin(owner, token)) if followers else None
         try:
             if beginning:
-                await asyncio.wait({beginning})
-                beginning.result()
+                await result_of(beginning)
             async with aclosing(self._story(sight, owner, thread_id, response_id)) as story:
                 async for part in story:
                     yield part

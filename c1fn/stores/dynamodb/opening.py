@@ -17,6 +17,7 @@ from dataclasses import replace
 from c1fn.errors import Busy, NotFound, OverQuota
 from c1fn.stores import LEASE, Opened, Replay, Running
 from c1fn.stores.dynamodb.access import Access
+from c1fn.stores.dynamodb.calls import result_of
 from c1fn.stores.dynamodb.claim import DynamoClaim, Lease, Try
 from c1fn.stores.dynamodb.closing import Closing
 from c1fn.stores.dynamodb.deletion import Deletion
@@ -91,8 +92,7 @@ class Opening:
         mine.locking = locking = asyncio.create_task(
             self._access.locks.acquire(mine.key, mine.lock, title_of(mine.ask.prompt))
         )
-        await asyncio.wait({locking})
-        mine.holds, thread = locking.result()
+        mine.holds, thread = await result_of(locking)
         mine.key = mine.key.of(thread)
         if mine.holds:
             mine.made = first and thread.draft == mine.lock.attempt and thread.n == 0
@@ -138,13 +138,11 @@ class Opening:
         waiting, earlier = await resumed(self._access, mine, thread, before[:1], known)
         before = before[waiting is not None :][: mine.history]
         if mine.counting:
-            await asyncio.wait({mine.counting})
-            mine.counting.result()
+            await result_of(mine.counting)
         expires = self._access.retention.until(self._access.clock())
         mine.writing = asyncio.create_task(self._access.texts.write(mine.key, mine.prompt, expires))
         history = await self._access.turns.nouns(mine.key, reversed(before))
-        await asyncio.wait({mine.writing})
-        mine.writing.result()
+        await result_of(mine.writing)
         mine.holds = await self._holds_on(mine)
         if not mine.holds:
             return None
@@ -244,8 +242,7 @@ class Opening:
         mine.locking = taking = asyncio.create_task(
             self._access.locks.take_over(mine.key, mine.lock, dead, after)
         )
-        await asyncio.wait({taking})
-        mine.holds = taking.result()
+        mine.holds = await result_of(taking)
         if not mine.holds:
             return None
         await self._access.texts.discard(mine.key, dead.prompt)
