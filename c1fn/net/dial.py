@@ -10,8 +10,9 @@ https://www.rfc-editor.org/rfc/rfc8305
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -57,16 +58,26 @@ class Backend(httpcore2.AsyncNetworkBackend):
         if local_address or type(loop).add_reader is asyncio.AbstractEventLoop.add_reader:
             library = httpcore2.AnyIOBackend()
             return await library.connect_tcp(host, port, timeout, local_address, socket_options)
-        try:
+        with connecting():
             async with asyncio.timeout(timeout):
                 sock = await dial(host, port)
-        except TimeoutError as error:
-            raise httpcore2.ConnectTimeout(str(error)) from error
-        except (OSError, UnicodeError) as error:  # a name may be of a form that no name has
-            raise httpcore2.ConnectError(str(error)) from error
         for option in socket_options or ():
             sock.setsockopt(*option)
         return Stream(sock, loop, self._pace, self._clock)
+
+
+@contextmanager
+def connecting() -> Generator[None, None, None]:
+    """What goes wrong within, as httpcore2 names it.
+
+    :raises httpcore2.ConnectError: the host cannot be reached or trusted; or ConnectTimeout.
+    """
+    try:
+        yield
+    except TimeoutError as error:
+        raise httpcore2.ConnectTimeout(str(error)) from error
+    except (OSError, UnicodeError) as error:  # a name may be of a form that no name has
+        raise httpcore2.ConnectError(str(error)) from error
 
 
 async def dial(host: str, port: int) -> socket.socket:

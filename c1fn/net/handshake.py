@@ -16,6 +16,7 @@ from typing import Any
 import httpcore2
 
 from c1fn.net.ahead import Opened
+from c1fn.net.dial import connecting
 from c1fn.net.pace import Pace
 from c1fn.net.stream import Stream
 
@@ -73,12 +74,8 @@ class Threaded(httpcore2.AsyncNetworkBackend):
         loop = asyncio.get_running_loop()
 
         def opened() -> httpcore2.AsyncNetworkStream:
-            try:
+            with connecting():
                 return Stream(_open(host, port, context, wait), loop, Pace(), self._clock)
-            except TimeoutError as error:
-                raise httpcore2.ConnectTimeout(str(error)) from error
-            except (OSError, UnicodeError) as error:  # a name may be of a form that no name has
-                raise httpcore2.ConnectError(str(error)) from error
 
         given: asyncio.Future[httpcore2.AsyncNetworkStream] = loop.create_future()
         opening = loop.run_in_executor(self._threads, opened)

@@ -91,7 +91,7 @@ def is_plainly_set_up(environ: Mapping[str, str]) -> bool:
         all(KEY.fullmatch(part) for part in (*keys, token))
         and all(FROM_LAMBDA.fullmatch(name) for name in of_aws)
         and not any(scheme != "no" for scheme in getproxies())
-        and not os.path.exists(os.path.expanduser("~/.aws"))  # noqa: PTH110, PTH111 - Path's raise errors
+        and not os.path.exists(os.path.expanduser("~/.aws"))  # noqa: PTH110, PTH111 - Path's may raise
     )
 
 
