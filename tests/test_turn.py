@@ -3,6 +3,7 @@ import html
 import pytest
 
 from c1fn.turn import UNTITLED, Message, State, ToolCall, Turn, Usage, escaped, title_of, unescaped
+from c1fn.turn.forms import fields_of, in_words
 from c1fn.turn.transcript import for_model
 
 PROMPT = Message("user", "p")
@@ -83,3 +84,19 @@ def test_a_title_is_the_prompt_decoded_in_one_line_and_cut_at_a_word(content: st
 def test_a_title_of_characters_that_nobody_sees_is_none(blank: str) -> None:
     assert title_of(Message("user", blank)) == UNTITLED
     assert title_of(Message("user", f"{blank}a")) != UNTITLED
+
+
+@pytest.mark.parametrize("form", ['{"f": {"who": {"value": "Ada"}}}', '[{"f": {"who": {"value": "Ada"}}}]'])
+def test_a_form_has_the_same_fields_in_both_dialects(form: str) -> None:
+    assert list(fields_of(f'["User clicked on Button: submit", {form}]')) == [("who", {"value": "Ada"})]
+
+
+@pytest.mark.parametrize("context", ["", "{", "3", "null", "[" * 100_000, '["a", [[{}]], {"f": 3}]'])
+def test_what_is_no_form_has_no_fields(context: str) -> None:
+    assert list(fields_of(context)) == []
+
+
+def test_a_field_in_words() -> None:
+    day = "Sun Nov 15 2026 00:00:00 GMT+0000 (Coordinated Universal Time)"
+    values = [{"value": "Ada"}, {"value": [3]}, {"value": {"mode": "single", "date": day}}, {"value": False}]
+    assert [in_words(value) for value in values] == ["Ada", "3", "Sun Nov 15 2026", "no"]

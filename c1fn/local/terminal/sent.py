@@ -3,13 +3,11 @@
 A prompt has the technical names alone (docs/clients.md); the labels stand in the answer that asked.
 """
 
-import json
-import re
 from collections.abc import Iterable, Iterator
 
 from c1fn.local.terminal.forms import SEVERAL, Field
-from c1fn.local.terminal.parts import children
 from c1fn.turn import unescaped
+from c1fn.turn.forms import fields_of, in_words
 
 
 def sent(content: str, fields: Iterable[Field]) -> list[tuple[str, str]]:
@@ -38,17 +36,8 @@ def _labels(fields: Iterable[Field]) -> dict[tuple[str, str], str]:
 
 
 def _values(content: str) -> Iterator[tuple[str, object]]:
-    """Names and values in ``["User clicked on Button: submit", [{"contact": {"name": {"value": "Ada"}}}]]``.
-    Some versions of the client have the form without the inner list.
-    """
     _, _, context = content.rstrip().partition("<context>")
-    try:
-        parts = json.loads(unescaped(context.removesuffix("</context>")))
-    except (ValueError, RecursionError):
-        return  # not JSON, or nested without end
-    for forms in (each for part in (parts if isinstance(parts, list) else []) for each in children(part)):
-        for form in forms.values():
-            yield from form.items() if isinstance(form, dict) else ()
+    return fields_of(unescaped(context.removesuffix("</context>")))
 
 
 def _words(field: object) -> list[str]:
@@ -57,19 +46,4 @@ def _words(field: object) -> list[str]:
     if isinstance(value, dict):
         value = value.get("date")
     several = value if isinstance(value, list) else [value]
-    return [word for word in map(_word, several) if word]
-
-
-def _word(value: object) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case str():
-            return _DAY.sub(r"\1", value)
-        case int() | float():
-            return str(value)
-    return ""
-
-
-_DAY = re.compile(r"^(\w{3} \w{3} \d\d \d{4}) 00:00:00 GMT.*")
-"""The day of a date picker, as JavaScript writes it: `Sun Nov 15 2026 00:00:00 GMT+0000 (…)`."""
+    return [in_words(one) for one in several if isinstance(one, str | int | float) and one != ""]

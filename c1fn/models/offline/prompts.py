@@ -1,11 +1,11 @@
 """What a person said to the offline model: the words of a prompt, and the values of a form."""
 
-import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from c1fn.turn import is_of_openui, typed, unescaped
+from c1fn.turn.forms import fields_of, in_words
 
 QUOTED = 300
 """Characters of a prompt that are quoted: enough to recognise it, short enough for a card."""
@@ -36,9 +36,9 @@ def hear(content: str) -> Heard:
 
 def _sent(context: str) -> tuple[tuple[str, str], ...]:
     try:
-        return tuple(_fields(json.loads(context)))
-    except (ValueError, RecursionError):
-        return ()  # not JSON, or nested without end
+        return tuple((plain(name), plain(in_words(value))) for name, value in _each(fields_of(context)))
+    except RecursionError:
+        return ()  # a value is nested without end
 
 
 def _unwrapped(content: str) -> tuple[str | None, str]:
@@ -57,49 +57,14 @@ def _unwrapped(content: str) -> tuple[str | None, str]:
     return None, ""
 
 
-def _fields(context: object) -> list[tuple[str, str]]:
-    """The values in ``["User clicked on Button: submit", [{"contact": {"fullname": {"value": "Jane"}}}]]``.
-    The second dialect has the form without the inner list.
-    """
-    parts = context if isinstance(context, list) else []
-    inner = [part for several in parts if isinstance(several, list) for part in several]
-    forms = [part for part in (*parts, *inner) if isinstance(part, dict)]
-    return [
-        (plain(name), plain(_shown(value)))
-        for form in forms
-        for fields in form.values()
-        if isinstance(fields, dict)
-        for name, value in _each(fields)
-    ]
-
-
-def _each(fields: dict[str, object]) -> Iterator[tuple[str, object]]:
+def _each(fields: Iterable[tuple[str, object]]) -> Iterator[tuple[str, object]]:
     """OpenUI's client sends the boxes of a group as one value, C1's each as a field."""
-    for name, value in fields.items():
+    for name, value in fields:
         match value:
             case {"value": dict(boxes)} if all(isinstance(box, bool) for box in boxes.values()):
                 yield from boxes.items()
             case _:
                 yield name, value
-
-
-def _shown(value: object) -> str:
-    """In words, as far as there are any."""
-    match value:
-        case {"value": inner} | {"mode": str(), "date": inner}:
-            return _shown(inner)
-        case str():
-            return _DAY.sub(r"\1", value)
-        case bool():
-            return "yes" if value else "no"
-        case list() if not any(isinstance(one, dict | list) for one in value):
-            return ", ".join(map(_shown, value))
-        case _:
-            return json.dumps(value, ensure_ascii=False)
-
-
-_DAY = re.compile(r"^(\w{3} \w{3} \d\d \d{4}) 00:00:00 GMT.*")
-"""The day of a date picker, as JavaScript writes it: `Sun Nov 15 2026 00:00:00 GMT+0000 (…)`."""
 
 
 def plain(text: str) -> str:
