@@ -8,6 +8,7 @@ import pytest
 
 from c1fn.net.dial import Backend
 from c1fn.net.pool import Pool
+from tests.net.aws.scripted import answer
 from tests.net.test_stream import serving
 from tests.tls import HOST, client_context, server_context
 
@@ -16,10 +17,6 @@ Server = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 def pool(connections: int) -> Pool:
     return Pool(ssl_context=client_context(), max_connections=connections, network_backend=Backend())
-
-
-def said(text: bytes) -> bytes:
-    return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(text), text)
 
 
 async def asked(pool: Pool, url: str) -> bytes:
@@ -34,7 +31,7 @@ async def test_an_answer_that_came_before_its_request_is_nobodys(*, tls: bool) -
 
     async def twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(said(b"mine") + said(b"another's"))
+        writer.write(answer(b"mine") + answer(b"another's"))
         await reader.read()
 
     async with serving(twice, server_context() if tls else None) as port, aclosing(pool(1)) as kept:
@@ -55,7 +52,7 @@ async def test_when_one_connection_breaks_those_that_wait_are_not_trusted() -> N
         await reader.readuntil(b"\r\n\r\n")
         if connections <= 5:
             await together.wait()
-        writer.write(said(b"well"))
+        writer.write(answer(b"well"))
         await reader.readuntil(b"\r\n\r\n")  # and then it ends without a word
 
     async with serving(once) as port, aclosing(pool(5)) as kept:
@@ -78,7 +75,7 @@ async def test_a_request_that_was_about_to_take_one_of_those_takes_another() -> 
                 await go.wait()
             if b"/broken" in head:
                 return
-            writer.write(said(b"well"))
+            writer.write(answer(b"well"))
 
     async with serving(serve) as port, aclosing(pool(5)) as kept:
         url = f"http://127.0.0.1:{port}"
